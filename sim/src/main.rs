@@ -1,0 +1,3 @@
+//! The simulated world of QRTX.
+
+fn main() {}

@@ -1,0 +1,173 @@
+//! The document around the operations, read as a stream.
+//!
+//! Each operation becomes its compact form as soon as it is read: a tree of JSON values for a
+//! million operations would take a gigabyte.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+
+use super::AqoError;
+use super::draft::{Drafts, shown};
+
+/// A document whose operations have the right shape, but are not checked against `qubits` yet.
+pub(super) struct Document {
+    pub(super) version: String,
+    pub(super) qubits: u32,
+    pub(super) drafts: Drafts,
+    /// All other top-level keys.
+    pub(super) extra: Map<String, Value>,
+}
+
+impl Document {
+    pub(super) fn read(text: &str) -> Result<Self, AqoError> {
+        let mut trail = Trail {
+            reached: Reached::Nothing,
+            failure: None,
+        };
+        let mut reader = serde_json::Deserializer::from_str(text);
+        let read = TopLevel(&mut trail).deserialize(&mut reader);
+        let (mut fields, drafts) = match read.and_then(|found| reader.end().map(|()| found)) {
+            Ok(found) => found,
+            Err(source) => return Err(trail.explain(source)),
+        };
+        let drafts = drafts.ok_or_else(|| field("operations", None, "a list"))?;
+        let version = match fields.remove("version") {
+            Some(Value::String(version)) if !version.trim().is_empty() => version,
+            other => return Err(field("version", other.as_ref(), "a non-empty string")),
+        };
+        let given = fields.remove("qubits");
+        let qubits = given
+            .as_ref()
+            .and_then(Value::as_u64)
+            .and_then(|qubits| u32::try_from(qubits).ok())
+            .ok_or_else(|| field("qubits", given.as_ref(), "an integer from 1 to 1024"))?;
+        Ok(Self {
+            version,
+            qubits,
+            drafts,
+            extra: fields,
+        })
+    }
+}
+
+fn field(at: &str, is: Option<&Value>, must: &'static str) -> AqoError {
+    AqoError::Field {
+        at: at.to_owned(),
+        is: shown(is),
+        must,
+    }
+}
+
+/// How far the reader got, and what of ours stopped it: a reader's own error can not carry that.
+struct Trail {
+    reached: Reached,
+    failure: Option<AqoError>,
+}
+
+enum Reached {
+    Nothing,
+    Operations,
+    Within,
+}
+
+impl Trail {
+    fn explain(self, source: serde_json::Error) -> AqoError {
+        let (line, column) = (source.line(), source.column());
+        match (self.failure, self.reached) {
+            (Some(failure), _) => failure,
+            (None, Reached::Nothing) if source.is_data() => AqoError::Field {
+                at: "the document".to_owned(),
+                is: "another JSON value".to_owned(),
+                must: "an object",
+            },
+            (None, Reached::Operations) if source.is_data() => AqoError::Field {
+                at: "operations".to_owned(),
+                is: "another JSON value".to_owned(),
+                must: "a list",
+            },
+            _ => AqoError::NotJson {
+                line,
+                column,
+                source,
+            },
+        }
+    }
+
+    /// Keeps `failure` and gives the reader something to stop with.
+    fn stop<E: serde::de::Error>(&mut self, failure: AqoError) -> E {
+        self.failure = Some(failure);
+        E::custom("stopped")
+    }
+}
+
+/// Reads the top-level object: the operations apart, all else as JSON values.
+struct TopLevel<'t>(&'t mut Trail);
+
+type Found = (Map<String, Value>, Option<Drafts>);
+
+impl<'de> DeserializeSeed<'de> for TopLevel<'_> {
+    type Value = Found;
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Found, D::Error> {
+        reader.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for TopLevel<'_> {
+    type Value = Found;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Found, A::Error> {
+        let mut fields = Map::new();
+        let mut drafts = None;
+        self.0.reached = Reached::Within;
+        while let Some(key) = map.next_key::<String>()? {
+            let repeated = if key == "operations" {
+                self.0.reached = Reached::Operations;
+                drafts.replace(map.next_value_seed(List(self.0))?).is_some()
+            } else {
+                fields.insert(key.clone(), map.next_value()?).is_some()
+            };
+            if repeated {
+                let key = key.chars().take(40).collect();
+                return Err(self.0.stop(AqoError::RepeatedKey { key }));
+            }
+        }
+        Ok((fields, drafts))
+    }
+}
+
+/// Reads the list of operations, one at a time.
+struct List<'t>(&'t mut Trail);
+
+impl<'de> DeserializeSeed<'de> for List<'_> {
+    type Value = Drafts;
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Drafts, D::Error> {
+        reader.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for List<'_> {
+    type Value = Drafts;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Drafts, A::Error> {
+        self.0.reached = Reached::Within;
+        let mut drafts = Drafts::default();
+        while let Some(value) = list.next_element::<Value>()? {
+            if let Err(failure) = drafts.add(value) {
+                return Err(self.0.stop(failure));
+            }
+        }
+        Ok(drafts)
+    }
+}

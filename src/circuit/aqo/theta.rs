@@ -1,0 +1,90 @@
+//! Angles that are given by name.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
+
+use super::AqoError;
+use super::draft::{Drafts, shown};
+use crate::circuit::Operation;
+
+/// The forms in which a job's options may name a parameter, as driver-manager reads them.
+const PREFIXES: [&str; 5] = ["", "param.", "param:", "parameters.", "parameters:"];
+
+/// Puts numbers in the place of all symbolic angles.
+pub(super) fn bind(
+    drafts: &mut Drafts,
+    extra: &Map<String, Value>,
+    arguments: &BTreeMap<String, String>,
+) -> Result<(), AqoError> {
+    let document = extra.get("parameters").and_then(Value::as_object);
+    for (operation, symbol) in &drafts.symbols {
+        let theta = Lookup {
+            operation: *operation,
+            document,
+            arguments,
+        }
+        .angle(symbol)?;
+        if let Operation::Unitary { gate, .. } = &mut drafts.operations[*operation] {
+            *gate = gate.with_theta(theta);
+        }
+    }
+    Ok(())
+}
+
+struct Lookup<'a> {
+    operation: usize,
+    document: Option<&'a Map<String, Value>>,
+    arguments: &'a BTreeMap<String, String>,
+}
+
+impl Lookup<'_> {
+    /// Follows the names until there is a number, which may still be infinite.
+    fn angle(&self, text: &str) -> Result<f64, AqoError> {
+        let mut text = text.trim();
+        let mut seen = BTreeSet::new();
+        loop {
+            if let Ok(number) = text.parse() {
+                return Ok(number);
+            }
+            if !seen.insert(text) {
+                let (operation, symbol) = (self.operation, cut(text));
+                return Err(AqoError::Circular { operation, symbol });
+            }
+            text = match (
+                self.argument(text),
+                self.document.and_then(|all| all.get(text)),
+            ) {
+                (Some(argument), _) => argument.trim(),
+                (None, Some(Value::String(next))) => next.trim(),
+                (None, Some(Value::Number(number))) => {
+                    return Ok(number.as_f64().unwrap_or(f64::NAN));
+                }
+                (None, Some(other)) => {
+                    let at = format!("parameters.{}", cut(text));
+                    let must = "a number or the name of another parameter";
+                    return Err(AqoError::Field {
+                        at,
+                        is: shown(Some(other)),
+                        must,
+                    });
+                }
+                (None, None) => {
+                    let (operation, symbol) = (self.operation, cut(text));
+                    return Err(AqoError::Unbound { operation, symbol });
+                }
+            };
+        }
+    }
+
+    fn argument(&self, name: &str) -> Option<&str> {
+        let keys = PREFIXES.iter().map(|prefix| format!("{prefix}{name}"));
+        keys.into_iter()
+            .find_map(|key| self.arguments.get(&key))
+            .map(String::as_str)
+    }
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(40).collect()
+}

@@ -1,0 +1,205 @@
+//! The device book: what the driver-manager told last, how old that is, and what executions
+//! took lately. Pure data behind a lock; the kernel's poller fills it.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
+
+use crate::ids::DeviceId;
+use crate::job::event::OnUnknown;
+use crate::limits::Limits;
+use crate::ports::compiler::Capabilities;
+use crate::ports::devices::{DeviceInfo, Hardware};
+use crate::time::Timestamp;
+
+/// What is known of the devices.
+#[derive(Debug)]
+pub struct Book {
+    policy: Policy,
+    pages: Mutex<Pages>,
+}
+
+/// What the operator decided about devices.
+#[derive(Debug, Clone, Default)]
+pub struct Policy {
+    /// What to do when an outcome stays unknown; by `backend_type` for a device not in here.
+    pub on_unknown_outcome: BTreeMap<DeviceId, OnUnknown>,
+    /// Slots of a device; its own word, else a number by `backend_type`, for one not in here.
+    pub slots: BTreeMap<DeviceId, u32>,
+}
+
+#[derive(Debug, Default)]
+struct Pages {
+    devices: BTreeMap<DeviceId, Page>,
+    as_of: Option<Timestamp>,
+    problem: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+struct Page {
+    info: DeviceInfo,
+    /// Seconds an execution takes: a moving mean, the latest weighing a fifth.
+    execution_seconds: Option<f64>,
+}
+
+/// Whether a device is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It was listed at least once since start.
+    Known,
+    /// The driver-manager was reached and has never listed it.
+    Unknown,
+    /// The driver-manager was never reached.
+    NeverReached,
+}
+
+/// A device as the schedule needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lane {
+    /// Which.
+    pub device: DeviceId,
+    /// Jobs it may run at a time.
+    pub slots: u32,
+    /// Whether it takes jobs now.
+    pub open: bool,
+}
+
+/// A device as it is shown.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shown {
+    /// What it said last.
+    pub info: DeviceInfo,
+    /// What an execution takes.
+    pub execution_seconds: Option<f64>,
+}
+
+impl Book {
+    /// An empty book.
+    pub fn new(policy: Policy) -> Self {
+        Self { policy, pages: Mutex::default() }
+    }
+
+    fn pages(&self) -> MutexGuard<'_, Pages> {
+        self.pages.lock().expect("no code panics while it holds the book")
+    }
+
+    /// The driver-manager listed its devices. One that is gone from the list is offline.
+    pub fn listed(&self, devices: Vec<DeviceInfo>, at: Timestamp) {
+        let mut pages = self.pages();
+        for page in pages.devices.values_mut() {
+            page.info.hardware = Hardware::Offline;
+        }
+        for info in devices {
+            match pages.devices.get_mut(&info.id) {
+                Some(page) => page.info = info,
+                None => {
+                    pages.devices.insert(info.id.clone(), Page { info, execution_seconds: None });
+                }
+            }
+        }
+        pages.as_of = Some(at);
+        pages.problem = None;
+    }
+
+    /// The driver-manager could not be asked; until it can, no device takes jobs.
+    pub fn lost(&self, problem: &str) {
+        self.pages().problem = Some(problem.to_owned());
+    }
+
+    /// A device told its own status.
+    pub fn heard(&self, device: &DeviceId, hardware: Hardware) {
+        if let Some(page) = self.pages().devices.get_mut(device) {
+            page.info.hardware = hardware;
+        }
+    }
+
+    /// An execution took that long.
+    pub fn took(&self, device: &DeviceId, span: Duration) {
+        if let Some(page) = self.pages().devices.get_mut(device) {
+            let latest = span.as_secs_f64();
+            let mean = page.execution_seconds.map_or(latest, |mean| mean + (latest - mean) / 5.0);
+            page.execution_seconds = Some(mean);
+        }
+    }
+
+    /// Whether `device` is known.
+    pub fn standing(&self, device: &DeviceId) -> Standing {
+        let pages = self.pages();
+        if pages.devices.contains_key(device) {
+            Standing::Known
+        } else if pages.as_of.is_some() {
+            Standing::Unknown
+        } else {
+            Standing::NeverReached
+        }
+    }
+
+    /// Why jobs for `device` fail: it is not there, and this is.
+    pub fn unknown_device(&self, device: &DeviceId) -> String {
+        let pages = self.pages();
+        let known: Vec<_> = pages.devices.keys().map(DeviceId::as_str).collect();
+        format!("there is no device {device}; the driver-manager lists {}", known.join(", "))
+    }
+
+    /// What the device says it can do.
+    pub fn capabilities(&self, device: &DeviceId) -> Option<Capabilities> {
+        let pages = self.pages();
+        pages.devices.get(device).map(|page| Capabilities::parse(&page.info.capabilities))
+    }
+
+    /// What to do when the outcome of an execution on `device` stays unknown.
+    pub fn on_unknown(&self, device: &DeviceId) -> OnUnknown {
+        let declared = self.policy.on_unknown_outcome.get(device).copied();
+        declared.unwrap_or_else(|| {
+            let pages = self.pages();
+            match pages.devices.get(device) {
+                Some(page) if page.info.backend_type == "simulator" => OnUnknown::Rerun,
+                _ => OnUnknown::Fail,
+            }
+        })
+    }
+
+    /// Every known device, for the schedule.
+    pub fn lanes(&self, limits: &Limits) -> Vec<Lane> {
+        let pages = self.pages();
+        let reachable = pages.problem.is_none();
+        let lane = |page: &Page| Lane {
+            device: page.info.id.clone(),
+            slots: self.slots(&page.info, limits),
+            open: reachable && page.info.hardware == Hardware::Online,
+        };
+        pages.devices.values().map(lane).collect()
+    }
+
+    fn slots(&self, info: &DeviceInfo, limits: &Limits) -> u32 {
+        let told = || info.capabilities.get("slots").and_then(|slots| slots.trim().parse().ok());
+        let usual = || match info.backend_type.as_str() {
+            "simulator" => limits.simulator_slots,
+            _ => limits.device_slots,
+        };
+        self.policy.slots.get(&info.id).copied().or_else(told).unwrap_or_else(usual).max(1)
+    }
+
+    /// Every known device, when the list was made, and why it cannot be renewed.
+    pub fn show(&self) -> (Vec<Shown>, Option<Timestamp>, Option<String>) {
+        let pages = self.pages();
+        let shown = |page: &Page| Shown {
+            info: page.info.clone(),
+            execution_seconds: page.execution_seconds,
+        };
+        (pages.devices.values().map(shown).collect(), pages.as_of, pages.problem.clone())
+    }
+
+    /// One sentence on why a job waits for `device`, for a person.
+    pub fn why_waiting(&self, device: &DeviceId) -> Option<String> {
+        let pages = self.pages();
+        match (pages.devices.get(device), &pages.problem) {
+            (_, Some(problem)) => Some(format!("the devices cannot be asked: {problem}")),
+            (Some(page), None) if page.info.hardware != Hardware::Online => {
+                Some(format!("{device} is {}", page.info.hardware.name()))
+            }
+            (None, None) => Some("the devices have not been asked yet".to_owned()),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! CancelJob: the cancel is a wish that the job's own loop grants, and the answer says what it
+//! achieved (D15).
+
+use std::time::Duration;
+
+use crate::ids::JobId;
+use crate::job::state::State;
+use crate::job::{Job, Receipt};
+use crate::kernel::{Error, Kernel};
+use crate::limits::CANCEL_WAIT;
+use crate::ports::{Clock as _, Env};
+
+/// The answer to a cancel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cancelled {
+    /// What it achieved.
+    pub told: Told,
+    /// Where the job is now.
+    pub state: State,
+}
+
+/// What a cancel achieved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// The job is cancelled.
+    Receipt(Receipt),
+    /// The counts were in hand, or the job had ended otherwise: nothing was changed.
+    TooLate,
+}
+
+/// How long the store may keep a cancel waiting before the caller is told to try again.
+const STORE_WAIT: Duration = Duration::from_secs(10);
+
+impl<E: Env> Kernel<E> {
+    /// Cancels a job and says what that achieved; a repeated cancel is told the same.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Unavailable`] when the store does not take the event, which
+    /// it will as soon as it can.
+    pub async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancelled, Error> {
+        let clock = self.env.clock();
+        let asked = clock.monotonic();
+        let mut cancelled_since = None;
+        loop {
+            let Some(changed) = self.changes(id) else {
+                // What is not in the table has ended, and is done with.
+                let job = self.job(id).await?;
+                let told = verdict(&job).unwrap_or(Told::TooLate);
+                return Ok(Cancelled { told, state: job.state });
+            };
+            // From here on no change is missed.
+            let heard = changed.notified();
+            tokio::pin!(heard);
+            heard.as_mut().enable();
+            let Some(job) = self.table().jobs.get(&id).map(|slot| slot.job.clone()) else {
+                continue;
+            };
+            if let Some(told) = verdict(&job) {
+                return Ok(Cancelled { told, state: job.state });
+            }
+            let now = clock.monotonic();
+            let wait = if job.state == State::Cancelled {
+                let since = *cancelled_since.get_or_insert(now);
+                let left = CANCEL_WAIT.saturating_sub(now.since(since));
+                if left.is_zero() {
+                    self.wish(id, None);
+                    STORE_WAIT
+                } else {
+                    left
+                }
+            } else {
+                self.wish(id, Some(reason));
+                STORE_WAIT
+            };
+            let waited = clock.timeout(wait, heard).await;
+            let stuck = clock.monotonic().since(asked) > CANCEL_WAIT + STORE_WAIT * 2;
+            if waited.is_none() && stuck {
+                let what = "the cancel is noted but could not be stored yet; ask again";
+                return Err(Error::Unavailable(what.to_owned()));
+            }
+        }
+    }
+
+    /// Wants a job cancelled for a reason, or its cancel answered.
+    fn wish(&self, id: JobId, cancel: Option<&str>) {
+        self.with_table(|table| {
+            if let Some(slot) = table.jobs.get_mut(&id) {
+                match cancel {
+                    Some(reason) => slot.wishes.cancel = Some(reason.to_owned()),
+                    None => slot.wishes.receipt = true,
+                }
+            }
+        });
+        self.wake([id]);
+    }
+}
+
+/// What a cancel achieved with the job as it is; `None` when that is still open.
+fn verdict(job: &Job) -> Option<Told> {
+    match job.state {
+        State::Cancelled => job.receipt.map(Told::Receipt),
+        State::Completing | State::Completed | State::Failed | State::Timeout => {
+            Some(Told::TooLate)
+        }
+        _ => None,
+    }
+}

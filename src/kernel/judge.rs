@@ -1,0 +1,94 @@
+//! What a setback means for a job: another try, a pause, or the end. Pure: the circumstances
+//! come in, the decision goes out and is recorded.
+
+use std::time::Duration;
+
+use crate::job::Job;
+use crate::job::event::Event;
+use crate::job::failure::{Category, Failure};
+use crate::job::state::State;
+use crate::limits::Limits;
+use crate::retry::{Policy, Verdict, decide};
+use crate::stages::{Later, Setback};
+use crate::time::Timestamp;
+
+/// What is decided.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Judgement {
+    /// This happened.
+    Record(Event),
+    /// Nothing worth a record: try again after this span. Only after a job's end.
+    Pause(Duration),
+}
+
+/// The circumstances of a setback.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stay {
+    /// The wall time.
+    pub now: Timestamp,
+    /// How long the job has been in its state.
+    pub elapsed: Duration,
+    /// How long until its deadline.
+    pub until_deadline: Duration,
+    /// See [`decide`].
+    pub jitter: u32,
+}
+
+/// Judges over a setback of `job`.
+pub(super) fn judge(job: &Job, setback: Setback, limits: &Limits, stay: Stay) -> Judgement {
+    let later = match setback {
+        Setback::Never(failure, settlement) if !job.state.is_terminal() => {
+            return Judgement::Record(Event::Failed { failure, settlement });
+        }
+        Setback::Never(..) => return Judgement::Record(Event::Reported { written: false }),
+        Setback::Later(later) => later,
+    };
+    let (tries, tries_max, bound) = patience(job, &later, limits);
+    let policy = Policy {
+        tries_max,
+        backoff_base: Duration::from_millis(limits.backoff_ms_base),
+        backoff_max: Duration::from_millis(limits.backoff_ms_max),
+    };
+    let left = bound.saturating_sub(stay.elapsed);
+    match decide(policy, tries, stay.jitter, later.retry_after, left) {
+        Verdict::Again(pause) if job.state.is_terminal() => Judgement::Pause(pause),
+        // The deadline ends the job when it comes; until then the back-off stands.
+        Verdict::Again(pause) => Judgement::Record(Event::Retried {
+            not_before: stay.now + pause.min(stay.until_deadline),
+            cause: later.cause,
+            settlement: later.settlement,
+        }),
+        Verdict::TriesSpent | Verdict::TimeSpent if job.state.is_terminal() => {
+            Judgement::Record(Event::Reported { written: false })
+        }
+        Verdict::TriesSpent => end(later, &format!("given up after {tries} tries")),
+        Verdict::TimeSpent => {
+            let seconds = bound.as_secs_f64();
+            end(later, &format!("given up, because {} may take {seconds} s", job.state.name()))
+        }
+    }
+}
+
+/// Tries so far, tries allowed, and the bound on this stay (D18, D19).
+fn patience(job: &Job, later: &Later, limits: &Limits) -> (u32, Option<u32>, Duration) {
+    let tries = job.tries + 1;
+    if later.category == Category::PersistError || job.state.is_terminal() {
+        // Back-off after the end is not counted anywhere, so it follows from the time passed.
+        return (tries, None, Duration::from_millis(limits.persist_ms));
+    }
+    match job.state {
+        State::Validating => {
+            (tries, Some(limits.compile_tries), Duration::from_millis(limits.validate_ms))
+        }
+        State::Compiling => (tries, Some(limits.compile_tries), Duration::MAX),
+        State::Executing => (job.attempt(), Some(limits.execute_attempts), Duration::MAX),
+        // A known device that is away is waited for until the deadline.
+        _ => (tries, None, Duration::MAX),
+    }
+}
+
+fn end(later: Later, why: &str) -> Judgement {
+    let summary = format!("{} ({why})", later.cause);
+    let failure = Failure::new(later.category, summary);
+    Judgement::Record(Event::Failed { failure, settlement: later.settlement })
+}

@@ -1,0 +1,225 @@
+//! The kernel: jobs come in, are driven to their ends, and can be asked after at any time.
+//!
+//! [`table`] holds the jobs and decides whose turn it is; [`run`] drives one job; [`record`] is
+//! the one gate through which every change goes; [`recover`] makes a new process go on where the
+//! last one stopped, by the same road.
+
+mod cancel;
+mod judge;
+mod query;
+mod record;
+mod recover;
+mod run;
+mod submit;
+mod table;
+mod upkeep;
+mod watch;
+
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use crate::devices::{Book, Policy};
+use crate::ids::{Epoch, JobId};
+use crate::job::request::Violation;
+use crate::job::state::State;
+use crate::kernel::table::{Around, Table};
+use crate::limits::Limits;
+use crate::observe::{Metrics, Traces};
+use crate::ports::store::{JobStore as _, ReadError};
+use crate::ports::{Clock as _, Env};
+use crate::store::Artifacts;
+use crate::time::Monotonic;
+
+pub use cancel::{Cancelled, Told};
+pub use query::{Outlook, Results};
+pub use submit::Submitted;
+
+/// What an operator decides about a kernel.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The bounds.
+    pub limits: Limits,
+    /// What is decided about devices.
+    pub devices: Policy,
+    /// Where spans go.
+    pub traces: Traces,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let (limits, devices) = (Limits::default(), Policy::default());
+        Self { limits, devices, traces: Traces::none() }
+    }
+}
+
+/// A running kernel.
+#[derive(Debug)]
+pub struct Kernel<E: Env> {
+    env: Arc<E>,
+    limits: Limits,
+    epoch: Epoch,
+    artifacts: Artifacts,
+    devices: Book,
+    metrics: Metrics,
+    traces: Traces,
+    started: Monotonic,
+    table: Mutex<Table>,
+    timers_moved: Notify,
+    stopped: OnceLock<String>,
+    stopping: Notify,
+    /// The kernel itself, for the tasks that it starts.
+    me: std::sync::Weak<Self>,
+}
+
+/// The kernel has lost the right to write, or broken a law: nothing goes on.
+#[derive(Debug)]
+pub(crate) struct Stopped;
+
+/// Why the kernel does not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The request breaks rules: change it.
+    #[error("the request is not valid: {}", say(.0))]
+    Invalid(Vec<Violation>),
+    /// There is no such job.
+    #[error("there is no job {0:?}")]
+    NotFound(String),
+    /// The idempotency key stands for another request: use another key.
+    #[error("the idempotency key was used for {0} with other content; use another key")]
+    KeyConflict(JobId),
+    /// Too much is waiting: try again later.
+    #[error("{what}; try again in {} s", retry_after.as_secs_f64())]
+    Overloaded {
+        /// What there is too much of.
+        what: String,
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// The job has not ended: its results come later.
+    #[error("the job is {}, its results are not ready", .0.name())]
+    NotEnded(State),
+    /// Something the kernel needs is away: try again.
+    #[error("{0}")]
+    Unavailable(String),
+    /// What is stored makes no sense.
+    #[error("{0}")]
+    Corrupt(String),
+}
+
+fn say(violations: &[Violation]) -> String {
+    let each = violations.iter().map(|wrong| format!("{} {}", wrong.field, wrong.reason));
+    each.collect::<Vec<_>>().join("; ")
+}
+
+impl From<ReadError> for Error {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Unavailable(_) => Self::Unavailable(error.to_string()),
+            ReadError::Corrupt { .. } => Self::Corrupt(error.to_string()),
+        }
+    }
+}
+
+impl<E: Env> Kernel<E> {
+    /// Takes the writer's place, takes over every job that has not ended, and starts.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the store cannot be read.
+    pub async fn start(env: E, settings: Settings) -> Result<Arc<Self>, ReadError> {
+        let epoch = env.store().claim().await?;
+        let unfinished = env.store().unfinished().await?;
+        let started = env.clock().monotonic();
+        let artifacts = Artifacts::new(env.artifacts().clone(), env.synced_artifacts().clone());
+        let kernel = Arc::new_cyclic(|me| Self {
+            env: Arc::new(env),
+            epoch,
+            artifacts,
+            devices: Book::new(settings.devices),
+            metrics: Metrics::default(),
+            traces: settings.traces,
+            started,
+            table: Mutex::new(Table::new(&settings.limits)),
+            timers_moved: Notify::new(),
+            stopped: OnceLock::new(),
+            stopping: Notify::new(),
+            limits: settings.limits,
+            me: me.clone(),
+        });
+        kernel.recover(unfinished);
+        kernel.env.spawn(kernel.clone().ring_alarms());
+        kernel.env.spawn(kernel.clone().poll_devices());
+        Ok(kernel)
+    }
+
+    /// The kernel's metrics.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Which start of a kernel on this store this is.
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// Waits until the kernel stops by itself, and says why: it never does while all is well.
+    pub async fn stopped(&self) -> String {
+        loop {
+            let heard = self.stopping.notified();
+            if let Some(why) = self.stopped.get() {
+                return why.clone();
+            }
+            heard.await;
+        }
+    }
+
+    fn stop(&self, why: &str) -> Stopped {
+        if self.stopped.set(why.to_owned()).is_ok() {
+            tracing::error!("the kernel stops: {why}");
+        }
+        self.stopping.notify_one();
+        Stopped
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().expect("no code panics while it holds the table")
+    }
+
+    /// Changes the table, and starts whatever has room now.
+    fn with_table<R>(&self, change: impl FnOnce(&mut Table) -> R) -> R {
+        let mut table = self.table();
+        let alarm = table.timers.next();
+        let changed = change(&mut table);
+        let woken = table.pump();
+        self.metrics.set_jobs(table.scheduler.waiting(), table.active());
+        let alarm_moved = table.timers.next() != alarm;
+        drop(table);
+        if alarm_moved {
+            self.timers_moved.notify_one();
+        }
+        woken.into_iter().for_each(|job| self.launch(job));
+        changed
+    }
+
+    /// Looks at jobs again, because something changed for them.
+    fn wake(&self, jobs: impl IntoIterator<Item = JobId>) {
+        let around = self.around(false);
+        let due: Vec<_> = self.with_table(|table| {
+            let place = |job| table.place(job, &self.devices, around);
+            jobs.into_iter().filter_map(place).collect()
+        });
+        due.into_iter().for_each(|job| self.launch(job));
+    }
+
+    fn launch(&self, job: Arc<crate::job::Job>) {
+        let Some(kernel) = self.me.upgrade() else { return };
+        self.env.spawn(kernel.run_job(job));
+    }
+
+    fn around(&self, answered: bool) -> Around {
+        let now = self.env.clock().monotonic();
+        let patience = Duration::from_millis(self.limits.first_contact_ms);
+        Around { now, first_contact_over: now.since(self.started) >= patience, answered }
+    }
+}

@@ -1,0 +1,153 @@
+//! What others may see of jobs and devices. Nothing here changes anything.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::devices::Shown;
+use crate::ids::JobId;
+use crate::job::event::{Counts, Recorded};
+use crate::job::history::{Stay, stays};
+use crate::job::state::{Phase, State};
+use crate::job::Job;
+use crate::kernel::{Error, Kernel};
+use crate::ports::Env;
+use crate::ports::store::{Filter, JobStore as _};
+use crate::schedule::Load;
+use crate::time::Timestamp;
+
+/// The results of an ended job.
+#[derive(Debug, Clone)]
+pub struct Results {
+    /// The job.
+    pub job: Arc<Job>,
+    /// Bit string to shots; also when storing them had failed.
+    pub counts: BTreeMap<String, u64>,
+    /// How long it stayed where.
+    pub stays: Vec<Stay>,
+}
+
+/// A device as hardware and schedule together show it.
+#[derive(Debug, Clone)]
+pub struct Outlook {
+    /// What the device says.
+    pub shown: Shown,
+    /// What the schedule says.
+    pub load: Load,
+    /// What a job that is enqueued now would wait; `None` before the first execution.
+    pub wait: Option<Duration>,
+}
+
+/// All devices, when the list was made, and why it cannot be renewed.
+pub(crate) type Devices = (Vec<Outlook>, Option<Timestamp>, Option<String>);
+
+impl<E: Env> Kernel<E> {
+    /// A job as its last event left it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Unavailable`], [`Error::Corrupt`].
+    pub async fn job(&self, id: JobId) -> Result<Arc<Job>, Error> {
+        if let Some(slot) = self.table().jobs.get(&id) {
+            return Ok(slot.job.clone());
+        }
+        let stored = self.env.store().job(id).await?;
+        stored.map(Arc::new).ok_or_else(|| Error::NotFound(id.to_string()))
+    }
+
+    /// The results of an ended job.
+    ///
+    /// # Errors
+    /// [`Error::NotEnded`] before the end, and those of [`Kernel::job`].
+    pub async fn results(&self, id: JobId) -> Result<Results, Error> {
+        let job = self.job(id).await?;
+        if !job.state.is_terminal() {
+            return Err(Error::NotEnded(job.state));
+        }
+        let counts = match job.outcome.as_ref().map(|outcome| &outcome.counts) {
+            None => BTreeMap::new(),
+            Some(Counts::Inline(counts)) => counts.clone(),
+            Some(Counts::Object(object)) => {
+                let read = self.artifacts.read(id, object).await;
+                let read = read.map_err(|why| Error::Unavailable(why.to_string()))?;
+                serde_json::from_slice(&read).map_err(|why| Error::Corrupt(why.to_string()))?
+            }
+        };
+        let stays = stays(&self.history(id).await?);
+        Ok(Results { job, counts, stays })
+    }
+
+    /// Every event of a job.
+    ///
+    /// # Errors
+    /// Those of [`Kernel::job`].
+    pub async fn history(&self, id: JobId) -> Result<Vec<Recorded>, Error> {
+        let history = self.env.store().events(id, 0, usize::MAX).await?;
+        if history.is_empty() {
+            return Err(Error::NotFound(id.to_string()));
+        }
+        Ok(history)
+    }
+
+    /// Jobs with a submission number below `before`, newest first.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`], [`Error::Corrupt`].
+    pub async fn list(
+        &self,
+        filter: &Filter,
+        before: u64,
+        most: usize,
+    ) -> Result<Vec<Job>, Error> {
+        Ok(self.env.store().list(filter, before, most).await?)
+    }
+
+    /// What hardware and schedule say together about every device.
+    pub fn devices(&self) -> Devices {
+        let (shown, as_of, problem) = self.devices.show();
+        let table = self.table();
+        let outlook = |shown: Shown| {
+            let load = table.scheduler.load(&shown.info.id);
+            let ahead = load.waiting + load.running.saturating_sub(load.slots as usize - 1);
+            let wait = shown.execution_seconds.map(|seconds| {
+                Duration::from_secs_f64(seconds * ahead as f64 / f64::from(load.slots.max(1)))
+            });
+            Outlook { shown, load, wait }
+        };
+        (shown.into_iter().map(outlook).collect(), as_of, problem)
+    }
+
+    /// What a job is doing, or why it does nothing: one sentence for a person.
+    pub fn situation(&self, job: &Job) -> String {
+        if let (Some(_), Some(setback)) = (job.not_before, &job.setback) {
+            return format!("{} will be tried again: {setback}", job.state.name());
+        }
+        match job.state {
+            State::Pending => {
+                let waiting = self.table().waiting_to_compile();
+                format!("waits for a compile slot, as do {waiting} jobs")
+            }
+            State::Validating => "the program is being checked".to_owned(),
+            State::Compiling => "the program is being compiled".to_owned(),
+            State::Queued => {
+                let target = &job.spec.target;
+                let load = self.table().scheduler.load(target);
+                let why = self.devices.why_waiting(target).unwrap_or_else(|| {
+                    format!("{} of {} slots are taken", load.running, load.slots)
+                });
+                format!("waits for {target}, as do {} jobs: {why}", load.waiting)
+            }
+            State::Allocating => "the device is being asked whether it is ready".to_owned(),
+            State::Executing => match (&job.doubt, job.phase) {
+                (Some(doubt), _) => format!("the device is asked whether it ran: {doubt}"),
+                (None, Some(Phase::QuantumInitializing)) => "the call is being prepared".to_owned(),
+                (None, Some(phase)) => format!("the execution is in {}", phase.name()),
+                (None, None) => "the execution is under way".to_owned(),
+            },
+            State::Completing => "the results are being stored and read back".to_owned(),
+            State::Completed => "the results are stored and verified".to_owned(),
+            State::Failed | State::Cancelled | State::Timeout => {
+                job.error().map(|(_, summary)| summary).unwrap_or_default()
+            }
+        }
+    }
+}

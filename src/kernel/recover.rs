@@ -1,0 +1,36 @@
+//! A new process goes on where the last one stopped: every job that has a duty goes into the
+//! table, and is looked at like any other. There is no second road.
+
+use std::sync::Arc;
+
+use crate::job::Job;
+use crate::kernel::Kernel;
+use crate::ports::{Clock as _, Env};
+
+impl<E: Env> Kernel<E> {
+    pub(super) fn recover(&self, unfinished: Vec<Job>) {
+        let jobs: Vec<_> = unfinished.iter().map(|job| job.id).collect();
+        for job in unfinished {
+            self.take_in(job);
+        }
+        if !jobs.is_empty() {
+            tracing::info!(jobs = jobs.len(), "jobs of the last run are taken over");
+        }
+        self.wake(jobs);
+    }
+
+    /// Puts a job into the table as its record says. Wall times become times on the monotonic
+    /// clock here, and only here.
+    pub(super) fn take_in(&self, job: Job) {
+        let (now, wall) = (self.env.clock().monotonic(), self.env.clock().now());
+        let entered = now - wall.since(job.state_since);
+        let deadline = now + job.spec.expires_at.since(wall);
+        let (id, not_before) = (job.id, job.not_before);
+        self.with_table(|table| {
+            table.insert(Arc::new(job), entered, deadline);
+            if let Some(not_before) = not_before {
+                table.pause(id, now + not_before.since(wall));
+            }
+        });
+    }
+}

@@ -1,0 +1,125 @@
+//! The journey of one job: from wherever its record says it is, to its end. What it does at
+//! each step stands in [`crate::stages`]; whose turn it is, in [`super::table`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::ids::JobId;
+use crate::job::Job;
+use crate::job::event::Event;
+use crate::kernel::judge::{Judgement, Stay, judge};
+use crate::kernel::table::Step;
+use crate::kernel::{Kernel, Stopped};
+use crate::ports::{Clock as _, Env};
+use crate::stages::{self, Context, Hand, Setback};
+use crate::time::Monotonic;
+
+impl<E: Env> Kernel<E> {
+    /// Drives a job that this loop owns until it waits, ends, or the kernel stops. Whatever
+    /// interrupts it, the next loop goes on from the record.
+    pub(super) async fn run_job(self: Arc<Self>, job: Arc<Job>) {
+        let mut job = Arc::unwrap_or_clone(job);
+        let mut hand = Hand::Empty;
+        loop {
+            let answered = hand.is_answered();
+            let done = match self.next_step(job.id, answered) {
+                Step::Leave => return,
+                Step::Record(event) => self.record(&mut job, vec![event]).await,
+                Step::Perform(duty) => {
+                    let entered = self.entered(job.id);
+                    let ctx = self.context(entered);
+                    let outcome = tokio::select! {
+                        biased;
+                        // The work comes first: counts in hand are not dropped for a cancel.
+                        outcome = stages::perform(&ctx, &job, duty, &mut hand) => outcome,
+                        event = self.interruption(job.id, answered) => Ok(vec![event]),
+                    };
+                    self.conclude(&mut job, outcome, entered).await
+                }
+            };
+            if done.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Writes down what a stage brought, or what is to be done about its setback.
+    async fn conclude(
+        &self,
+        job: &mut Job,
+        outcome: Result<Vec<Event>, Setback>,
+        entered: Monotonic,
+    ) -> Result<(), Stopped> {
+        let setback = match outcome {
+            Ok(events) => return self.record(job, events).await,
+            Err(setback) => setback,
+        };
+        let now = self.env.clock().monotonic();
+        let stay = Stay {
+            now: self.env.clock().now(),
+            elapsed: now.since(entered),
+            until_deadline: self.deadline(job.id).since(now),
+            jitter: self.env.chance_u32(),
+        };
+        match judge(job, setback, &self.limits, stay) {
+            Judgement::Record(event) => self.record(job, vec![event]).await,
+            Judgement::Pause(span) => {
+                self.with_table(|table| table.pause(job.id, now + span));
+                Ok(())
+            }
+        }
+    }
+
+    /// Waits for a wish that can be granted, and says what to record for it.
+    async fn interruption(&self, job: JobId, answered: bool) -> Event {
+        let Some(wished) = self.table().jobs.get(&job).map(|slot| slot.wished.clone()) else {
+            return std::future::pending().await;
+        };
+        loop {
+            let heard = wished.notified();
+            let wish = self.table().jobs.get_mut(&job).and_then(|slot| slot.wish(answered));
+            if let Some(event) = wish {
+                return event;
+            }
+            heard.await;
+        }
+    }
+
+    fn context(&self, entered: Monotonic) -> Context<'_, E> {
+        Context {
+            env: &self.env,
+            limits: &self.limits,
+            epoch: self.epoch,
+            artifacts: &self.artifacts,
+            devices: &self.devices,
+            entered,
+        }
+    }
+
+    fn next_step(&self, job: JobId, answered: bool) -> Step {
+        let around = self.around(answered);
+        self.with_table(|table| table.next_step(job, &self.devices, around))
+    }
+
+    pub(super) fn entered(&self, job: JobId) -> Monotonic {
+        let now = self.env.clock().monotonic();
+        self.table().jobs.get(&job).map_or(now, |slot| slot.entered)
+    }
+
+    fn deadline(&self, job: JobId) -> Monotonic {
+        let never = Monotonic(Duration::MAX);
+        self.table().jobs.get(&job).map_or(never, |slot| slot.deadline)
+    }
+}
+
+impl Hand {
+    /// Whether the answer of a device is here; one that has just come counts.
+    fn is_answered(&mut self) -> bool {
+        if let Self::Out(answer) = self
+            && let Ok(answered) = answer.try_recv()
+        {
+            *self = Self::Answered(Box::new(answered));
+        }
+        matches!(self, Self::Answered(_))
+    }
+}

@@ -1,0 +1,138 @@
+//! EnqueueJob: an acknowledged job is in the store, and a repeated request is the same job.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::ids::{JobId, Sha256Sum};
+use crate::job::Job;
+use crate::job::event::Event;
+use crate::job::request::{Accepted, Circumstances, JobRequest};
+use crate::kernel::{Error, Kernel};
+use crate::observe::log;
+use crate::ports::store::{Append, AppendError, JobStore as _, Key, KeyHolder, Submission};
+use crate::ports::{Clock as _, Env};
+
+/// An accepted job.
+#[derive(Debug, Clone)]
+pub struct Submitted {
+    /// The job as it is now.
+    pub job: Arc<Job>,
+    /// Whether an earlier request with the same key made it.
+    pub deduplicated: bool,
+}
+
+impl<E: Env> Kernel<E> {
+    /// Accepts a job; on return it is in the store.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], [`Error::KeyConflict`], [`Error::Overloaded`]; with
+    /// [`Error::Unavailable`] the job may be there or not, and a repetition with the same key
+    /// finds out.
+    pub async fn submit(&self, request: JobRequest) -> Result<Submitted, Error> {
+        let clock = self.env.clock();
+        let around = Circumstances { now: clock.now(), chance: self.env.chance_u128() };
+        let accepted = request.accept(around).map_err(Error::Invalid)?;
+        let key = accepted.spec.idempotency_key.clone().map(|key| Key {
+            tenant: accepted.spec.owner.tenant.clone(),
+            project: accepted.spec.owner.project.clone(),
+            key,
+        });
+        // Before admission: the repetition of an acknowledged request succeeds under overload.
+        if let Some(key) = &key
+            && let Some(holder) = self.env.store().key_holder(key).await?
+        {
+            return self.same_job(holder, accepted.fingerprint).await;
+        }
+        self.admit()?;
+
+        let mut chance = [0; 10];
+        self.env.fill(&mut chance);
+        let id = JobId::new(around.now.unix_ms(), chance);
+        let Accepted { spec, program, fingerprint } = accepted;
+        let event = Event::Submitted { spec: Box::new(spec.clone()) };
+        let job = Job::submitted(id, spec, around.now);
+        let events = vec![job.recorded(event)];
+        let submission = Some(Submission { program, key, fingerprint });
+        match self.store_and_start(Append { job, events, submission }).await {
+            Ok(job) => Ok(Submitted { job, deduplicated: false }),
+            Err(AppendError::KeyTaken(holder)) => self.same_job(holder, fingerprint).await,
+            Err(AppendError::Full(why)) => {
+                let retry_after = Duration::from_secs(5);
+                Err(Error::Overloaded { what: format!("the job store is full: {why}"), retry_after })
+            }
+            Err(why @ AppendError::Unavailable(_)) => Err(Error::Unavailable(format!(
+                "{why}; repeat the request with the same idempotency key"
+            ))),
+            Err(why @ (AppendError::Fenced(_) | AppendError::OutOfOrder { .. })) => {
+                self.stop(&why.to_string());
+                Err(Error::Unavailable("this kernel has stopped; ask the one in its place".into()))
+            }
+        }
+    }
+
+    fn admit(&self) -> Result<(), Error> {
+        let (active, most) = (self.table().active(), self.limits.jobs_waiting);
+        if active < most {
+            return Ok(());
+        }
+        let what = format!("{active} jobs have not ended, and {most} are the limit");
+        Err(Error::Overloaded { what, retry_after: Duration::from_secs(5) })
+    }
+
+    async fn same_job(&self, holder: KeyHolder, wanted: Sha256Sum) -> Result<Submitted, Error> {
+        if holder.fingerprint != wanted {
+            return Err(Error::KeyConflict(holder.job));
+        }
+        let job = self.job(holder.job).await?;
+        Ok(Submitted { job, deduplicated: true })
+    }
+
+    /// In a task of its own: a caller that gives up must not leave a job in the store that
+    /// nobody drives.
+    async fn store_and_start(&self, append: Append) -> Result<Arc<Job>, AppendError> {
+        let (tell, told) = oneshot::channel();
+        if let Some(kernel) = self.me.upgrade() {
+            self.env.spawn(async move {
+                let (id, stored) = (append.job.id, kernel.store_new(&append).await);
+                let in_doubt = matches!(stored, Err(AppendError::Unavailable(_)));
+                // Nobody listens when the caller has given up.
+                let _ = tell.send(stored);
+                if in_doubt {
+                    kernel.look_for(id).await;
+                }
+            });
+        }
+        let gone = || AppendError::Unavailable("the kernel is stopping".to_owned());
+        told.await.unwrap_or_else(|_| Err(gone()))
+    }
+
+    async fn store_new(&self, append: &Append) -> Result<Arc<Job>, AppendError> {
+        let submission = self.env.store().append(self.epoch, append.clone()).await?;
+        let job = Job { submission, ..append.job.clone() };
+        log::event(&job, &append.events[0]);
+        self.take_in(job.clone());
+        self.wake([job.id]);
+        Ok(Arc::new(job))
+    }
+
+    /// Whether a job whose append failed is in the store is told by the store alone: if it is,
+    /// it is driven like any other.
+    async fn look_for(&self, id: JobId) {
+        let mut pause = Duration::from_millis(self.limits.backoff_ms_base);
+        loop {
+            match self.env.store().job(id).await {
+                Ok(Some(job)) => {
+                    tracing::warn!(job_id = %id, "the store has the job after all");
+                    self.take_in(job);
+                    return self.wake([id]);
+                }
+                Ok(None) => return,
+                Err(why) => tracing::warn!(job_id = %id, "{why}"),
+            }
+            self.env.clock().sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_millis(self.limits.backoff_ms_max));
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! The job table: every job that still has a duty, and who owns it. A job is owned by its loop
+//! while it has something to do; else it waits here as data (D17). Whoever wants something of a
+//! job says so here, and its loop does it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use crate::devices::{Book, Standing};
+use crate::ids::JobId;
+use crate::job::event::Event;
+use crate::job::failure::{Category, Failure};
+use crate::job::state::State;
+use crate::job::{Duty, Job};
+use crate::limits::Limits;
+use crate::schedule::Scheduler;
+use crate::schedule::pool::Pool;
+use crate::schedule::rank::Rank;
+use crate::schedule::timers::{Alarm, Timers};
+use crate::time::Monotonic;
+
+/// Where jobs meet.
+#[derive(Debug)]
+pub(super) struct Table {
+    pub(super) jobs: BTreeMap<JobId, Slot>,
+    pub(super) scheduler: Scheduler,
+    pub(super) timers: Timers,
+    compile: Pool,
+    store: Pool,
+    /// Jobs in the table that have not ended.
+    active: usize,
+}
+
+/// One job in the table.
+#[derive(Debug)]
+pub(super) struct Slot {
+    /// The job as its last event left it.
+    pub(super) job: Arc<Job>,
+    /// When it came to its state.
+    pub(super) entered: Monotonic,
+    /// Its deadline on our clock.
+    pub(super) deadline: Monotonic,
+    /// The end of its back-off.
+    resume_at: Option<Monotonic>,
+    /// Whether a loop owns it.
+    owned: bool,
+    pub(super) wishes: Wishes,
+    /// Told whenever the job has changed.
+    pub(super) changed: Arc<Notify>,
+    /// Told whenever there is a wish.
+    pub(super) wished: Arc<Notify>,
+}
+
+/// What is wanted of a job.
+#[derive(Debug, Default)]
+pub(super) struct Wishes {
+    /// A client cancelled, for this reason.
+    pub(super) cancel: Option<String>,
+    /// The deadline passed.
+    pub(super) deadline: bool,
+    /// A cancel must be answered now.
+    pub(super) receipt: bool,
+}
+
+/// What a job's loop does next.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// Write this down.
+    Record(Event),
+    /// Do this.
+    Perform(Duty),
+    /// The job waits as data, or is done with: the loop ends.
+    Leave,
+}
+
+impl Table {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self {
+            jobs: BTreeMap::new(),
+            scheduler: Scheduler::default(),
+            timers: Timers::default(),
+            compile: Pool::new(limits.compile_slots),
+            store: Pool::new(limits.store_slots),
+            active: 0,
+        }
+    }
+
+    /// Takes a job in. Nobody owns it yet.
+    pub(super) fn insert(&mut self, job: Arc<Job>, entered: Monotonic, deadline: Monotonic) {
+        if let Some(device) = job.holds() {
+            self.scheduler.hold(job.id, device);
+        }
+        if !job.state.is_terminal() {
+            self.active += 1;
+            self.timers.set(job.id, Alarm::Deadline, deadline);
+        }
+        let slot = Slot {
+            entered,
+            deadline,
+            resume_at: None,
+            owned: false,
+            wishes: Wishes::default(),
+            changed: Arc::default(),
+            wished: Arc::default(),
+            job,
+        };
+        self.jobs.insert(slot.job.id, slot);
+    }
+
+    /// Looks at a job that nobody owns, because something changed for it: a loop is due, or it
+    /// goes on waiting. A loop that owns it hears of it.
+    pub(super) fn place(&mut self, job: JobId, book: &Book, around: Around) -> Option<Arc<Job>> {
+        if self.jobs.get(&job).is_some_and(|slot| slot.owned) {
+            return self.claim(job);
+        }
+        match self.next_step(job, book, around) {
+            Step::Leave => None,
+            // The loop decides again, and the same.
+            Step::Record(_) | Step::Perform(_) => self.claim(job),
+        }
+    }
+
+    /// Makes a loop the owner of a job that waits; `None` if a loop owns it already, which then
+    /// hears of the wish, or if it is not here.
+    pub(super) fn claim(&mut self, job: JobId) -> Option<Arc<Job>> {
+        let slot = self.jobs.get_mut(&job)?;
+        if slot.owned {
+            slot.wished.notify_one();
+            return None;
+        }
+        slot.owned = true;
+        Some(slot.job.clone())
+    }
+
+    /// Jobs that have not ended.
+    pub(super) fn active(&self) -> usize {
+        self.active
+    }
+
+    /// Jobs that wait for a compile slot.
+    pub(super) fn waiting_to_compile(&self) -> usize {
+        self.compile.waiting()
+    }
+
+    /// Puts a job off until `at`.
+    pub(super) fn pause(&mut self, job: JobId, at: Monotonic) {
+        self.compile.leave(job);
+        self.store.leave(job);
+        if let Some(slot) = self.jobs.get_mut(&job) {
+            slot.resume_at = Some(at);
+        }
+    }
+
+    /// A job's record changed at `now`: what it no longer needs is given back.
+    pub(super) fn changed(&mut self, before: &Job, after: Arc<Job>, now: Monotonic) {
+        let id = after.id;
+        if !matches!(after.state, State::Validating | State::Compiling) {
+            self.compile.leave(id);
+        }
+        if !matches!(after.duty(), Some(Duty::Complete | Duty::Report)) {
+            self.store.leave(id);
+        }
+        // A slot that was picked for a queued job is held before the record says so.
+        let picked = after.state == State::Queued && before.holds().is_none();
+        if after.holds().is_none() && !picked {
+            self.scheduler.remove(id);
+            self.scheduler.release(id);
+        }
+        if after.state.is_terminal() && !before.state.is_terminal() {
+            self.active -= 1;
+            self.timers.clear(id, Alarm::Deadline);
+        }
+        if let Some(slot) = self.jobs.get_mut(&id) {
+            slot.resume_at = None;
+            if after.state_seq != before.state_seq {
+                slot.entered = now;
+            }
+            slot.job = after;
+            slot.changed.notify_waiters();
+        }
+    }
+
+    /// Decides what the owner of `job` does next; on [`Step::Leave`] it owns it no longer.
+    pub(super) fn next_step(&mut self, job: JobId, book: &Book, around: Around) -> Step {
+        let Some(slot) = self.jobs.get_mut(&job) else { return Step::Leave };
+        let Some(duty) = slot.job.duty() else {
+            self.forget(job);
+            return Step::Leave;
+        };
+        // An answer in hand is dealt with first: whether a wish comes too late depends on it.
+        if !around.answered && let Some(event) = slot.wish(false) {
+            return Step::Record(event);
+        }
+        if let Some(at) = slot.resume_at {
+            if at > around.now {
+                self.timers.set(job, Alarm::Wake, at);
+                return self.leave(job);
+            }
+            slot.resume_at = None;
+        }
+        let rank = Rank::of(&slot.job);
+        match duty {
+            Duty::Admit | Duty::Validate | Duty::Compile => {
+                if !self.compile.take(job) {
+                    self.compile.enqueue(job, rank);
+                    return self.leave(job);
+                }
+                if duty == Duty::Admit {
+                    return Step::Record(Event::Admitted);
+                }
+            }
+            Duty::Complete | Duty::Report => {
+                if !self.store.take(job) {
+                    self.store.enqueue(job, rank);
+                    return self.leave(job);
+                }
+            }
+            Duty::Assign => return self.assign(job, rank, book, around),
+            Duty::Allocate | Duty::Execute | Duty::Settle => {}
+        }
+        Step::Perform(duty)
+    }
+
+    /// Its turn, a place in the queue, or no hope for one.
+    fn assign(&mut self, job: JobId, rank: Rank, book: &Book, around: Around) -> Step {
+        let target = self.jobs[&job].job.spec.target.clone();
+        if let Some(device) = self.scheduler.held_by(job).cloned() {
+            let left_waiting = self.scheduler.load(&device).waiting;
+            let left_waiting = u32::try_from(left_waiting).unwrap_or(u32::MAX);
+            return Step::Record(Event::Assigned { device, left_waiting });
+        }
+        let hopeless = match book.standing(&target) {
+            Standing::Known => None,
+            Standing::Unknown => Some(book.unknown_device(&target)),
+            Standing::NeverReached if around.first_contact_over => Some(format!(
+                "{}; it was never reached since start",
+                book.why_waiting(&target).unwrap_or_default()
+            )),
+            Standing::NeverReached => None,
+        };
+        if let Some(summary) = hopeless {
+            let failure = Failure::new(Category::AllocationError, summary);
+            return Step::Record(Event::Failed { failure, settlement: None });
+        }
+        self.scheduler.enqueue(job, &target, rank);
+        self.leave(job)
+    }
+
+    fn leave(&mut self, job: JobId) -> Step {
+        if let Some(slot) = self.jobs.get_mut(&job) {
+            slot.owned = false;
+        }
+        Step::Leave
+    }
+
+    /// The job is over and done with.
+    fn forget(&mut self, job: JobId) {
+        self.compile.leave(job);
+        self.store.leave(job);
+        self.scheduler.remove(job);
+        self.scheduler.release(job);
+        self.timers.clear(job, Alarm::Deadline);
+        self.timers.clear(job, Alarm::Wake);
+        if let Some(slot) = self.jobs.remove(&job) {
+            slot.changed.notify_waiters();
+        }
+    }
+
+    /// Every job for which there is room now; each is owned by the loop that the caller starts.
+    pub(super) fn pump(&mut self) -> Vec<Arc<Job>> {
+        let mut woken = Vec::new();
+        while let Some(pick) = self.scheduler.pick() {
+            woken.push(pick.job);
+        }
+        while let Some(job) = self.compile.pick() {
+            woken.push(job);
+        }
+        while let Some(job) = self.store.pick() {
+            woken.push(job);
+        }
+        woken.into_iter().filter_map(|job| self.claim(job)).collect()
+    }
+}
+
+/// What a decision in the table depends on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Around {
+    pub(super) now: Monotonic,
+    /// Whether the time for reaching the driver-manager at all is over.
+    pub(super) first_contact_over: bool,
+    /// Whether the answer of a device is in the loop's hand.
+    pub(super) answered: bool,
+}
+
+impl Slot {
+    /// The event that a wish calls for, if the job is where it can be granted.
+    pub(super) fn wish(&mut self, answered: bool) -> Option<Event> {
+        let state = self.job.state;
+        if state.is_terminal() {
+            let due = self.wishes.receipt && state == State::Cancelled && self.job.receipt.is_none();
+            return due.then_some(Event::ReceiptGiven);
+        }
+        if self.wishes.deadline {
+            return Some(Event::DeadlinePassed);
+        }
+        if state == State::Completing {
+            // Whoever cancelled finds out by looking at the job.
+            self.wishes.cancel = None;
+        }
+        if answered {
+            return None;
+        }
+        self.wishes.cancel.clone().map(|reason| Event::CancelRequested { reason })
+    }
+}

@@ -1,0 +1,85 @@
+//! The two tasks that a kernel keeps beside its jobs: one that sleeps until the next alarm, and
+//! one that asks for the devices.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::devices::Standing;
+use crate::kernel::Kernel;
+use crate::ports::devices::Devices as _;
+use crate::ports::{Clock as _, Env};
+use crate::schedule::timers::Alarm;
+
+impl<E: Env> Kernel<E> {
+    /// One ordered set of alarms, one sleeping task (D17).
+    pub(super) async fn ring_alarms(self: Arc<Self>) {
+        loop {
+            let moved = self.timers_moved.notified();
+            let next = self.table().timers.next();
+            match next {
+                Some(at) => {
+                    tokio::select! {
+                        biased;
+                        () = self.env.clock().sleep_until(at) => {}
+                        () = moved => continue,
+                    }
+                }
+                None => {
+                    moved.await;
+                    continue;
+                }
+            }
+            let now = self.env.clock().monotonic();
+            let mut due = Vec::new();
+            self.with_table(|table| {
+                while let Some((job, alarm)) = table.timers.pop_due(now) {
+                    if alarm == Alarm::Deadline
+                        && let Some(slot) = table.jobs.get_mut(&job)
+                    {
+                        slot.wishes.deadline = true;
+                    }
+                    due.push(job);
+                }
+            });
+            self.wake(due);
+        }
+    }
+
+    /// Asks for the devices again and again.
+    pub(super) async fn poll_devices(self: Arc<Self>) {
+        loop {
+            self.refresh_devices().await;
+            self.env.clock().sleep(Duration::from_millis(self.limits.device_poll_ms)).await;
+        }
+    }
+
+    async fn refresh_devices(&self) {
+        match self.env.devices().list().await {
+            Ok(devices) => self.devices.listed(devices, self.env.clock().now()),
+            Err(why) => {
+                tracing::warn!("the devices cannot be asked: {why}");
+                self.devices.lost(&why.to_string());
+            }
+        }
+        let around = self.around(false);
+        let lanes = self.devices.lanes(&self.limits);
+        let hopeless = self.with_table(|table| {
+            for lane in &lanes {
+                table.scheduler.set_device(&lane.device, lane.slots, lane.open);
+                self.metrics.set_device(&lane.device, table.scheduler.load(&lane.device));
+            }
+            let mut hopeless = Vec::new();
+            for device in table.scheduler.wanted() {
+                match self.devices.standing(device) {
+                    Standing::Known => continue,
+                    Standing::NeverReached if !around.first_contact_over => continue,
+                    Standing::Unknown | Standing::NeverReached => {
+                        hopeless.extend(table.scheduler.queue(device));
+                    }
+                }
+            }
+            hopeless
+        });
+        self.wake(hopeless);
+    }
+}

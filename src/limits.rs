@@ -1,0 +1,109 @@
+//! Every bound in one place, each with its reason.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Characters of a job's name.
+pub const NAME_CHARS_MAX: usize = 256;
+/// eigen-compiler refuses more inline source than this.
+pub const SOURCE_BYTES_MAX: usize = 256 * 1024;
+/// A circuit of this size is above everything the neighbours take in one message (4 MiB).
+pub const CIRCUIT_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Programs above their own limit must still be read, to be refused with a reason.
+pub const REQUEST_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Answers of the compiler carry metadata several times the size of the circuit.
+pub const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Counts up to this size travel in the event; above it the event names a synced object (D13).
+pub const COUNTS_BYTES_INLINE_MAX: usize = 1024 * 1024;
+/// Entries of a job's metadata, and of its compiler options.
+pub const METADATA_ENTRIES_MAX: usize = 64;
+/// Keys and values of a job's metadata together; the same for its compiler options.
+pub const METADATA_BYTES_MAX: usize = 16 * 1024;
+/// Characters of an idempotency key, a tenant, a project, a subject or a request id.
+pub const KEY_CHARS_MAX: usize = 256;
+/// Priorities are 0 to this, higher is more urgent (D9).
+pub const PRIORITY_MAX: i32 = 100;
+/// The priority of a job that names none (D9).
+pub const PRIORITY_DEFAULT: i32 = 50;
+/// The shots of a job that names none; what the upstream kernel assumes.
+pub const SHOTS_DEFAULT: i64 = 1024;
+/// The driver contract carries shots as int32.
+pub const SHOTS_MAX: i64 = i32::MAX as i64;
+/// The deadline of a job that names none (D19).
+pub const JOB_TIMEOUT_DEFAULT: Duration = Duration::from_secs(24 * 3600);
+/// Nobody waits longer, and sums of times stay far from overflow.
+pub const JOB_TIMEOUT_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How long a CancelJob waits for the driver before it answers `STOP_UNCONFIRMED` (D15).
+pub const CANCEL_WAIT: Duration = Duration::from_secs(2);
+/// Events read from the store at once by a watcher.
+pub const WATCH_PAGE: usize = 256;
+/// Jobs on a page of ListJobs when the request does not say, and at most.
+pub const PAGE_JOBS_DEFAULT: usize = 100;
+/// See [`PAGE_JOBS_DEFAULT`].
+pub const PAGE_JOBS_MAX: usize = 1000;
+
+/// The bounds that an operator may change. Times are in milliseconds; none reaches beyond a
+/// job's own deadline (D19).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Validating as a whole, and each call in it.
+    pub validate_ms: u64,
+    /// One compile call.
+    pub compile_ms: u64,
+    /// Compile calls before the job fails.
+    pub compile_tries: u32,
+    /// Allocating as a whole, and each call in it.
+    pub allocate_ms: u64,
+    /// One execution, from its intent to the end of all hope for its answer.
+    pub execute_ms: u64,
+    /// Executions of one job that may be tried.
+    pub execute_attempts: u32,
+    /// Completing as a whole.
+    pub persist_ms: u64,
+    /// How long jobs wait for a driver-manager that was never reached since start.
+    pub first_contact_ms: u64,
+    /// Any other call to a neighbour: devices, inspect, stop.
+    pub call_ms: u64,
+    /// How often the devices are asked for.
+    pub device_poll_ms: u64,
+    /// Jobs that may validate and compile at a time.
+    pub compile_slots: u32,
+    /// Jobs that may write artifacts at a time.
+    pub store_slots: u32,
+    /// Jobs on a device at a time when it does not tell its `slots`: for simulators.
+    pub simulator_slots: u32,
+    /// The same for everything that is not a simulator.
+    pub device_slots: u32,
+    /// Jobs that have not ended; beyond, EnqueueJob answers RESOURCE_EXHAUSTED (D17).
+    pub jobs_waiting: usize,
+    /// First back-off; doubles with each try (D18).
+    pub backoff_ms_base: u64,
+    /// The longest back-off (D18).
+    pub backoff_ms_max: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            validate_ms: 10_000,
+            compile_ms: 120_000,
+            compile_tries: 5,
+            allocate_ms: 30_000,
+            execute_ms: 600_000,
+            execute_attempts: 3,
+            persist_ms: 3_600_000,
+            first_contact_ms: 300_000,
+            call_ms: 5_000,
+            device_poll_ms: 2_000,
+            compile_slots: 16,
+            store_slots: 64,
+            simulator_slots: 4,
+            device_slots: 1,
+            jobs_waiting: 1_000_000,
+            backoff_ms_base: 100,
+            backoff_ms_max: 32_000,
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The metrics, by the names that RFC 0008 and the neighbours' dashboards know. Labels come
+//! from closed sets or from the device list, never from jobs or users.
+
+use prometheus::{
+    Encoder as _, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
+};
+
+use crate::ids::DeviceId;
+use crate::job::Job;
+use crate::schedule::Load;
+
+/// One kernel's metrics.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    registry: Registry,
+    transitions: IntCounterVec,
+    stage_duration: HistogramVec,
+    queue_depth: IntGauge,
+    active_jobs: IntGauge,
+    slots: IntGaugeVec,
+    slots_taken: IntGaugeVec,
+}
+
+/// Seconds; from an embedded neighbour's answer to a long execution.
+const BUCKETS: [f64; 14] =
+    [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0];
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let registry = Registry::new();
+        let metrics = Self {
+            transitions: IntCounterVec::new(
+                Opts::new(
+                    "eigen_kernel_job_state_transitions_total",
+                    "Changes of a job's state since start.",
+                ),
+                &["from", "to"],
+            )
+            .expect("the name is valid"),
+            stage_duration: HistogramVec::new(
+                HistogramOpts::new(
+                    "eigen_kernel_stage_duration_seconds",
+                    "How long jobs stayed in a state, waiting included.",
+                )
+                .buckets(BUCKETS.to_vec()),
+                &["stage"],
+            )
+            .expect("the name is valid"),
+            queue_depth: IntGauge::new(
+                "eigen_kernel_queue_depth",
+                "Jobs that wait for their turn on a device.",
+            )
+            .expect("the name is valid"),
+            active_jobs: IntGauge::new("eigen_kernel_active_jobs", "Jobs that have not ended.")
+                .expect("the name is valid"),
+            slots: IntGaugeVec::new(
+                Opts::new("eigen_kernel_device_slots_total", "Slots of a device."),
+                &["device_id"],
+            )
+            .expect("the name is valid"),
+            slots_taken: IntGaugeVec::new(
+                Opts::new("eigen_kernel_device_slots_taken", "Slots of a device that are taken."),
+                &["device_id"],
+            )
+            .expect("the name is valid"),
+            registry,
+        };
+        let all: [Box<dyn prometheus::core::Collector>; 6] = [
+            Box::new(metrics.transitions.clone()),
+            Box::new(metrics.stage_duration.clone()),
+            Box::new(metrics.queue_depth.clone()),
+            Box::new(metrics.active_jobs.clone()),
+            Box::new(metrics.slots.clone()),
+            Box::new(metrics.slots_taken.clone()),
+        ];
+        for collector in all {
+            metrics.registry.register(collector).expect("each name is registered once");
+        }
+        metrics
+    }
+}
+
+impl Metrics {
+    /// Counts a change of state.
+    pub fn moved(&self, before: &Job, after: &Job) {
+        self.transitions.with_label_values(&[before.state.name(), after.state.name()]).inc();
+        let stayed = after.updated_at.since(before.state_since).as_secs_f64();
+        self.stage_duration.with_label_values(&[before.state.name()]).observe(stayed);
+    }
+
+    /// Tells how many jobs wait for a device, and how many have not ended.
+    pub fn set_jobs(&self, queued: usize, active: usize) {
+        self.queue_depth.set(i64::try_from(queued).unwrap_or(i64::MAX));
+        self.active_jobs.set(i64::try_from(active).unwrap_or(i64::MAX));
+    }
+
+    /// Tells how busy a listed device is.
+    pub fn set_device(&self, device: &DeviceId, load: Load) {
+        self.slots.with_label_values(&[device.as_str()]).set(i64::from(load.slots));
+        let taken = i64::try_from(load.running).unwrap_or(i64::MAX);
+        self.slots_taken.with_label_values(&[device.as_str()]).set(taken);
+    }
+
+    /// All metrics in Prometheus' text form.
+    pub fn render(&self) -> String {
+        let mut text = Vec::new();
+        TextEncoder::new()
+            .encode(&self.registry.gather(), &mut text)
+            .expect("a vector takes everything");
+        String::from_utf8(text).expect("the text form is UTF-8")
+    }
+}

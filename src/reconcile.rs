@@ -1,0 +1,55 @@
+//! What a driver's memory proves about an execution whose answer was lost (D8, D14). NOT_FOUND
+//! alone proves nothing: the request may still be on its way, or the memory may be younger.
+
+use crate::job::ledger::{Entry, Settlement};
+use crate::ports::devices::{Fate, Inspection, RunResult};
+
+/// What follows from asking after an execution.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Finding {
+    /// The device is at it: ask again later.
+    Wait,
+    /// Here is the lost answer.
+    Answer(RunResult),
+    /// It ended without a result, and this is what it cost.
+    Ended(Settlement, String),
+    /// Nothing ran, and nothing will: it may be tried again.
+    NotRun(Settlement),
+    /// Leave a tombstone first.
+    Tombstone,
+    /// Nobody can say.
+    Unknown(String),
+}
+
+/// Reads the answer of GetExecution.
+pub fn inspected(entry: &Entry, seen: Inspection) -> Finding {
+    match seen.fate {
+        Fate::NotFound => Finding::Tombstone,
+        _ => stopped(entry, seen),
+    }
+}
+
+/// Reads the answer of CancelExecution; also that of GetExecution where the two say the same.
+pub fn stopped(entry: &Entry, seen: Inspection) -> Finding {
+    match seen.fate {
+        Fate::Running => Finding::Wait,
+        Fate::Done(result) => Finding::Answer(result),
+        Fate::Failed { shots_used, message } => {
+            let cause = format!("the execution failed: {message}");
+            Finding::Ended(Settlement::stopped(entry.requested, shots_used, &cause), message)
+        }
+        Fate::Cancelled { never_started: true, .. } | Fate::NotFound => {
+            let old_enough = seen.remembers_since.is_some_and(|since| since < entry.intended_at);
+            if old_enough {
+                let proof = "a tombstone is in place, and the driver remembers since before the intent";
+                Finding::NotRun(Settlement::not_run(entry.requested, proof))
+            } else {
+                Finding::Unknown("the driver's memory is younger than the intent".to_owned())
+            }
+        }
+        Fate::Cancelled { shots_used, never_started: false } => {
+            let cause = "the execution was stopped";
+            Finding::Ended(Settlement::stopped(entry.requested, shots_used, cause), cause.to_owned())
+        }
+    }
+}

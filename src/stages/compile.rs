@@ -1,0 +1,67 @@
+//! Compiling: the program becomes a circuit, and the circuit an artifact, before the event
+//! that mentions it.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use crate::job::Job;
+use crate::job::event::{ArtifactRef, CircuitRef, Event};
+use crate::job::failure::{Category, Failure};
+use crate::job::spec::ProgramFormat;
+use crate::ports::Env;
+use crate::ports::compiler::{Circuit, Compiler as _, Program};
+use crate::stages::{Context, Setback, documents};
+use crate::store::artifacts::ArtifactError;
+
+pub(super) async fn perform<E: Env>(ctx: &Context<'_, E>, job: &Job) -> Result<Event, Setback> {
+    let program = ctx.program(job).await?;
+    ctx.artifacts.keep(job.id, "input.job.json", &documents::request(job)).await?;
+    ctx.artifacts.keep(job.id, job.spec.format.file_name(), &program).await?;
+    let circuit = circuit(ctx, job, &program).await?;
+    let kept = ctx.artifacts.keep(job.id, circuit.format.file_name(), &circuit.data).await?;
+    let circuit = CircuitRef { format: circuit.format, sha256: kept.sha256, bytes: kept.bytes };
+    Ok(Event::Compiled { circuit })
+}
+
+/// Where a compiled circuit lies.
+pub(super) fn file_of(circuit: &CircuitRef) -> ArtifactRef {
+    let file = circuit.format.file_name().to_owned();
+    ArtifactRef { file, sha256: circuit.sha256, bytes: circuit.bytes }
+}
+
+/// The circuit of `program`, as the compiler answers.
+pub(super) async fn circuit<E: Env>(
+    ctx: &Context<'_, E>,
+    job: &Job,
+    program: &[u8],
+) -> Result<Circuit, Setback> {
+    let (format, source) = match job.spec.format {
+        ProgramFormat::AqoRef => (ProgramFormat::AqoJson, resolve(ctx, program).await?.into()),
+        format => (format, Cow::Borrowed(program)),
+    };
+    let device = ctx.devices.capabilities(&job.spec.target);
+    let program = Program { format, source: &source, device: device.as_ref() };
+    let call = ctx.call(job, Duration::from_millis(ctx.limits.compile_ms));
+    let compiled = ctx.env.compiler().compile(call, program).await;
+    let circuit = compiled.map_err(|error| Setback::of_call(Category::CompileError, error))?;
+    if circuit.data.is_empty() {
+        let cause = "the compiler answered with an empty circuit; look at its log".to_owned();
+        return Err(Setback::Never(Failure::new(Category::CompileError, cause), None));
+    }
+    Ok(circuit)
+}
+
+/// The circuit that an `aqo_ref` names.
+async fn resolve<E: Env>(ctx: &Context<'_, E>, program: &[u8]) -> Result<Vec<u8>, Setback> {
+    let reference = String::from_utf8_lossy(program);
+    let reference = reference.trim();
+    let invalid = |why: &str| {
+        let summary = format!("the program {reference:?} {why}");
+        Setback::Never(Failure::new(Category::ValidationError, summary), None)
+    };
+    match ctx.artifacts.resolve(reference).await {
+        None => Err(invalid("is no reference; use qfs://<path below the artifact root>")),
+        Some(Err(ArtifactError::Missing(_))) => Err(invalid("names nothing that is stored")),
+        Some(read) => Ok(read?),
+    }
+}

@@ -1,0 +1,270 @@
+//! Executing: the one call of this execution, or, without it, the question what became of it.
+//! There is no way from here to a second call under the same intent (D14).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::job::Job;
+use crate::job::event::{ArtifactRef, Counts, Event, OnUnknown, Outcome};
+use crate::job::failure::{Category, Failure};
+use crate::job::ledger::{Entry, Settlement};
+use crate::job::state::Phase;
+use crate::limits;
+use crate::ports::devices::{Devices as _, Run, RunError, RunResult};
+use crate::ports::{Clock as _, Env};
+use crate::reconcile::{self, Finding};
+use crate::stages::{Context, Hand, Later, Setback};
+
+/// Pauses between two questions after a running execution.
+const ASK_AGAIN: [Duration; 4] = [
+    Duration::from_millis(100),
+    Duration::from_millis(400),
+    Duration::from_millis(1_500),
+    Duration::from_secs(5),
+];
+
+pub(super) async fn perform<E: Env>(
+    ctx: &Context<'_, E>,
+    job: &Job,
+    hand: &mut Hand,
+) -> Result<Vec<Event>, Setback> {
+    match hand {
+        Hand::Ready(run) => {
+            *hand = Hand::Out(fire(ctx, job, (**run).clone()));
+            Ok(vec![Event::PhaseReached { phase: Phase::QuantumRunning }])
+        }
+        Hand::Out(answer) => {
+            let phase = job.phase.expect("Executing has a phase");
+            let call = ctx.call(job, Duration::from_millis(ctx.limits.call_ms));
+            let answered = tokio::select! {
+                biased;
+                answered = &mut *answer => answered,
+                Some(phase) = ctx.env.devices().next_phase(call, job.execution_id(), phase) => {
+                    return Ok(vec![Event::PhaseReached { phase }]);
+                }
+            };
+            let lost = || RunError::Doubt("the call ended without an answer".to_owned());
+            *hand = Hand::Answered(Box::new(answered.unwrap_or_else(|_| Err(lost()))));
+            Ok(Vec::new())
+        }
+        Hand::Answered(answer) => {
+            // The answer stays in hand until it is dealt with: this may be dropped and repeated.
+            let done = conclude(ctx, job, (**answer).clone()).await;
+            *hand = Hand::Empty;
+            done
+        }
+        Hand::Empty => look_back(ctx, job).await,
+    }
+}
+
+/// Asks the device, in a task of its own: whoever stops waiting for the answer, the call goes
+/// on to its end or its bound, so that the answer can still settle the ledger.
+fn fire<E: Env>(
+    ctx: &Context<'_, E>,
+    job: &Job,
+    run: Run,
+) -> oneshot::Receiver<Result<RunResult, RunError>> {
+    let (tell, answer) = oneshot::channel();
+    let call = ctx.call(job, ctx.left(ctx.limits.execute_ms));
+    let running = ctx.env.devices().execute(call, run);
+    ctx.env.spawn(async move {
+        // Nobody listens any more when the kernel has stopped; then the ledger is reconciled.
+        let _ = tell.send(running.await);
+    });
+    answer
+}
+
+async fn conclude<E: Env>(
+    ctx: &Context<'_, E>,
+    job: &Job,
+    answered: Result<RunResult, RunError>,
+) -> Result<Vec<Event>, Setback> {
+    let shots = job.spec.shots;
+    match answered {
+        Ok(result) => deliver(ctx, job, result).await,
+        Err(RunError::NotSent(cause)) => {
+            ctx.devices.lost(&cause);
+            let proof = Settlement::not_run(shots, "the request never left the kernel");
+            Err(again(cause, None, proof))
+        }
+        Err(RunError::Refused { message, retry }) => {
+            let proof = Settlement::not_run(shots, format!("the driver refused: {message}"));
+            match retry {
+                Some(after) => Err(again(message, Some(after), proof)),
+                None => Err(never(message, Some(proof))),
+            }
+        }
+        Err(RunError::Doubt(cause)) => Ok(vec![Event::Doubted { cause }]),
+    }
+}
+
+/// The answer is back: check it, and put what is too large for an event where it is safe.
+async fn deliver<E: Env>(
+    ctx: &Context<'_, E>,
+    job: &Job,
+    result: RunResult,
+) -> Result<Vec<Event>, Setback> {
+    let shots = job.spec.shots;
+    let device = job.device.as_ref().expect("Executing has a device");
+    let counts = match checked(&result.counts, shots) {
+        Ok(counts) => counts,
+        Err(flaw) => {
+            keep_rejected(ctx, job, &result).await;
+            let wasted = Settlement::wasted(shots, format!("the answer was rejected: {flaw}"));
+            let message = format!("{device} answered with counts that cannot be right: {flaw}");
+            return Err(never(message, Some(wasted)));
+        }
+    };
+    let encoded = serde_json::to_vec(&counts).expect("counts have a JSON form");
+    let counts = if encoded.len() <= limits::COUNTS_BYTES_INLINE_MAX {
+        Counts::Inline(counts)
+    } else {
+        Counts::Object(keep_large(ctx, job, &encoded).await)
+    };
+    let outcome = Box::new(Outcome {
+        circuit_sha256: job.circuit_sha256().expect("Executing has a circuit"),
+        counts,
+        execution_seconds: result.execution_seconds,
+        metadata: result.metadata,
+    });
+    let mut events = Vec::new();
+    if job.phase.is_some_and(|phase| phase.may_become(Phase::PostProcessing)) {
+        events.push(Event::PhaseReached { phase: Phase::PostProcessing });
+    }
+    events.push(Event::Executed { outcome });
+    Ok(events)
+}
+
+/// Counts as they must be: bit strings of one width, no negative number, the sum as asked.
+fn checked(counts: &BTreeMap<String, i64>, shots: u32) -> Result<BTreeMap<String, u64>, String> {
+    let width = counts.keys().next().map_or(0, String::len);
+    let mut sum = 0_u64;
+    let mut good = BTreeMap::new();
+    for (key, &count) in counts {
+        if key.len() != width || !key.bytes().all(|bit| matches!(bit, b'0' | b'1')) {
+            let key: String = key.chars().take(64).collect();
+            return Err(format!("{key:?} is not a bit string of width {width}"));
+        }
+        let count = u64::try_from(count).map_err(|_| format!("{key} was counted {count} times"))?;
+        sum = sum.saturating_add(count);
+        good.insert(key.clone(), count);
+    }
+    if sum != u64::from(shots) {
+        return Err(format!("they sum to {sum}, {shots} shots were asked for"));
+    }
+    Ok(good)
+}
+
+/// The counts are paid for and exist nowhere else: this waits as long as it takes, and only the
+/// job's deadline ends the wait.
+async fn keep_large<E: Env>(ctx: &Context<'_, E>, job: &Job, encoded: &[u8]) -> ArtifactRef {
+    let file = format!("counts-{}.json", job.attempt());
+    let mut pauses = ASK_AGAIN.into_iter().chain(std::iter::repeat(ASK_AGAIN[3]));
+    loop {
+        match ctx.artifacts.keep_synced(job.id, &file, encoded).await {
+            Ok(kept) => return kept,
+            Err(why) => tracing::warn!(job_id = %job.id, "the counts cannot be kept yet: {why}"),
+        }
+        ctx.env.clock().sleep(pauses.next().unwrap_or(ASK_AGAIN[3])).await;
+    }
+}
+
+/// What a device said must be there to be looked at; that it was rejected counts without it.
+async fn keep_rejected<E: Env>(ctx: &Context<'_, E>, job: &Job, result: &RunResult) {
+    let content = serde_json::to_vec(&result.counts).expect("counts have a JSON form");
+    let file = format!("rejected-{}.json", job.attempt());
+    if let Err(why) = ctx.artifacts.keep(job.id, &file, &content).await {
+        tracing::warn!(job_id = %job.id, "the rejected answer could not be kept: {why}");
+    }
+}
+
+/// Asks the driver what became of the execution until it says so or the bound has passed.
+async fn look_back<E: Env>(ctx: &Context<'_, E>, job: &Job) -> Result<Vec<Event>, Setback> {
+    let entry = job.open_run().expect("Executing has an open execution");
+    let mut pauses = ASK_AGAIN.into_iter().chain(std::iter::repeat(ASK_AGAIN[3]));
+    let mut last = "the driver says that it is still running".to_owned();
+    loop {
+        let left = ctx.left(ctx.limits.execute_ms);
+        match ask(ctx, job, entry).await {
+            Ok(Finding::Answer(result)) => return deliver(ctx, job, result).await,
+            Ok(Finding::NotRun(proof)) => {
+                return Err(again("the execution never reached the device".into(), None, proof));
+            }
+            Ok(Finding::Ended(settlement, message)) => return Err(never(message, Some(settlement))),
+            Ok(Finding::Unknown(why)) => return Err(unknown(job, entry, &why)),
+            Ok(Finding::Wait | Finding::Tombstone) => {}
+            Err(why) => last = why,
+        }
+        if left.is_zero() {
+            return Err(unknown(job, entry, &last));
+        }
+        let pause = pauses.next().unwrap_or(ASK_AGAIN[3]).min(left);
+        ctx.env.clock().sleep(pause).await;
+    }
+}
+
+async fn ask<E: Env>(ctx: &Context<'_, E>, job: &Job, entry: &Entry) -> Result<Finding, String> {
+    let devices = ctx.env.devices();
+    let cannot = || Finding::Unknown(format!("{} cannot be asked", devices.endpoint()));
+    let call = ctx.call(job, Duration::from_millis(ctx.limits.call_ms));
+    let seen = devices.inspect(call, job.execution_id()).await.map_err(|why| why.to_string())?;
+    let finding = seen.map_or_else(cannot, |seen| reconcile::inspected(entry, seen));
+    // At the bound a running execution is given up, and that needs a tombstone as well.
+    let given_up = finding == Finding::Wait && ctx.left(ctx.limits.execute_ms).is_zero();
+    if finding != Finding::Tombstone && !given_up {
+        return Ok(finding);
+    }
+    let stopped = devices.stop(call, job.execution_id(), entry.token).await;
+    let stopped = stopped.map_err(|why| why.to_string())?;
+    Ok(stopped.map_or_else(cannot, |seen| reconcile::stopped(entry, seen)))
+}
+
+/// Nobody can say whether the device ran: its policy, as it was at the intent, decides.
+fn unknown(job: &Job, entry: &Entry, why: &str) -> Setback {
+    let first = job.doubt.as_deref().unwrap_or("the kernel was restarted meanwhile");
+    let cause = format!("whether {} ran the job is unknown: {first}; {why}", entry.device);
+    match entry.on_unknown {
+        OnUnknown::Rerun => again(cause.clone(), None, Settlement::unknown(entry.requested, cause)),
+        // The execution stays open: its slot is free when it is settled, not when we give up.
+        OnUnknown::Fail => never(
+            format!(
+                "{cause}. It is not run again, because its shots are paid for; ask the device's \
+                 operator for execution {}, and submit again if it did not run",
+                job.execution_id()
+            ),
+            None,
+        ),
+    }
+}
+
+fn again(cause: String, retry_after: Option<Duration>, settlement: Settlement) -> Setback {
+    let category = Category::ExecuteError;
+    Setback::Later(Later { category, cause, retry_after, settlement: Some(settlement) })
+}
+
+fn never(message: String, settlement: Option<Settlement>) -> Setback {
+    Setback::Never(Failure::new(Category::ExecuteError, message), settlement)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(rows: &[(&str, i64)]) -> BTreeMap<String, i64> {
+        rows.iter().map(|(key, count)| ((*key).to_owned(), *count)).collect()
+    }
+
+    #[test]
+    fn counts_that_cannot_be_right_are_told_why() {
+        let flaw = |rows: &[(&str, i64)]| checked(&counts(rows), 10).unwrap_err();
+        assert_eq!(flaw(&[("00", 4), ("11", 5)]), "they sum to 9, 10 shots were asked for");
+        assert_eq!(flaw(&[]), "they sum to 0, 10 shots were asked for");
+        assert_eq!(flaw(&[("0", -1), ("1", 11)]), "0 was counted -1 times");
+        assert_eq!(flaw(&[("00", 5), ("111", 5)]), "\"111\" is not a bit string of width 2");
+        assert_eq!(flaw(&[("0x", 10)]), "\"0x\" is not a bit string of width 2");
+        assert_eq!(flaw(&[("0", i64::MAX), ("1", i64::MAX)]).split(',').count(), 2);
+        assert!(checked(&counts(&[("00", 4), ("11", 6)]), 10).is_ok());
+    }
+}

@@ -1,0 +1,104 @@
+//! After an end that left an execution open: stop it if the driver can, take its late answer if
+//! one comes, and otherwise wait until nothing can come any more. Its slot is taken until then.
+
+use std::time::Duration;
+
+use crate::job::Job;
+use crate::job::event::{Event, Evidence};
+use crate::job::ledger::{Entry, Settlement};
+use crate::job::state::State;
+use crate::ports::devices::{Devices as _, RunError, RunResult};
+use crate::ports::{Clock as _, Env};
+use crate::reconcile::{self, Finding};
+use crate::stages::{Context, Hand};
+
+pub(super) async fn perform<E: Env>(ctx: &Context<'_, E>, job: &Job, hand: &mut Hand) -> Event {
+    let entry = job.open_run().expect("there is an open execution to settle");
+    tokio::select! {
+        biased;
+        event = late_answer(job, entry, hand) => event,
+        event = stopped(ctx, job, entry) => event,
+        () = ctx.env.clock().sleep(ctx.left(ctx.limits.execute_ms)) => {
+            let cause = format!("{} never said what became of the execution", entry.device);
+            let settlement = Settlement::unknown(entry.requested, cause);
+            Event::Settled { settlement, evidence: Evidence::None }
+        }
+    }
+}
+
+/// What this process knows or learns of its own call; never returns if that is nothing.
+async fn late_answer(job: &Job, entry: &Entry, hand: &mut Hand) -> Event {
+    let answered = match hand {
+        Hand::Ready(_) => {
+            let settlement = Settlement::not_run(entry.requested, "the device was never asked");
+            return Event::Settled { settlement, evidence: Evidence::NeverAsked };
+        }
+        Hand::Out(answer) => answer.await.ok(),
+        Hand::Answered(answer) => Some((**answer).clone()),
+        Hand::Empty => None,
+    };
+    *hand = Hand::Empty;
+    match answered.and_then(|answered| settled_by(job, entry, answered)) {
+        Some(settlement) => Event::Settled { settlement, evidence: Evidence::Driver },
+        None => std::future::pending().await,
+    }
+}
+
+fn settled_by(
+    job: &Job,
+    entry: &Entry,
+    answered: Result<RunResult, RunError>,
+) -> Option<Settlement> {
+    let shots = entry.requested;
+    match answered {
+        Ok(_) => Some(Settlement::wasted(shots, too_late(job))),
+        Err(RunError::NotSent(_)) => {
+            Some(Settlement::not_run(shots, "the request never left the kernel"))
+        }
+        Err(RunError::Refused { message, .. }) => {
+            Some(Settlement::not_run(shots, format!("the driver refused: {message}")))
+        }
+        Err(RunError::Doubt(_)) => None,
+    }
+}
+
+fn too_late(job: &Job) -> &'static str {
+    match job.state {
+        State::Cancelled => "the job was cancelled before the device answered",
+        State::Timeout => "the deadline passed before the device answered",
+        _ => "the job had failed before the device answered",
+    }
+}
+
+/// Asks the driver to stop until it confirms; never returns if it cannot be asked, but for a
+/// cancel that is waiting for its receipt.
+async fn stopped<E: Env>(ctx: &Context<'_, E>, job: &Job, entry: &Entry) -> Event {
+    let devices = ctx.env.devices();
+    let mut pause = Duration::from_millis(100);
+    loop {
+        let call = ctx.call(job, Duration::from_millis(ctx.limits.call_ms));
+        match devices.stop(call, job.execution_id(), entry.token).await {
+            Ok(Some(seen)) => {
+                if let Some(settlement) = settlement(job, entry, reconcile::stopped(entry, seen)) {
+                    return Event::Settled { settlement, evidence: Evidence::Driver };
+                }
+            }
+            Ok(None) if job.state == State::Cancelled && job.receipt.is_none() => {
+                return Event::ReceiptGiven;
+            }
+            Ok(None) => return std::future::pending().await,
+            Err(why) => tracing::warn!(job_id = %job.id, "the stop is not confirmed yet: {why}"),
+        }
+        ctx.env.clock().sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_millis(ctx.limits.backoff_ms_max));
+    }
+}
+
+fn settlement(job: &Job, entry: &Entry, finding: Finding) -> Option<Settlement> {
+    match finding {
+        Finding::Answer(_) => Some(Settlement::wasted(entry.requested, too_late(job))),
+        Finding::Ended(settlement, _) | Finding::NotRun(settlement) => Some(settlement),
+        Finding::Unknown(why) => Some(Settlement::unknown(entry.requested, why)),
+        Finding::Wait | Finding::Tombstone => None,
+    }
+}
