@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 pub const NAME_CHARS_MAX: usize = 256;
 /// eigen-compiler refuses more inline source than this.
 pub const SOURCE_BYTES_MAX: usize = 256 * 1024;
-/// A circuit of this size is above everything the neighbours take in one message (4 MiB).
-pub const CIRCUIT_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// The neighbours take messages of 4 MiB, and a circuit does not travel alone.
+pub const CIRCUIT_BYTES_MAX: usize = 4 * 1024 * 1024 - 64 * 1024;
 /// Programs above their own limit must still be read, to be refused with a reason.
 pub const REQUEST_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Answers of the compiler carry metadata several times the size of the circuit.
@@ -17,9 +17,9 @@ pub const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Counts up to this size travel in the event; above it the event names a synced object (D13).
 pub const COUNTS_BYTES_INLINE_MAX: usize = 1024 * 1024;
 /// Entries of a job's metadata, and of its compiler options.
-pub const METADATA_ENTRIES_MAX: usize = 64;
+pub const METADATA_ENTRIES_MAX: usize = 128;
 /// Keys and values of a job's metadata together; the same for its compiler options.
-pub const METADATA_BYTES_MAX: usize = 16 * 1024;
+pub const METADATA_BYTES_MAX: usize = 64 * 1024;
 /// Characters of an idempotency key, a tenant, a project, a subject or a request id.
 pub const KEY_CHARS_MAX: usize = 256;
 /// Priorities are 0 to this, higher is more urgent (D9).

@@ -1,17 +1,67 @@
 //! The gRPC edges: the gateways that clients call, and the neighbours that we call.
 //!
-//! Clients are generic over nothing but a [`Channel`], and servers are plain tonic routes, so
-//! the same code runs over sockets and over the simulated link.
+//! Clients stand on a [`Channel`], servers are plain tonic routes: the same code runs over
+//! sockets and over the simulated link.
 
+mod call;
+mod compiler;
+pub mod context;
+mod convert;
+mod driver;
+mod gateway;
 pub mod proto;
+mod status;
+mod system_api;
 
+use std::sync::Arc;
+
+use tonic::service::Routes;
 use tower::util::BoxCloneSyncService;
 
+use crate::grpc::proto::internal::kernel_gateway_service_server::KernelGatewayServiceServer;
+use crate::grpc::proto::kernel::kernel_gateway_server::KernelGatewayServer;
+use crate::kernel::Kernel;
+use crate::limits::REQUEST_BYTES_MAX;
+use crate::ports::Env;
+
+pub use call::Neighbour;
+pub use compiler::CompilerClient;
+pub use driver::DriverClient;
+pub use gateway::Gateway;
+pub use system_api::SystemApiGateway;
+
 /// A connection to a neighbour: production puts a `tonic::transport::Channel` in it, the
-/// simulated world a link between nodes. A request that could not leave fails with a
-/// [`tonic::ConnectError`] in its source chain (D18).
+/// simulated world a link between nodes.
 pub type Channel = BoxCloneSyncService<
     http::Request<tonic::body::Body>,
     http::Response<tonic::body::Body>,
-    Box<dyn std::error::Error + Send + Sync>,
+    Broken,
 >;
+
+/// What went wrong on the way. A request that could not leave has a [`tonic::ConnectError`] in
+/// the chain of sources (D18).
+#[derive(Debug, thiserror::Error)]
+#[error("the connection failed")]
+pub struct Broken(#[source] pub Box<dyn std::error::Error + Send + Sync>);
+
+/// Everything the kernel serves over gRPC: both gateways, health, and reflection of either
+/// version, so that a client needs no proto files.
+pub async fn routes<E: Env>(kernel: &Arc<Kernel<E>>) -> Routes {
+    let gateway = KernelGatewayServer::new(Gateway(kernel.clone()))
+        .max_decoding_message_size(REQUEST_BYTES_MAX);
+    let system_api = KernelGatewayServiceServer::new(SystemApiGateway(kernel.clone()))
+        .max_decoding_message_size(REQUEST_BYTES_MAX);
+    let (reporter, health) = tonic_health::server::health_reporter();
+    reporter.set_serving::<KernelGatewayServer<Gateway<E>>>().await;
+    reporter.set_serving::<KernelGatewayServiceServer<SystemApiGateway<E>>>().await;
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    Routes::new(gateway)
+        .add_service(system_api)
+        .add_service(health)
+        .add_service(reflection().build_v1().expect("our own descriptors are whole"))
+        .add_service(reflection().build_v1alpha().expect("our own descriptors are whole"))
+}

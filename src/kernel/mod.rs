@@ -153,6 +153,11 @@ impl<E: Env> Kernel<E> {
         Ok(kernel)
     }
 
+    /// The clock that the kernel lives by.
+    pub fn clock(&self) -> &E::Clock {
+        self.env.clock()
+    }
+
     /// The kernel's metrics.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics

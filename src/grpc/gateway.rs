@@ -1,0 +1,170 @@
+//! `eigen.kernel.v1.KernelGateway` over a kernel: parse, call, render.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use futures::{Stream, StreamExt as _};
+use tonic::{Code, Request, Response, Status};
+
+use crate::grpc::proto::kernel::kernel_gateway_server::KernelGateway;
+use crate::grpc::proto::kernel::{self as wire, *};
+use crate::grpc::status::{refuse, status};
+use crate::grpc::{context, convert};
+use crate::ids::JobId;
+use crate::job::request::Violation;
+use crate::kernel::{Error, Kernel};
+use crate::limits;
+use crate::ports::Env;
+use crate::ports::store::Filter;
+
+/// The kernel's own gateway.
+#[derive(Debug)]
+pub struct Gateway<E: Env>(pub Arc<Kernel<E>>);
+
+/// An id that is none names no job.
+pub(super) fn job_id(text: &str) -> Result<JobId, Status> {
+    let known = text.parse();
+    known.map_err(|_| status(&Error::NotFound(text.chars().take(64).collect())))
+}
+
+fn invalid(field: &'static str, reason: String) -> Status {
+    status(&Error::Invalid(vec![Violation { field, reason }]))
+}
+
+type Answer<T> = Result<Response<T>, Status>;
+
+#[tonic::async_trait]
+impl<E: Env> KernelGateway for Gateway<E> {
+    async fn enqueue_job(&self, sent: Request<EnqueueJobRequest>) -> Answer<EnqueueJobResponse> {
+        let (headers, _, message) = sent.into_parts();
+        let mut request = convert::request(message);
+        context::receive(&headers, &mut request);
+        let submitted = self.0.submit(request).await.map_err(|why| status(&why))?;
+        Ok(Response::new(EnqueueJobResponse {
+            job_id: submitted.job.id.to_string(),
+            state: convert::task_state(submitted.job.state) as i32,
+            created_at: Some(convert::timestamp(submitted.job.created_at)),
+            deduplicated: submitted.deduplicated,
+        }))
+    }
+
+    async fn get_job_status(
+        &self,
+        sent: Request<GetJobStatusRequest>,
+    ) -> Answer<GetJobStatusResponse> {
+        let id = job_id(&sent.get_ref().job_id)?;
+        let job = self.0.job(id).await.map_err(|why| status(&why))?;
+        let job = convert::job_status(&job, self.0.situation(&job));
+        Ok(Response::new(GetJobStatusResponse { job: Some(job) }))
+    }
+
+    async fn cancel_job(&self, sent: Request<CancelJobRequest>) -> Answer<CancelJobResponse> {
+        let sent = sent.into_inner();
+        let reason: String = sent.reason.chars().take(limits::KEY_CHARS_MAX).collect();
+        let answer = self.0.cancel(job_id(&sent.job_id)?, &reason).await;
+        Ok(Response::new(convert::cancelled(answer.map_err(|why| status(&why))?)))
+    }
+
+    async fn get_job_results(
+        &self,
+        sent: Request<GetJobResultsRequest>,
+    ) -> Answer<GetJobResultsResponse> {
+        let results = self.0.results(job_id(&sent.get_ref().job_id)?).await;
+        Ok(Response::new(convert::results(&results.map_err(|why| status(&why))?)))
+    }
+
+    async fn list_devices(&self, _: Request<ListDevicesRequest>) -> Answer<ListDevicesResponse> {
+        let (devices, as_of, problem) = self.0.devices();
+        let reachable = problem.is_none();
+        Ok(Response::new(ListDevicesResponse {
+            devices: devices.iter().map(|device| convert::device(device, reachable)).collect(),
+            as_of: as_of.map(convert::timestamp),
+            problem: problem.unwrap_or_default(),
+        }))
+    }
+
+    type WatchJobStream = Pin<Box<dyn Stream<Item = Result<JobEvent, Status>> + Send>>;
+
+    async fn watch_job(&self, sent: Request<WatchJobRequest>) -> Answer<Self::WatchJobStream> {
+        let WatchJobRequest { job_id: id, after_seq } = sent.into_inner();
+        let events = self.0.watch(job_id(&id)?, after_seq).await.map_err(|why| status(&why))?;
+        let events = events.map(|next| match next {
+            Ok(recorded) => Ok(convert::event(&recorded)),
+            Err(why) => Err(status(&why)),
+        });
+        Ok(Response::new(Box::pin(events)))
+    }
+
+    async fn list_jobs(&self, sent: Request<ListJobsRequest>) -> Answer<ListJobsResponse> {
+        let sent = sent.into_inner();
+        let (filter, before, most) = parse_list(&sent)?;
+        let mut jobs = self.0.list(&filter, before, most + 1).await.map_err(|why| status(&why))?;
+        let more = jobs.len() > most;
+        jobs.truncate(most);
+        let next = jobs.last().filter(|_| more).map(|job| job.submission.to_string());
+        let render = |job| convert::job_status(job, self.0.situation(job));
+        Ok(Response::new(ListJobsResponse {
+            jobs: jobs.iter().map(render).collect(),
+            next_page_token: next.unwrap_or_default(),
+        }))
+    }
+
+    async fn get_job_history(
+        &self,
+        sent: Request<GetJobHistoryRequest>,
+    ) -> Answer<GetJobHistoryResponse> {
+        let id = job_id(&sent.get_ref().job_id)?;
+        let job = self.0.job(id).await.map_err(|why| status(&why))?;
+        let events = self.0.history(id).await.map_err(|why| status(&why))?;
+        Ok(Response::new(GetJobHistoryResponse {
+            events: events.iter().map(convert::event).collect(),
+            ledger: job.ledger.iter().map(|entry| convert::ledger(&job, entry)).collect(),
+            stages: convert::stages(&crate::job::history::stays(&events)),
+        }))
+    }
+
+    async fn reserve_device(
+        &self,
+        _: Request<ReserveDeviceRequest>,
+    ) -> Answer<ReserveDeviceResponse> {
+        Err(no_reservations())
+    }
+
+    async fn release_reservation(
+        &self,
+        _: Request<ReleaseReservationRequest>,
+    ) -> Answer<ReleaseReservationResponse> {
+        Err(no_reservations())
+    }
+}
+
+fn no_reservations() -> Status {
+    let message = "this version of the kernel has no reservations; enqueue the job instead";
+    refuse(Code::Unimplemented, "EIGEN_NOT_IMPLEMENTED", message)
+}
+
+fn parse_list(sent: &wire::ListJobsRequest) -> Result<(Filter, u64, usize), Status> {
+    let states = sent.states.iter().map(|state| {
+        convert::state(*state).ok_or_else(|| invalid("states", format!("{state} is no state")))
+    });
+    let filter = Filter {
+        states: states.collect::<Result<_, _>>()?,
+        target: Some(sent.target.clone()).filter(|target| !target.is_empty()),
+        tenant: Some(sent.tenant_id.clone()).filter(|tenant| !tenant.is_empty()),
+    };
+    let before = match sent.page_token.as_str() {
+        "" => u64::MAX,
+        token => token.parse().map_err(|_| {
+            invalid("page_token", "is not one that ListJobs gave; start without one".to_owned())
+        })?,
+    };
+    let most = match sent.page_size as usize {
+        0 => limits::PAGE_JOBS_DEFAULT,
+        most if most <= limits::PAGE_JOBS_MAX => most,
+        most => {
+            let reason = format!("is {most}; it must be at most {}", limits::PAGE_JOBS_MAX);
+            return Err(invalid("page_size", reason));
+        }
+    };
+    Ok((filter, before, most))
+}

@@ -1,0 +1,62 @@
+//! The kernel's errors on the wire: a status with google.rpc details, and the reason in the
+//! message too, because system-api drops the details (D20).
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
+
+use crate::kernel::Error;
+
+const DOMAIN: &str = "eigen.kernel";
+const SOON: Duration = Duration::from_secs(1);
+
+/// `error` as a gRPC status.
+pub fn status(error: &Error) -> Status {
+    let mut details = ErrorDetails::new();
+    let (code, reason) = match error {
+        Error::Invalid(violations) => {
+            let violations = violations
+                .iter()
+                .map(|wrong| FieldViolation::new(wrong.field, wrong.reason.as_str()))
+                .collect::<Vec<_>>();
+            let format_only = violations.iter().all(|wrong| wrong.field == "program_format");
+            details.set_bad_request(violations);
+            let reason = match format_only {
+                true => "EIGEN_UNSUPPORTED_FORMAT",
+                false => "EIGEN_INVALID_ARGUMENT",
+            };
+            (Code::InvalidArgument, reason)
+        }
+        Error::NotFound(job) => {
+            details.set_resource_info("job", job.as_str(), "", "it was never accepted here");
+            (Code::NotFound, "EIGEN_JOB_NOT_FOUND")
+        }
+        Error::KeyConflict(job) => {
+            details.set_resource_info("job", job.to_string(), "", "it holds the idempotency key");
+            (Code::FailedPrecondition, "EIGEN_IDEMPOTENCY_CONFLICT")
+        }
+        Error::Overloaded { retry_after, .. } => {
+            details.set_retry_info(Some(*retry_after));
+            (Code::ResourceExhausted, "EIGEN_OVERLOADED")
+        }
+        Error::NotEnded(_) => {
+            details.set_retry_info(Some(SOON));
+            (Code::FailedPrecondition, "EIGEN_RESULTS_NOT_READY")
+        }
+        Error::Unavailable(_) => {
+            details.set_retry_info(Some(SOON));
+            (Code::Unavailable, "EIGEN_UNAVAILABLE")
+        }
+        Error::Corrupt(_) => (Code::DataLoss, "EIGEN_RECORD_UNREADABLE"),
+    };
+    details.set_error_info(reason, DOMAIN, HashMap::new());
+    Status::with_error_details(code, error.to_string(), details)
+}
+
+/// A refusal that is no error of the kernel, with its reason.
+pub(super) fn refuse(code: Code, reason: &str, message: &str) -> Status {
+    let details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
+    Status::with_error_details(code, message, details)
+}
