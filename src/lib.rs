@@ -6,11 +6,13 @@
 
 pub mod circuit;
 pub mod devices;
+pub mod embedded;
 pub mod grpc;
 pub mod ids;
 pub mod job;
 pub mod kernel;
 pub mod limits;
+pub mod neighbours;
 pub mod observe;
 pub mod ports;
 pub mod reconcile;

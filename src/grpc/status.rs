@@ -13,7 +13,7 @@ const DOMAIN: &str = "eigen.kernel";
 const SOON: Duration = Duration::from_secs(1);
 
 /// `error` as a gRPC status.
-pub fn status(error: &Error) -> Status {
+pub(super) fn status(error: &Error) -> Status {
     let mut details = ErrorDetails::new();
     let (code, reason) = match error {
         Error::Invalid(violations) => {

@@ -1,0 +1,93 @@
+//! The embedded compiler: checks AQO and lowers it to what the device can do.
+
+use std::collections::BTreeMap;
+
+use crate::circuit;
+use crate::embedded::offload::{self, BrokeOff, Offload};
+use crate::job::event::CircuitFormat;
+use crate::job::spec::ProgramFormat;
+use crate::ports::compiler::{
+    CallContext, CallError, Capabilities, Circuit, Compiler, Program, Validity,
+};
+
+/// Compiles AQO.
+#[derive(Debug, Clone, Copy)]
+pub struct EmbeddedCompiler {
+    offload: Offload,
+}
+
+impl EmbeddedCompiler {
+    /// A compiler that works where `offload` puts it.
+    pub fn new(offload: Offload) -> Self {
+        Self { offload }
+    }
+
+    async fn work<T: Send + 'static>(
+        &self,
+        call: CallContext<'_>,
+        program: Program<'_>,
+        work: impl FnOnce(circuit::Circuit) -> Result<T, CallError> + Send + 'static,
+    ) -> Result<T, CallError> {
+        if program.format != ProgramFormat::AqoJson {
+            return Err(CallError::Rejected(format!(
+                "the embedded compiler takes aqo_json, and the program is {}; start the kernel \
+                 with EIGEN_COMPILER_ENDPOINT or --compiler to compile it",
+                program.format.name()
+            )));
+        }
+        let (source, parameters) = (program.source.to_vec(), parameters(call));
+        let done = offload::run(self.offload, move || {
+            let parsed = circuit::parse(&source, &parameters);
+            work(parsed.map_err(|why| CallError::Rejected(format!("the AQO is not valid: {why}")))?)
+        });
+        done.await.unwrap_or_else(|BrokeOff| {
+            let message = "the embedded compiler broke off; its log has the reason";
+            Err(CallError::Rejected(message.to_owned()))
+        })
+    }
+}
+
+/// The values of symbolic angles: the device would be given the same.
+fn parameters(call: CallContext<'_>) -> BTreeMap<String, String> {
+    call.spec.device_options()
+}
+
+fn fit(circuit: circuit::Circuit, device: &Capabilities) -> Result<circuit::Circuit, CallError> {
+    if let Some(most) = device.qubits
+        && circuit.qubits() > most
+    {
+        return Err(CallError::Rejected(format!(
+            "the circuit has {} qubits, and the device has {most}",
+            circuit.qubits()
+        )));
+    }
+    match &device.ops {
+        None => Ok(circuit),
+        Some(ops) => {
+            circuit::lower(circuit, ops).map_err(|why| CallError::Rejected(why.to_string()))
+        }
+    }
+}
+
+impl Compiler for EmbeddedCompiler {
+    async fn validate(
+        &self,
+        call: CallContext<'_>,
+        program: Program<'_>,
+    ) -> Result<Validity, CallError> {
+        self.work(call, program, |_| Ok(Validity::Valid)).await
+    }
+
+    async fn compile(
+        &self,
+        call: CallContext<'_>,
+        program: Program<'_>,
+    ) -> Result<Circuit, CallError> {
+        let device = program.device.cloned().unwrap_or_default();
+        let compile = move |parsed| {
+            let data = circuit::render(&fit(parsed, &device)?);
+            Ok(Circuit { format: CircuitFormat::AqoJson, data })
+        };
+        self.work(call, program, compile).await
+    }
+}
