@@ -14,6 +14,8 @@ pub mod kernel;
 pub mod limits;
 pub mod neighbours;
 pub mod observe;
+#[cfg(not(madsim))]
+pub mod os;
 pub mod ports;
 pub mod reconcile;
 pub mod retry;

@@ -179,6 +179,11 @@ impl<E: Env> Kernel<E> {
         }
     }
 
+    /// Why the kernel has stopped by itself; `None` while all is well.
+    pub fn why_stopped(&self) -> Option<&str> {
+        self.stopped.get().map(String::as_str)
+    }
+
     fn stop(&self, why: &str) -> Stopped {
         if self.stopped.set(why.to_owned()).is_ok() {
             tracing::error!("the kernel stops: {why}");

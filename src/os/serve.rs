@@ -1,0 +1,153 @@
+//! Composes a kernel out of its configuration, and serves it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+
+use crate::grpc;
+use crate::kernel::{Kernel, Settings};
+use crate::os::config::Config;
+use crate::os::production::Production;
+use crate::os::{artifacts, http, telemetry};
+use crate::ports::store::ReadError;
+use crate::observe::Traces;
+use crate::store::MemoryStore;
+
+/// How long open streams may hold up a shutdown.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// A kernel that serves.
+#[derive(Debug)]
+pub struct Serving {
+    /// The kernel itself.
+    pub kernel: Arc<Kernel<Production>>,
+    /// Where the gRPC gateway listens.
+    pub grpc: SocketAddr,
+    /// Where HTTP listens, if it was asked for.
+    pub http: Option<SocketAddr>,
+    traces: Traces,
+    stop: watch::Sender<bool>,
+    servers: Vec<JoinHandle<()>>,
+}
+
+/// Why a kernel cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The artifact root cannot be used.
+    #[error(transparent)]
+    Artifacts(#[from] artifacts::OpenError),
+    /// An endpoint is no address.
+    #[error("an endpoint cannot be used: {0}")]
+    Endpoint(#[from] tonic::transport::Error),
+    /// The store cannot be read.
+    #[error(transparent)]
+    Store(#[from] ReadError),
+    /// An address is taken, or not ours.
+    #[error("cannot listen on {address}: {source}; choose another with {setting}")]
+    Listen {
+        /// The address.
+        address: String,
+        /// The flag that sets it.
+        setting: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// Starts a kernel and its servers. `with_http` is false for a kernel that only one command
+/// uses.
+///
+/// # Errors
+/// [`ServeError`].
+pub async fn start(config: &Config, with_http: bool) -> Result<Serving, ServeError> {
+    start_on(config, with_http, MemoryStore::default(), telemetry::traces()).await
+}
+
+/// The same on a store that is there already, with spans going where the caller wants them.
+///
+/// # Errors
+/// [`ServeError`].
+pub async fn start_on(
+    config: &Config,
+    with_http: bool,
+    store: MemoryStore,
+    traces: Traces,
+) -> Result<Serving, ServeError> {
+    let opened = artifacts::open(&config.qfs_root)?;
+    let env = Production::new(config, store, opened)?;
+    let settings = Settings {
+        limits: config.limits.clone(),
+        devices: config.devices.clone(),
+        traces: traces.clone(),
+    };
+    // First the sockets: a kernel that cannot be reached must not take jobs over.
+    let grpc_listener = listen(&config.listen, "--listen").await?;
+    let http_listener = match with_http {
+        true => Some(listen(&config.http, "--http").await?),
+        false => None,
+    };
+    let address = |listener: &TcpListener| listener.local_addr().expect("a bound socket has one");
+    let (grpc, http) = (address(&grpc_listener), http_listener.as_ref().map(address));
+
+    let kernel = Kernel::start(env, settings).await?;
+    let (stop, stopping) = watch::channel(false);
+    let mut servers = vec![tokio::spawn(serve_grpc(kernel.clone(), grpc_listener, stopping.clone()))];
+    if let Some(listener) = http_listener {
+        let router = http::router(kernel.clone());
+        servers.push(tokio::spawn(async move {
+            let served = axum::serve(listener, router).with_graceful_shutdown(told(stopping));
+            if let Err(why) = served.await {
+                tracing::error!("HTTP is served no longer: {why}");
+            }
+        }));
+    }
+    Ok(Serving { kernel, grpc, http, traces, stop, servers })
+}
+
+async fn listen(address: &str, setting: &'static str) -> Result<TcpListener, ServeError> {
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|source| ServeError::Listen { address: address.to_owned(), setting, source })
+}
+
+async fn serve_grpc(
+    kernel: Arc<Kernel<Production>>,
+    listener: TcpListener,
+    stopping: watch::Receiver<bool>,
+) {
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let routes = grpc::routes(&kernel).await;
+    let served = Server::builder()
+        .http2_keepalive_interval(Some(Duration::from_secs(30)))
+        .add_routes(routes)
+        .serve_with_incoming_shutdown(incoming, told(stopping));
+    if let Err(why) = served.await {
+        tracing::error!("gRPC is served no longer: {why}");
+    }
+}
+
+async fn told(mut stopping: watch::Receiver<bool>) {
+    // The sender is gone when nobody serves any more, which is a reason to stop as well.
+    let _ = stopping.wait_for(|stop| *stop).await;
+}
+
+impl Serving {
+    /// Stops taking requests, lets those that are open end for a while, and hands over the last
+    /// spans.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        for mut server in self.servers {
+            if tokio::time::timeout(DRAIN, &mut server).await.is_err() {
+                server.abort();
+            }
+        }
+        let traces = self.traces;
+        // The exporter waits for its collector, which must not hold up an async thread.
+        let _ = tokio::task::spawn_blocking(move || traces.shutdown()).await;
+    }
+}
