@@ -5,6 +5,8 @@
 //! ARCHITECTURE.md has the map.
 
 pub mod circuit;
+#[cfg(not(madsim))]
+pub mod cli;
 pub mod devices;
 pub mod embedded;
 pub mod grpc;

@@ -1,0 +1,80 @@
+//! `qrtx serve`.
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::{Exit, complain};
+use crate::os::config::{Config, Options};
+use crate::os::telemetry::{self, Logs};
+use crate::os::serve;
+
+/// Flags of `qrtx serve`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  qrtx serve
+  qrtx serve --compiler 127.0.0.1:50053 --driver 127.0.0.1:50054
+  qrtx serve --listen 0.0.0.0:50052 --http 0.0.0.0:9091 --qfs-root /srv/circuit_fs
+
+Logs are JSON lines on stdout; the one with \"event\":\"ready\" tells the addresses.")]
+pub(super) struct Arguments {
+    /// Where the gRPC gateway listens [default: 127.0.0.1:50052]
+    #[arg(long, env = "EIGEN_KERNEL_ADDR", value_name = "HOST:PORT")]
+    listen: Option<String>,
+    /// Where HTTP listens: /metrics, /healthz, /readyz [default: 127.0.0.1:9091]
+    #[arg(long, env = "QRTX_HTTP_ADDR", value_name = "HOST:PORT")]
+    http: Option<String>,
+    #[command(flatten)]
+    options: Options,
+}
+
+pub(super) async fn serve(arguments: Arguments) -> Exit {
+    telemetry::start_logs(Logs::JsonToStdout);
+    let Arguments { listen, http, options } = arguments;
+    let config = match (Options { listen, http, ..options }).resolve() {
+        Ok(config) => config,
+        Err(why) => return complain(Exit::Usage, why),
+    };
+    let serving = match serve::start(&config, true).await {
+        Ok(serving) => serving,
+        Err(why) => return complain(Exit::Failed, why),
+    };
+    ready(&config, &serving);
+    let why = tokio::select! {
+        biased;
+        why = serving.kernel.stopped() => Some(why),
+        () = asked_to_stop() => None,
+    };
+    match &why {
+        None => tracing::info!(event = "stopping", "the kernel was asked to stop"),
+        Some(why) => tracing::error!(event = "stopping", "{why}"),
+    }
+    serving.stop().await;
+    if why.is_some() { Exit::Failed } else { Exit::Done }
+}
+
+fn ready(config: &Config, serving: &serve::Serving) {
+    let embedded = |endpoint: &Option<String>| endpoint.clone().unwrap_or("embedded".to_owned());
+    tracing::info!(
+        event = "ready",
+        grpc = %serving.grpc,
+        http = serving.http.map(tracing::field::display),
+        compiler = embedded(&config.compiler),
+        driver = embedded(&config.driver),
+        qfs_root = config.qfs_root,
+        epoch = serving.kernel.epoch().0,
+        "the kernel is ready"
+    );
+}
+
+/// Returns on SIGINT or SIGTERM.
+async fn asked_to_stop() {
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        biased;
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}
