@@ -2,4 +2,6 @@
 //! of the two neighbours. Everything but [`neighbours::serve`] runs in both worlds.
 
 pub mod hand_clock;
+pub mod history;
+pub mod invariants;
 pub mod neighbours;

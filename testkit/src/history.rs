@@ -1,0 +1,100 @@
+//! A run as it was seen from outside: what clients were told, what devices did, what is stored.
+//! Nothing in here comes from the kernel's own view of itself but the store's content.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use qrtx::ids::JobId;
+use qrtx::job::Job;
+use qrtx::job::event::Recorded;
+use qrtx::job::state::{PublicState, State};
+
+use crate::neighbours::Run;
+
+/// Everything that can be held against a kernel.
+#[derive(Debug, Clone, Default)]
+pub struct History {
+    /// What clients were told, in the order in which it reached them.
+    pub told: Vec<Told>,
+    /// Every run that really took place.
+    pub runs: Vec<Run>,
+    /// Runs that each device takes at a time.
+    pub slots: BTreeMap<String, usize>,
+    /// What is stored at the end.
+    pub stored: BTreeMap<JobId, Stored>,
+}
+
+/// Something that a client was told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// When it reached the client, since the start of the run.
+    pub at: Duration,
+    /// Who was told.
+    pub client: String,
+    /// About which job.
+    pub job: JobId,
+    /// What.
+    pub news: News,
+}
+
+/// What a client was told of a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// It is accepted, for this idempotency key.
+    Accepted {
+        /// The client's key.
+        key: String,
+    },
+    /// An event of a watch. A watch that is resumed goes on behind the last event.
+    Event {
+        /// Its number.
+        seq: u64,
+        /// Its name.
+        kind: String,
+        /// The state after it.
+        state: State,
+    },
+    /// Where the job is, as system-api asks for it.
+    Public(PublicState),
+    /// The results of an ended job.
+    Results {
+        /// The job's end.
+        state: State,
+        /// What was counted.
+        counts: BTreeMap<String, i64>,
+    },
+    /// A cancel was answered, in these words.
+    Receipt(String),
+}
+
+/// A job as it is stored.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    /// The head.
+    pub job: Job,
+    /// Its events.
+    pub events: Vec<Recorded>,
+    /// Its artifacts now, by file name.
+    pub artifacts: BTreeMap<String, Vec<u8>>,
+    /// Its artifacts when it was completed; `None` if it was not.
+    pub at_completion: Option<BTreeMap<String, Vec<u8>>>,
+}
+
+impl History {
+    /// Pairs of a client and a job that it was told of.
+    pub fn pairs(&self) -> BTreeSet<(&str, JobId)> {
+        self.told.iter().map(|told| (told.client.as_str(), told.job)).collect()
+    }
+
+    /// What one client was told of one job, in order.
+    pub fn told_of(&self, client: &str, job: JobId) -> impl Iterator<Item = &News> {
+        let about = move |told: &&Told| told.client == client && told.job == job;
+        self.told.iter().filter(about).map(|told| &told.news)
+    }
+
+    /// The jobs of which a client has an acknowledgement.
+    pub fn accepted(&self) -> BTreeSet<JobId> {
+        let accepted = |told: &&Told| matches!(told.news, News::Accepted { .. });
+        self.told.iter().filter(accepted).map(|told| told.job).collect()
+    }
+}

@@ -1,0 +1,76 @@
+//! What a client was told is in the store (D11), and one key stands for one job (D21).
+
+use std::collections::BTreeMap;
+
+use crate::history::{History, News};
+
+/// Says what was told and is not kept.
+pub fn check(history: &History) -> Vec<String> {
+    let mut broken = Vec::new();
+    let mut keys = BTreeMap::new();
+    for told in &history.told {
+        let Some(stored) = history.stored.get(&told.job) else {
+            broken.push(format!("{} was told of {}, which is not stored", told.client, told.job));
+            continue;
+        };
+        match &told.news {
+            News::Accepted { key } => {
+                let first = *keys.entry(key).or_insert(told.job);
+                if first != told.job {
+                    broken.push(format!("key {key:?} is {first} and {}", told.job));
+                }
+            }
+            News::Event { seq, kind, state } => {
+                let kept = stored.events.iter().find(|recorded| recorded.seq == *seq);
+                let same = |kept: &&qrtx::job::event::Recorded| {
+                    kept.event.name() == kind && kept.state == *state
+                };
+                if kept.filter(same).is_none() {
+                    let (client, job) = (&told.client, told.job);
+                    broken.push(format!("{client} was told event {seq} of {job}, {kind}: not stored"));
+                }
+            }
+            News::Public(_) | News::Results { .. } | News::Receipt(_) => {}
+        }
+    }
+    broken
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::invariants::sample::{good, job, tell};
+    use qrtx::job::state::State;
+
+    #[test]
+    fn a_job_that_was_acknowledged_and_is_gone_is_refused() {
+        let mut history = good();
+        history.stored.clear();
+        assert_eq!(check(&history).len(), history.told.len());
+    }
+
+    #[test]
+    fn an_event_that_was_told_and_is_gone_is_refused() {
+        let mut history = good();
+        history.stored.get_mut(&job()).unwrap().events.pop();
+        assert_eq!(check(&history).len(), 1);
+    }
+
+    #[test]
+    fn an_event_that_is_stored_otherwise_is_refused() {
+        let mut history = good();
+        let kind = "Failed".to_owned();
+        tell(&mut history, News::Event { seq: 8, kind, state: State::Failed });
+        assert_eq!(check(&history).len(), 1);
+    }
+
+    #[test]
+    fn two_jobs_of_one_key_are_refused() {
+        let mut history = good();
+        let other = qrtx::ids::JobId::new(2, [8; 10]);
+        history.stored.insert(other, history.stored[&job()].clone());
+        tell(&mut history, News::Accepted { key: "key 0".to_owned() });
+        history.told.last_mut().unwrap().job = other;
+        assert_eq!(check(&history).len(), 1);
+    }
+}

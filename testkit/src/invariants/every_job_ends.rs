@@ -1,0 +1,46 @@
+//! No job is stuck once the faults are over (D19): each has ended, owes nothing any more, and
+//! whoever submitted it has been told of its end.
+
+use crate::history::{History, News};
+
+/// Says which jobs did not end, or ended without anybody being told.
+pub fn check(history: &History) -> Vec<String> {
+    let mut broken = Vec::new();
+    for (id, stored) in &history.stored {
+        if let Some(duty) = stored.job.duty() {
+            let state = stored.job.state.name();
+            broken.push(format!("{id} is {state} and still has to {duty:?}"));
+        }
+    }
+    for (client, job) in history.pairs() {
+        let told = history.told_of(client, job).any(|news| match news {
+            News::Event { state, .. } | News::Results { state, .. } => state.is_terminal(),
+            News::Accepted { .. } | News::Public(_) | News::Receipt(_) => false,
+        });
+        if !told {
+            broken.push(format!("{client} was never told the end of {job}"));
+        }
+    }
+    broken
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::invariants::sample::{good, job};
+    use qrtx::job::state::State;
+
+    #[test]
+    fn a_job_that_is_stuck_is_refused() {
+        let mut history = good();
+        history.stored.get_mut(&job()).unwrap().job.state = State::Executing;
+        assert_eq!(check(&history).len(), 1);
+    }
+
+    #[test]
+    fn an_end_that_nobody_was_told_is_refused() {
+        let mut history = good();
+        history.told.truncate(3);
+        assert_eq!(check(&history).len(), 1);
+    }
+}

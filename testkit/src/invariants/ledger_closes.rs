@@ -1,0 +1,119 @@
+//! The ledger and the devices agree (D14): each execution's shots are delivered, wasted, not run
+//! or unknown; the device's own count lies between what is known to be fired and that plus what
+//! is unknown; nothing ran that is not in the ledger; and what was delivered is what was
+//! measured, of the circuit that was compiled.
+
+use std::collections::BTreeMap;
+
+use qrtx::ids::Sha256Sum;
+use qrtx::job::event::Counts;
+use qrtx::job::ledger::Entry;
+
+use crate::history::{History, Stored};
+use crate::neighbours::Run;
+
+/// Says which shots are not accounted for.
+pub fn check(history: &History) -> Vec<String> {
+    let mut runs: BTreeMap<&str, Vec<&Run>> = BTreeMap::new();
+    for run in &history.runs {
+        runs.entry(run.execution.as_deref().unwrap_or(&run.job)).or_default().push(run);
+    }
+    let mut broken = Vec::new();
+    for (id, stored) in &history.stored {
+        for entry in &stored.job.ledger {
+            let execution = format!("{id}#{}", entry.attempt);
+            let ran = runs.remove(execution.as_str()).unwrap_or_default();
+            let wrong = shots(entry, &ran).into_iter().chain(content(stored, entry, &ran));
+            broken.extend(wrong.map(|what| format!("{execution}: {what}")));
+        }
+    }
+    broken.extend(runs.keys().map(|execution| format!("{execution} ran and is in no ledger")));
+    broken
+}
+
+fn shots(entry: &Entry, ran: &[&Run]) -> Option<String> {
+    let settled = &entry.settlement;
+    if settled.total() != u64::from(entry.requested) {
+        return Some(format!("{} shots of {} are accounted for", settled.total(), entry.requested));
+    }
+    let fired: i64 = ran.iter().map(|run| run.shots_fired).sum();
+    let least = i64::from(settled.delivered) + i64::from(settled.wasted);
+    let most = least + i64::from(settled.unknown);
+    let fits = (least..=most).contains(&fired);
+    (!fits).then(|| format!("the device fired {fired}, the ledger says {least} to {most}"))
+}
+
+/// Whether what was delivered is what this device measured.
+fn content(stored: &Stored, entry: &Entry, ran: &[&Run]) -> Vec<String> {
+    let mut wrong = Vec::new();
+    if entry.settlement.delivered == 0 {
+        return wrong;
+    }
+    let Some(outcome) = &stored.job.outcome else {
+        return vec!["shots are delivered, and there is no outcome".to_owned()];
+    };
+    if let Counts::Inline(counts) = &outcome.counts {
+        let told = |run: &&&Run| {
+            let measured = run.counts.iter().map(|(key, shots)| (key, u64::try_from(*shots).ok()));
+            measured.eq(counts.iter().map(|(key, shots)| (key, Some(*shots))))
+        };
+        if ran.iter().find(told).is_none() {
+            wrong.push("the counts are not those that the device measured".to_owned());
+        }
+    }
+    for run in ran {
+        let executed = Sha256Sum::of(&run.circuit);
+        if Some(executed) != stored.job.circuit_sha256() || executed != outcome.circuit_sha256 {
+            wrong.push("the circuit that ran is not the one that was compiled".to_owned());
+        }
+    }
+    wrong
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::invariants::sample::{good, job};
+    use qrtx::job::ledger::Settlement;
+
+    fn settled(settlement: Settlement) -> Vec<String> {
+        let mut history = good();
+        history.stored.get_mut(&job()).unwrap().job.ledger[0].settlement = settlement;
+        check(&history)
+    }
+
+    #[test]
+    fn shots_that_were_fired_and_not_booked_are_refused() {
+        assert_eq!(settled(Settlement::not_run(10, "a guess")).len(), 1);
+        assert_eq!(settled(Settlement::stopped(10, 4, "a guess")).len(), 1);
+        assert_eq!(settled(Settlement::unknown(10, "nobody knows")).len(), 0);
+    }
+
+    #[test]
+    fn a_run_without_a_line_in_the_ledger_is_refused() {
+        let mut history = good();
+        history.stored.get_mut(&job()).unwrap().job.ledger.clear();
+        assert_eq!(check(&history).len(), 1);
+    }
+
+    #[test]
+    fn counts_of_something_else_are_refused() {
+        let mut history = good();
+        history.runs[0].counts.insert("01".to_owned(), 1);
+        assert_eq!(check(&history).len(), 1);
+    }
+
+    #[test]
+    fn another_circuit_than_the_compiled_one_is_refused() {
+        let mut history = good();
+        history.runs[0].circuit.push(b'!');
+        assert_eq!(check(&history).len(), 1);
+    }
+
+    #[test]
+    fn delivered_shots_that_never_ran_are_refused() {
+        let mut history = good();
+        history.runs.clear();
+        assert_eq!(check(&history).len(), 2);
+    }
+}

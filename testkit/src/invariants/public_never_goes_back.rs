@@ -1,0 +1,34 @@
+//! system-api is shown states in one order, also when an attempt is retried (D10).
+
+use qrtx::job::state::PublicState;
+
+use crate::history::{History, News};
+
+/// Says where a public state went back.
+pub fn check(history: &History) -> Vec<String> {
+    let mut broken = Vec::new();
+    for (client, job) in history.pairs() {
+        let mut furthest: Option<PublicState> = None;
+        for news in history.told_of(client, job) {
+            let News::Public(state) = news else { continue };
+            if let Some(before) = furthest.filter(|before| state < before) {
+                broken.push(format!("{client} saw {job} go from {before:?} to {state:?}"));
+            }
+            furthest = furthest.max(Some(*state));
+        }
+    }
+    broken
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::invariants::sample::{good, tell};
+
+    #[test]
+    fn a_state_that_goes_back_is_refused() {
+        let mut history = good();
+        tell(&mut history, News::Public(PublicState::Running));
+        assert_eq!(check(&history).len(), 1);
+    }
+}
