@@ -37,7 +37,7 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// As in production: a peer that is silent for a ping and its answer is given up.
 const SILENCE_MAX: Duration = Duration::from_secs(40);
 /// The fastest packet, and what the slowest takes longer.
-const LATENCY: (Duration, Duration) = (Duration::from_micros(200), Duration::from_micros(1_800));
+const LATENCY: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(2));
 
 type Head = http::Response<()>;
 type Frames = mpsc::UnboundedReceiver<Result<Frame<Bytes>, Status>>;

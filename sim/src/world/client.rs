@@ -1,0 +1,250 @@
+//! A client: submits a job under a key until it is acknowledged, watches it to its end however
+//! often the stream breaks, and writes down whatever it is told.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use qrtx::grpc::Channel;
+use qrtx::grpc::proto::internal::{self, kernel_gateway_service_client as system_api};
+use qrtx::grpc::proto::kernel::{self as wire, kernel_gateway_client::KernelGatewayClient};
+use qrtx::ids::JobId;
+use qrtx::job::state::{PublicState, State};
+use qrtx_testkit::history::{News, Told};
+use tonic::{Code, Status};
+
+use crate::nemesis::Nemesis;
+use crate::scenario::{Planned, ProgramPlan, client_name};
+use crate::trace::{Lane, Trace};
+
+/// A call without an answer is repeated after this.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// A stream without a word is opened anew after this: it may have been cut without a word.
+const SILENCE: Duration = Duration::from_secs(20);
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(500);
+
+const BELL: &[u8] = br#"{"version":"1.0.0","qubits":2,"operations":[
+    {"op":"H","q":[0]},{"op":"CX","q":[0,1]},{"op":"MEASURE","q":[0,1],"c":[0,1]}]}"#;
+
+/// What all clients were told.
+pub type Heard = Arc<Mutex<Vec<Told>>>;
+
+/// One client with one job.
+#[derive(Clone)]
+pub struct Client {
+    name: String,
+    planned: Planned,
+    channel: Channel,
+    nemesis: Nemesis,
+    trace: Trace,
+    heard: Heard,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// The client of one job of a scenario, over `channel`.
+    pub fn new(
+        planned: Planned,
+        channel: Channel,
+        nemesis: Nemesis,
+        trace: Trace,
+        heard: Heard,
+    ) -> Self {
+        let name = client_name(planned.plan.client);
+        Self { name, planned, channel, nemesis, trace, heard }
+    }
+
+    /// Does all of it; returns when the job has ended and its results are fetched.
+    pub async fn run(self) {
+        madsim::time::sleep(self.planned.at).await;
+        let Some(job) = self.submit().await else { return };
+        let cancel = self.clone().cancel_if_wanted(job);
+        let watch = async {
+            self.watch(job).await;
+            self.fetch(job).await;
+        };
+        tokio::select! {
+            biased;
+            () = watch => {}
+            () = cancel => unreachable!("it waits for another wish"),
+        }
+    }
+
+    fn ours(&self) -> KernelGatewayClient<Channel> {
+        KernelGatewayClient::new(self.channel.clone())
+    }
+
+    async fn submit(&self) -> Option<JobId> {
+        let plan = &self.planned.plan;
+        let (program, format) = match plan.program {
+            ProgramPlan::Aqo => (BELL.to_vec(), "aqo_json"),
+            ProgramPlan::EigenLang => (b"qubits=3".to_vec(), "eigen_lang_source"),
+        };
+        let key = format!("key {}", self.planned.ordinal);
+        let timeout = plan.timeout.map(|span| prost_duration(span.0));
+        let request = wire::EnqueueJobRequest {
+            name: format!("job {}", self.planned.ordinal),
+            program,
+            program_format: format.to_owned(),
+            target: plan.device.clone(),
+            shots: Some(plan.shots.into()),
+            idempotency_key: key.clone(),
+            timeout,
+            ..wire::EnqueueJobRequest::default()
+        };
+        loop {
+            let (mut client, request) = (self.ours(), request.clone());
+            let answered = self.patiently(async move { client.enqueue_job(request).await }).await;
+            match answered {
+                Ok(answer) => {
+                    let job = answer.into_inner().job_id.parse().expect("a job id");
+                    self.hears(job, News::Accepted { key }, "is accepted");
+                    return Some(job);
+                }
+                Err(why) if is_final(why.code()) => {
+                    self.note(&format!("is refused: {}", why.message()));
+                    return None;
+                }
+                Err(why) => self.note(&format!("submit failed: {}", why.message())),
+            }
+            madsim::time::sleep(PAUSE).await;
+        }
+    }
+
+    async fn watch(&self, job: JobId) {
+        let (mut seq, mut ended) = (0, false);
+        loop {
+            let request = wire::WatchJobRequest { job_id: job.to_string(), after_seq: seq };
+            let mut client = self.ours();
+            let opened = self.patiently(async move { client.watch_job(request).await }).await;
+            let mut events = match opened {
+                Ok(events) => events.into_inner(),
+                Err(why) => {
+                    self.note(&format!("watch failed: {}", why.message()));
+                    madsim::time::sleep(PAUSE).await;
+                    continue;
+                }
+            };
+            loop {
+                match madsim::time::timeout(SILENCE, events.message()).await {
+                    Ok(Ok(Some(event))) => {
+                        seq = event.seq;
+                        let state = state(event.state());
+                        ended |= state.is_terminal();
+                        let said = format!("event {seq}: {}, {}", event.kind, state.name());
+                        self.hears(job, News::Event { seq, kind: event.kind, state }, &said);
+                        self.ask_as_system_api(job).await;
+                    }
+                    Ok(Ok(None)) if ended => return,
+                    Ok(Ok(None)) => break,
+                    Ok(Err(why)) => {
+                        self.note(&format!("watch broke: {}", why.message()));
+                        break;
+                    }
+                    Err(_) => break,
+                }
+            }
+            madsim::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// What the one real client of this kernel would show now.
+    async fn ask_as_system_api(&self, job: JobId) {
+        let mut client = system_api::KernelGatewayServiceClient::new(self.channel.clone());
+        let request =
+            internal::GetJobStatusRequest { job_id: job.to_string(), ..Default::default() };
+        let asked = self.patiently(async move { client.get_job_status(request).await }).await;
+        if let Ok(answer) = asked
+            && let Some(shown) = public(answer.into_inner().state())
+        {
+            self.hears(job, News::Public(shown), &format!("is shown as {shown:?}"));
+        }
+    }
+
+    async fn fetch(&self, job: JobId) {
+        loop {
+            let request = wire::GetJobResultsRequest { job_id: job.to_string() };
+            let mut client = self.ours();
+            let asked = self.patiently(async move { client.get_job_results(request).await }).await;
+            match asked {
+                Ok(answer) => {
+                    let answer = answer.into_inner();
+                    let state = state(answer.state());
+                    let said = format!("results: {}, {:?}", state.name(), answer.counts);
+                    self.hears(job, News::Results { state, counts: answer.counts }, &said);
+                    return;
+                }
+                Err(why) => self.note(&format!("results failed: {}", why.message())),
+            }
+            madsim::time::sleep(PAUSE).await;
+        }
+    }
+
+    async fn cancel_if_wanted(self, job: JobId) {
+        self.nemesis.wants_cancel(self.planned.ordinal).await;
+        loop {
+            let reason = "the scenario says so".to_owned();
+            let request = wire::CancelJobRequest { job_id: job.to_string(), reason };
+            let mut client = self.ours();
+            match self.patiently(async move { client.cancel_job(request).await }).await {
+                Ok(answer) => {
+                    let receipt = answer.into_inner().receipt().as_str_name().to_owned();
+                    let said = format!("cancel: {receipt}");
+                    self.hears(job, News::Receipt(receipt), &said);
+                    return std::future::pending().await;
+                }
+                Err(why) => self.note(&format!("cancel failed: {}", why.message())),
+            }
+            madsim::time::sleep(PAUSE).await;
+        }
+    }
+
+    async fn patiently<T>(&self, call: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
+        let late = |_| Err(Status::deadline_exceeded("no answer in time"));
+        madsim::time::timeout(PATIENCE, call).await.unwrap_or_else(late)
+    }
+
+    fn hears(&self, job: JobId, news: News, said: &str) {
+        self.note(said);
+        let (at, client) = (self.trace.now(), self.name.clone());
+        self.heard.lock().expect("no holder panics").push(Told { at, client, job, news });
+    }
+
+    fn note(&self, what: &str) {
+        let line = format!("{} of job {}: {what}", self.name, self.planned.ordinal);
+        self.trace.note(Lane::Client, line);
+    }
+}
+
+fn is_final(code: Code) -> bool {
+    matches!(code, Code::InvalidArgument | Code::FailedPrecondition | Code::Unimplemented)
+}
+
+fn state(told: wire::TaskState) -> State {
+    let name = told.as_str_name().trim_start_matches("TASK_STATE_").to_lowercase();
+    let known = State::ALL.into_iter().find(|state| state.name().to_lowercase() == name);
+    known.expect("the kernel tells states that it has")
+}
+
+fn public(told: internal::TaskState) -> Option<PublicState> {
+    Some(match told {
+        internal::TaskState::Pending => PublicState::Pending,
+        internal::TaskState::Compiling | internal::TaskState::Optimizing => PublicState::Compiling,
+        internal::TaskState::Queued => PublicState::Queued,
+        internal::TaskState::Running => PublicState::Running,
+        internal::TaskState::Done => PublicState::Done,
+        internal::TaskState::Error => PublicState::Error,
+        internal::TaskState::Cancelled => PublicState::Cancelled,
+        internal::TaskState::Timeout => PublicState::Timeout,
+        internal::TaskState::Unspecified => return None,
+    })
+}
+
+fn prost_duration(span: Duration) -> prost_types::Duration {
+    prost_types::Duration::try_from(span).expect("a scenario's spans are short")
+}

@@ -1,0 +1,88 @@
+//! The doubles of compiler and driver-manager on their nodes, and the one who watches what the
+//! devices really do. The devices are not on a node: hardware goes on when its driver dies.
+
+use std::sync::Arc;
+
+use qrtx::ids::JobId;
+use qrtx::ports::Clock as _;
+use qrtx_testkit::neighbours::driver::End;
+use qrtx_testkit::neighbours::{CompilerDouble, DriverDouble, Run, device};
+
+use crate::nemesis::Nemesis;
+use crate::scenario::{DeviceFact, Scenario};
+use crate::trace::{Lane, Trace};
+use crate::world::env::SimulatedClock;
+
+/// Both doubles.
+#[derive(Debug, Clone)]
+pub struct Doubles {
+    /// eigen-compiler.
+    pub compiler: CompilerDouble<SimulatedClock>,
+    /// driver-manager and its devices.
+    pub driver: DriverDouble<SimulatedClock>,
+}
+
+impl Doubles {
+    /// The doubles as the scenario wants them.
+    pub fn new(scenario: &Scenario, clock: impl Fn(&str) -> SimulatedClock) -> Self {
+        let devices = scenario.devices.iter().map(|plan| {
+            let sketch = device(&plan.id).backend_type(&plan.backend_type);
+            sketch.capability("slots", &plan.slots.to_string())
+        });
+        let driver = DriverDouble::new(clock("driver-manager")).with_devices(devices);
+        let driver = if scenario.askable { driver.with_control() } else { driver };
+        driver.set_takes(scenario.run_takes.0);
+        Self { compiler: CompilerDouble::new(clock("compiler")), driver }
+    }
+
+    /// What a process on that node has lost when it comes back.
+    pub fn restarted(&self, node: &str) {
+        if node == "driver-manager" {
+            self.driver.forget();
+        }
+    }
+}
+
+/// Writes down what devices do, and tells the nemesis of it. Never returns.
+pub async fn watch_devices(
+    scenario: Arc<Scenario>,
+    clock: SimulatedClock,
+    driver: DriverDouble<SimulatedClock>,
+    nemesis: Nemesis,
+    trace: Trace,
+) {
+    let mut seen = 0;
+    loop {
+        driver.started(seen + 1).await;
+        let runs = driver.runs();
+        for (number, run) in runs.iter().enumerate().skip(seen) {
+            let due = run.started + scenario.run_takes.0;
+            let job = fact(&nemesis, &trace, run, "starts");
+            if let Some(job) = job {
+                nemesis.at_device(job, DeviceFact::Started);
+            }
+            let (clock, driver) = (clock.clone(), driver.clone());
+            let (nemesis, trace) = (nemesis.clone(), trace.clone());
+            madsim::task::spawn(async move {
+                clock.sleep_until(due).await;
+                let run = &driver.runs()[number];
+                if run.end == End::Stopped {
+                    fact(&nemesis, &trace, run, "was stopped");
+                } else if let Some(job) = fact(&nemesis, &trace, run, "has executed") {
+                    nemesis.at_device(job, DeviceFact::Executed);
+                }
+            });
+        }
+        seen = runs.len();
+    }
+}
+
+fn fact(nemesis: &Nemesis, trace: &Trace, run: &Run, what: &str) -> Option<usize> {
+    let job: Option<JobId> = run.job.parse().ok();
+    let name = job.map_or_else(|| run.job.clone(), |job| nemesis.name(job));
+    let attempt = run.execution.as_deref().and_then(|id| id.rsplit('#').next()).unwrap_or("?");
+    let (device, shots) = (&run.device, run.shots_fired);
+    let fired = if what == "starts" { String::new() } else { format!(", {shots} shots fired") };
+    trace.note(Lane::Device, format!("{device} {what}: {name}, execution {attempt}{fired}"));
+    nemesis.ordinal(job?)
+}
