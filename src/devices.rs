@@ -138,7 +138,7 @@ impl Book {
     pub fn unknown_device(&self, device: &DeviceId) -> String {
         let pages = self.pages();
         let known: Vec<_> = pages.devices.keys().map(DeviceId::as_str).collect();
-        format!("there is no device {device}; the driver-manager lists {}", known.join(", "))
+        format!("there is no device {device}; there are: {}", known.join(", "))
     }
 
     /// What the device says it can do.

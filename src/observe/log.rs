@@ -25,8 +25,9 @@ pub fn event(job: &Job, recorded: &Recorded) {
         };
     }
     match recorded.event {
-        Event::Failed { .. } | Event::Reported { written: false } => line!(error),
-        Event::Retried { .. } | Event::Doubted { .. } | Event::CircuitLost { .. } => line!(warn),
+        Event::Reported { written: false } => line!(error),
+        Event::Failed { .. } | Event::Retried { .. } => line!(warn),
+        Event::Doubted { .. } | Event::CircuitLost { .. } => line!(warn),
         Event::DeadlinePassed => line!(warn),
         _ => line!(info),
     }

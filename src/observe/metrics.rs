@@ -8,6 +8,7 @@ use prometheus::{
 
 use crate::ids::DeviceId;
 use crate::job::Job;
+use crate::job::state::State;
 use crate::schedule::Load;
 
 /// One kernel's metrics.
@@ -76,6 +77,11 @@ impl Default for Metrics {
         ];
         for collector in all {
             metrics.registry.register(collector).expect("each name is registered once");
+        }
+        // Dashboards find every series of a good life before the first job lives it.
+        for pair in State::ALL[..8].windows(2) {
+            metrics.transitions.with_label_values(&[pair[0].name(), pair[1].name()]);
+            metrics.stage_duration.with_label_values(&[pair[0].name()]);
         }
         metrics
     }

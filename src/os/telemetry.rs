@@ -14,7 +14,8 @@ use crate::observe::Traces;
 pub enum Logs {
     /// One JSON object per line on stdout: for `serve`.
     JsonToStdout,
-    /// Text on stderr, warnings only unless RUST_LOG says otherwise: for commands.
+    /// Text on stderr, errors of the kernel only unless RUST_LOG says otherwise: for commands,
+    /// which tell what became of a job themselves.
     TextToStderr,
 }
 
@@ -24,7 +25,7 @@ pub fn start_logs(logs: Logs) {
     match logs {
         Logs::JsonToStdout => json(filter("info"), io::stdout),
         Logs::TextToStderr => {
-            let text = tracing_subscriber::fmt().with_env_filter(filter("warn"));
+            let text = tracing_subscriber::fmt().with_env_filter(filter("error"));
             let _ = text.with_writer(io::stderr).with_target(false).try_init();
         }
     }
