@@ -56,7 +56,6 @@ impl<C: Clock> Compiler for Compilers<C> {
 
 /// The devices of one driver.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one per process")]
 pub enum AnyDevices<C> {
     /// `sim:local`, in this process.
     Embedded(EmbeddedDevice<C>),

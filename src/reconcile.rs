@@ -34,22 +34,41 @@ pub fn stopped(entry: &Entry, seen: Inspection) -> Finding {
     match seen.fate {
         Fate::Running => Finding::Wait,
         Fate::Done(result) => Finding::Answer(result),
-        Fate::Failed { shots_used, message } => {
+        Fate::Failed {
+            shots_used,
+            message,
+        } => {
             let cause = format!("the execution failed: {message}");
-            Finding::Ended(Settlement::stopped(entry.requested, shots_used, &cause), message)
+            Finding::Ended(
+                Settlement::stopped(entry.requested, shots_used, &cause),
+                message,
+            )
         }
-        Fate::Cancelled { never_started: true, .. } | Fate::NotFound => {
-            let old_enough = seen.remembers_since.is_some_and(|since| since < entry.intended_at);
+        Fate::Cancelled {
+            never_started: true,
+            ..
+        }
+        | Fate::NotFound => {
+            let old_enough = seen
+                .remembers_since
+                .is_some_and(|since| since < entry.intended_at);
             if old_enough {
-                let proof = "a tombstone is in place, and the driver remembers since before the intent";
+                let proof =
+                    "a tombstone is in place, and the driver remembers since before the intent";
                 Finding::NotRun(Settlement::not_run(entry.requested, proof))
             } else {
                 Finding::Unknown("the driver's memory is younger than the intent".to_owned())
             }
         }
-        Fate::Cancelled { shots_used, never_started: false } => {
+        Fate::Cancelled {
+            shots_used,
+            never_started: false,
+        } => {
             let cause = "the execution was stopped";
-            Finding::Ended(Settlement::stopped(entry.requested, shots_used, cause), cause.to_owned())
+            Finding::Ended(
+                Settlement::stopped(entry.requested, shots_used, cause),
+                cause.to_owned(),
+            )
         }
     }
 }

@@ -37,7 +37,11 @@ pub struct DriverClient<C> {
 impl<C: Clock + Clone> DriverClient<C> {
     /// A client of `neighbour`, which gets `list_span` to list its devices.
     pub fn new(neighbour: Neighbour<C>, list_span: Duration) -> Self {
-        Self { neighbour, list_span, no_control: AtomicBool::new(false) }
+        Self {
+            neighbour,
+            list_span,
+            no_control: AtomicBool::new(false),
+        }
     }
 
     fn client(&self) -> DriverManagerServiceClient<Channel> {
@@ -107,15 +111,22 @@ fn inspection(
                 metadata: result.metadata,
             })
         }
-        control::ExecutionOutcome::Failed => Fate::Failed { shots_used, message: told.message },
+        control::ExecutionOutcome::Failed => Fate::Failed {
+            shots_used,
+            message: told.message,
+        },
         control::ExecutionOutcome::NotFound => Fate::NotFound,
-        control::ExecutionOutcome::Cancelled => {
-            Fate::Cancelled { shots_used, never_started: told.never_started }
-        }
+        control::ExecutionOutcome::Cancelled => Fate::Cancelled {
+            shots_used,
+            never_started: told.never_started,
+        },
         control::ExecutionOutcome::Unspecified => return None,
     };
     let remembers_since = told.remembers_since.and_then(convert::moment);
-    Some(Inspection { fate, remembers_since })
+    Some(Inspection {
+        fate,
+        remembers_since,
+    })
 }
 
 struct Told {
@@ -134,7 +145,9 @@ fn senseless(endpoint: &str) -> CallError {
 /// A phase by the name that ExecutionControl tells.
 fn phase(name: &str) -> Option<Phase> {
     let wanted = name.replace('_', "").to_lowercase();
-    Phase::ALL.into_iter().find(|phase| phase.name().to_lowercase() == wanted)
+    Phase::ALL
+        .into_iter()
+        .find(|phase| phase.name().to_lowercase() == wanted)
 }
 
 impl<C: Clock + Clone> Devices for DriverClient<C> {
@@ -142,7 +155,10 @@ impl<C: Clock + Clone> Devices for DriverClient<C> {
         let mut request = Request::new(wire::ListDevicesRequest {});
         request.set_timeout(self.list_span);
         let mut client = self.client();
-        let answer = self.neighbour.wait(self.list_span, client.list_devices(request)).await;
+        let answer = self
+            .neighbour
+            .wait(self.list_span, client.list_devices(request))
+            .await;
         let answer = answer.map_err(|missed| self.neighbour.failed(missed))?;
         Ok(answer.devices.into_iter().filter_map(device).collect())
     }
@@ -152,7 +168,9 @@ impl<C: Clock + Clone> Devices for DriverClient<C> {
         call: CallContext<'_>,
         device: &DeviceId,
     ) -> Result<Hardware, CallError> {
-        let message = wire::GetDeviceStatusRequest { device_id: device.to_string() };
+        let message = wire::GetDeviceStatusRequest {
+            device_id: device.to_string(),
+        };
         let mut client = self.client();
         let answer = client.get_device_status(self.neighbour.request(&call, message));
         let answer = self.neighbour.wait(call.deadline, answer).await;
@@ -172,7 +190,10 @@ impl<C: Clock + Clone> Devices for DriverClient<C> {
         let message = wire::ExecuteCircuitRequest {
             job_id: run.id.job.to_string(),
             device_id: run.device.to_string(),
-            payload: Some(wire::CircuitPayload { format: format as i32, data: run.circuit }),
+            payload: Some(wire::CircuitPayload {
+                format: format as i32,
+                data: run.circuit,
+            }),
             shots: i32::try_from(run.shots).expect("shots are at most what the driver takes"),
             options: run.options,
         };
@@ -181,7 +202,9 @@ impl<C: Clock + Clone> Devices for DriverClient<C> {
         let (mut client, neighbour) = (self.client(), self.neighbour.clone());
         let deadline = call.deadline;
         async move {
-            let answer = neighbour.wait(deadline, client.execute_circuit(request)).await;
+            let answer = neighbour
+                .wait(deadline, client.execute_circuit(request))
+                .await;
             let answer = answer.map_err(|missed| neighbour.run_failed(missed))?;
             Ok(RunResult {
                 counts: answer.counts,
@@ -196,11 +219,17 @@ impl<C: Clock + Clone> Devices for DriverClient<C> {
         call: CallContext<'_>,
         run: ExecutionId,
     ) -> Result<Option<Inspection>, CallError> {
-        let Some(mut client) = self.control() else { return Ok(None) };
-        let message = control::GetExecutionRequest { execution_id: run.to_string() };
+        let Some(mut client) = self.control() else {
+            return Ok(None);
+        };
+        let message = control::GetExecutionRequest {
+            execution_id: run.to_string(),
+        };
         let answer = client.get_execution(self.neighbour.request(&call, message));
         let answer = self.neighbour.wait(call.deadline, answer).await;
-        let Some(answer) = self.or_without(answer)? else { return Ok(None) };
+        let Some(answer) = self.or_without(answer)? else {
+            return Ok(None);
+        };
         let outcome = answer.outcome();
         let told = Told {
             shots_used: answer.shots_used,
@@ -209,7 +238,8 @@ impl<C: Clock + Clone> Devices for DriverClient<C> {
             remembers_since: answer.remembers_since,
         };
         let seen = inspection(outcome, answer.result, told);
-        seen.map(Some).ok_or_else(|| senseless(&self.neighbour.endpoint))
+        seen.map(Some)
+            .ok_or_else(|| senseless(&self.neighbour.endpoint))
     }
 
     async fn stop(
@@ -218,14 +248,18 @@ impl<C: Clock + Clone> Devices for DriverClient<C> {
         run: ExecutionId,
         token: FencingToken,
     ) -> Result<Option<Inspection>, CallError> {
-        let Some(mut client) = self.control() else { return Ok(None) };
+        let Some(mut client) = self.control() else {
+            return Ok(None);
+        };
         let message = control::CancelExecutionRequest {
             execution_id: run.to_string(),
             fencing_token: token.0,
         };
         let answer = client.cancel_execution(self.neighbour.request(&call, message));
         let answer = self.neighbour.wait(call.deadline, answer).await;
-        let Some(answer) = self.or_without(answer)? else { return Ok(None) };
+        let Some(answer) = self.or_without(answer)? else {
+            return Ok(None);
+        };
         let outcome = answer.outcome();
         let told = Told {
             shots_used: answer.shots_used,
@@ -234,7 +268,8 @@ impl<C: Clock + Clone> Devices for DriverClient<C> {
             remembers_since: answer.remembers_since,
         };
         let seen = inspection(outcome, answer.result, told);
-        seen.map(Some).ok_or_else(|| senseless(&self.neighbour.endpoint))
+        seen.map(Some)
+            .ok_or_else(|| senseless(&self.neighbour.endpoint))
     }
 
     async fn next_phase(
@@ -244,11 +279,15 @@ impl<C: Clock + Clone> Devices for DriverClient<C> {
         known: Phase,
     ) -> Option<Phase> {
         let mut client = self.control()?;
-        let message = control::WatchExecutionRequest { execution_id: run.to_string() };
+        let message = control::WatchExecutionRequest {
+            execution_id: run.to_string(),
+        };
         // The stream lives as long as the execution, so no deadline goes along with it.
         let mut request = Request::new(message);
         context::send(request.metadata_mut(), &call);
-        let asked = client.watch_execution(request).map(|answer| answer.map_err(Missed::Said));
+        let asked = client
+            .watch_execution(request)
+            .map(|answer| answer.map_err(Missed::Said));
         let answer = self.or_without(asked.await).ok()??;
         let mut phases = answer.into_inner();
         while let Ok(Some(told)) = phases.message().await {

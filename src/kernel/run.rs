@@ -77,7 +77,11 @@ impl<E: Env> Kernel<E> {
         };
         loop {
             let heard = wished.notified();
-            let wish = self.table().jobs.get_mut(&job).and_then(|slot| slot.wish(answered));
+            let wish = self
+                .table()
+                .jobs
+                .get_mut(&job)
+                .and_then(|slot| slot.wish(answered));
             if let Some(event) = wish {
                 return event;
             }
@@ -108,7 +112,10 @@ impl<E: Env> Kernel<E> {
 
     fn deadline(&self, job: JobId) -> Monotonic {
         let never = Monotonic(Duration::MAX);
-        self.table().jobs.get(&job).map_or(never, |slot| slot.deadline)
+        self.table()
+            .jobs
+            .get(&job)
+            .map_or(never, |slot| slot.deadline)
     }
 }
 

@@ -183,13 +183,17 @@ impl Table {
 
     /// Decides what the owner of `job` does next; on [`Step::Leave`] it owns it no longer.
     pub(super) fn next_step(&mut self, job: JobId, book: &Book, around: Around) -> Step {
-        let Some(slot) = self.jobs.get_mut(&job) else { return Step::Leave };
+        let Some(slot) = self.jobs.get_mut(&job) else {
+            return Step::Leave;
+        };
         let Some(duty) = slot.job.duty() else {
             self.forget(job);
             return Step::Leave;
         };
         // An answer in hand is dealt with first: whether a wish comes too late depends on it.
-        if !around.answered && let Some(event) = slot.wish(false) {
+        if !around.answered
+            && let Some(event) = slot.wish(false)
+        {
             return Step::Record(event);
         }
         if let Some(at) = slot.resume_at {
@@ -228,7 +232,10 @@ impl Table {
         if let Some(device) = self.scheduler.held_by(job).cloned() {
             let left_waiting = self.scheduler.load(&device).waiting;
             let left_waiting = u32::try_from(left_waiting).unwrap_or(u32::MAX);
-            return Step::Record(Event::Assigned { device, left_waiting });
+            return Step::Record(Event::Assigned {
+                device,
+                left_waiting,
+            });
         }
         let hopeless = match book.standing(&target) {
             Standing::Known => None,
@@ -241,7 +248,10 @@ impl Table {
         };
         if let Some(summary) = hopeless {
             let failure = Failure::new(Category::AllocationError, summary);
-            return Step::Record(Event::Failed { failure, settlement: None });
+            return Step::Record(Event::Failed {
+                failure,
+                settlement: None,
+            });
         }
         self.scheduler.enqueue(job, &target, rank);
         self.leave(job)
@@ -279,7 +289,10 @@ impl Table {
         while let Some(job) = self.store.pick() {
             woken.push(job);
         }
-        woken.into_iter().filter_map(|job| self.claim(job)).collect()
+        woken
+            .into_iter()
+            .filter_map(|job| self.claim(job))
+            .collect()
     }
 }
 
@@ -298,7 +311,8 @@ impl Slot {
     pub(super) fn wish(&mut self, answered: bool) -> Option<Event> {
         let state = self.job.state;
         if state.is_terminal() {
-            let due = self.wishes.receipt && state == State::Cancelled && self.job.receipt.is_none();
+            let due =
+                self.wishes.receipt && state == State::Cancelled && self.job.receipt.is_none();
             return due.then_some(Event::ReceiptGiven);
         }
         if self.wishes.deadline {
@@ -311,6 +325,9 @@ impl Slot {
         if answered {
             return None;
         }
-        self.wishes.cancel.clone().map(|reason| Event::CancelRequested { reason })
+        self.wishes
+            .cancel
+            .clone()
+            .map(|reason| Event::CancelRequested { reason })
     }
 }

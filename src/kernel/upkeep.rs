@@ -49,7 +49,10 @@ impl<E: Env> Kernel<E> {
     pub(super) async fn poll_devices(self: Arc<Self>) {
         loop {
             self.refresh_devices().await;
-            self.env.clock().sleep(Duration::from_millis(self.limits.device_poll_ms)).await;
+            self.env
+                .clock()
+                .sleep(Duration::from_millis(self.limits.device_poll_ms))
+                .await;
         }
     }
 
@@ -65,8 +68,11 @@ impl<E: Env> Kernel<E> {
         let lanes = self.devices.lanes(&self.limits);
         let hopeless = self.with_table(|table| {
             for lane in &lanes {
-                table.scheduler.set_device(&lane.device, lane.slots, lane.open);
-                self.metrics.set_device(&lane.device, table.scheduler.load(&lane.device));
+                table
+                    .scheduler
+                    .set_device(&lane.device, lane.slots, lane.open);
+                self.metrics
+                    .set_device(&lane.device, table.scheduler.load(&lane.device));
             }
             let mut hopeless = Vec::new();
             for device in table.scheduler.wanted() {

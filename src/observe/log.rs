@@ -6,7 +6,10 @@ use crate::job::event::{Event, Recorded};
 
 /// Logs an event of `job`, which is as the event left it.
 pub fn event(job: &Job, recorded: &Recorded) {
-    let device = job.device.as_ref().or_else(|| job.ledger.last().map(|entry| &entry.device));
+    let device = job
+        .device
+        .as_ref()
+        .or_else(|| job.ledger.last().map(|entry| &entry.device));
     let device_id = device.map(ToString::to_string);
     let trace_id = format!("{:032x}", job.spec.trace.trace_id);
     let message = recorded.event.sentence();

@@ -42,7 +42,13 @@ impl Production {
         let clock = SystemClock::default();
         let neighbour = |name, setting, endpoint: &String| {
             let channel = connect(endpoint)?;
-            Ok(Neighbour { channel, name, endpoint: endpoint.clone(), setting, clock })
+            Ok(Neighbour {
+                channel,
+                name,
+                endpoint: endpoint.clone(),
+                setting,
+                clock,
+            })
         };
         let remote = config.compiler.as_ref().map(|endpoint| {
             let setting = "EIGEN_COMPILER_ENDPOINT (--compiler)";
@@ -50,7 +56,9 @@ impl Production {
             Ok(CompilerClient::new(neighbour, config.optimize))
         });
         let devices = match &config.driver {
-            None => AnyDevices::Embedded(EmbeddedDevice::new(clock, off_the_async_threads, cores())),
+            None => {
+                AnyDevices::Embedded(EmbeddedDevice::new(clock, off_the_async_threads, cores()))
+            }
             Some(endpoint) => {
                 let setting = "DRIVER_MANAGER_ENDPOINT (--driver)";
                 let neighbour = neighbour("driver-manager", setting, endpoint)?;

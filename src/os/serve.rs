@@ -12,11 +12,11 @@ use tonic::transport::server::TcpIncoming;
 
 use crate::grpc;
 use crate::kernel::{Kernel, Settings};
+use crate::observe::Traces;
 use crate::os::config::Config;
 use crate::os::production::Production;
 use crate::os::{artifacts, http, telemetry};
 use crate::ports::store::ReadError;
-use crate::observe::Traces;
 use crate::store::MemoryStore;
 
 /// How long open streams may hold up a shutdown.
@@ -66,7 +66,13 @@ pub enum ServeError {
 /// # Errors
 /// [`ServeError`].
 pub async fn start(config: &Config, with_http: bool) -> Result<Serving, ServeError> {
-    start_on(config, with_http, MemoryStore::default(), telemetry::traces()).await
+    start_on(
+        config,
+        with_http,
+        MemoryStore::default(),
+        telemetry::traces(),
+    )
+    .await
 }
 
 /// The same on a store that is there already, with spans going where the caller wants them.
@@ -97,7 +103,11 @@ pub async fn start_on(
 
     let kernel = Kernel::start(env, settings).await?;
     let (stop, stopping) = watch::channel(false);
-    let mut servers = vec![tokio::spawn(serve_grpc(kernel.clone(), grpc_listener, stopping.clone()))];
+    let mut servers = vec![tokio::spawn(serve_grpc(
+        kernel.clone(),
+        grpc_listener,
+        stopping.clone(),
+    ))];
     if let Some(listener) = http_listener {
         let router = http::router(kernel.clone());
         servers.push(tokio::spawn(async move {
@@ -107,12 +117,23 @@ pub async fn start_on(
             }
         }));
     }
-    Ok(Serving { kernel, grpc, http, traces, stop, servers })
+    Ok(Serving {
+        kernel,
+        grpc,
+        http,
+        traces,
+        stop,
+        servers,
+    })
 }
 
 async fn listen(address: &str, setting: &'static str) -> Result<TcpListener, ServeError> {
     let bound = TcpListener::bind(address).await;
-    bound.map_err(|source| ServeError::Listen { address: address.to_owned(), setting, source })
+    bound.map_err(|source| ServeError::Listen {
+        address: address.to_owned(),
+        setting,
+        source,
+    })
 }
 
 async fn serve_grpc(

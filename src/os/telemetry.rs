@@ -21,7 +21,8 @@ pub enum Logs {
 
 /// Starts logging for the whole process; what was started first stays.
 pub fn start_logs(logs: Logs) {
-    let filter = |default| EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    let filter =
+        |default| EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     match logs {
         Logs::JsonToStdout => json(filter("info"), io::stdout),
         Logs::TextToStderr => {
@@ -32,17 +33,33 @@ pub fn start_logs(logs: Logs) {
 }
 
 fn json(filter: EnvFilter, to: impl for<'w> MakeWriter<'w> + Send + Sync + 'static) {
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(to);
-    let _ = lines.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init();
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(to);
+    let _ = lines
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_span_list(false)
+        .try_init();
 }
 
 /// Spans go to the OTLP collector that OTEL_EXPORTER_OTLP_ENDPOINT names, or nowhere.
 pub fn traces() -> Traces {
-    let wanted = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
-    if !wanted.iter().any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty())) {
+    let wanted = [
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    ];
+    if !wanted
+        .iter()
+        .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
+    {
         return Traces::none();
     }
-    match opentelemetry_otlp::SpanExporter::builder().with_tonic().build() {
+    match opentelemetry_otlp::SpanExporter::builder()
+        .with_tonic()
+        .build()
+    {
         Ok(exporter) => {
             let resource = Resource::builder().with_service_name("qrtx").build();
             let provider = SdkTracerProvider::builder().with_resource(resource);

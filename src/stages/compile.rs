@@ -15,18 +15,33 @@ use crate::store::artifacts::ArtifactError;
 
 pub(super) async fn perform<E: Env>(ctx: &Context<'_, E>, job: &Job) -> Result<Event, Setback> {
     let program = ctx.program(job).await?;
-    ctx.artifacts.keep(job.id, "input.job.json", &documents::request(job)).await?;
-    ctx.artifacts.keep(job.id, job.spec.format.file_name(), &program).await?;
+    ctx.artifacts
+        .keep(job.id, "input.job.json", &documents::request(job))
+        .await?;
+    ctx.artifacts
+        .keep(job.id, job.spec.format.file_name(), &program)
+        .await?;
     let circuit = circuit(ctx, job, &program).await?;
-    let kept = ctx.artifacts.keep(job.id, circuit.format.file_name(), &circuit.data).await?;
-    let circuit = CircuitRef { format: circuit.format, sha256: kept.sha256, bytes: kept.bytes };
+    let kept = ctx
+        .artifacts
+        .keep(job.id, circuit.format.file_name(), &circuit.data)
+        .await?;
+    let circuit = CircuitRef {
+        format: circuit.format,
+        sha256: kept.sha256,
+        bytes: kept.bytes,
+    };
     Ok(Event::Compiled { circuit })
 }
 
 /// Where a compiled circuit lies.
 pub(super) fn file_of(circuit: &CircuitRef) -> ArtifactRef {
     let file = circuit.format.file_name().to_owned();
-    ArtifactRef { file, sha256: circuit.sha256, bytes: circuit.bytes }
+    ArtifactRef {
+        file,
+        sha256: circuit.sha256,
+        bytes: circuit.bytes,
+    }
 }
 
 /// The circuit of `program`, as the compiler answers.
@@ -40,13 +55,20 @@ pub(super) async fn circuit<E: Env>(
         format => (format, Cow::Borrowed(program)),
     };
     let device = ctx.devices.capabilities(&job.spec.target);
-    let program = Program { format, source: &source, device: device.as_ref() };
+    let program = Program {
+        format,
+        source: &source,
+        device: device.as_ref(),
+    };
     let call = ctx.call(job, Duration::from_millis(ctx.limits.compile_ms));
     let compiled = ctx.env.compiler().compile(call, program).await;
     let circuit = compiled.map_err(|error| Setback::of_call(Category::CompileError, error))?;
     if circuit.data.is_empty() {
         let cause = "the compiler answered with an empty circuit; look at its log".to_owned();
-        return Err(Setback::Never(Failure::new(Category::CompileError, cause), None));
+        return Err(Setback::Never(
+            Failure::new(Category::CompileError, cause),
+            None,
+        ));
     }
     Ok(circuit)
 }
@@ -60,7 +82,9 @@ async fn resolve<E: Env>(ctx: &Context<'_, E>, program: &[u8]) -> Result<Vec<u8>
         Setback::Never(Failure::new(Category::ValidationError, summary), None)
     };
     match ctx.artifacts.resolve(reference).await {
-        None => Err(invalid("is no reference; use qfs://<path below the artifact root>")),
+        None => Err(invalid(
+            "is no reference; use qfs://<path below the artifact root>",
+        )),
         Some(Err(ArtifactError::Missing(_))) => Err(invalid("names nothing that is stored")),
         Some(read) => Ok(read?),
     }

@@ -33,7 +33,9 @@ pub(super) async fn perform<E: Env>(
     match hand {
         Hand::Ready(run) => {
             *hand = Hand::Out(fire(ctx, job, (**run).clone()));
-            Ok(vec![Event::PhaseReached { phase: Phase::QuantumRunning }])
+            Ok(vec![Event::PhaseReached {
+                phase: Phase::QuantumRunning,
+            }])
         }
         Hand::Out(answer) => {
             let phase = job.phase.expect("Executing has a phase");
@@ -130,8 +132,13 @@ async fn deliver<E: Env>(
         metadata: result.metadata,
     });
     let mut events = Vec::new();
-    if job.phase.is_some_and(|phase| phase.may_become(Phase::PostProcessing)) {
-        events.push(Event::PhaseReached { phase: Phase::PostProcessing });
+    if job
+        .phase
+        .is_some_and(|phase| phase.may_become(Phase::PostProcessing))
+    {
+        events.push(Event::PhaseReached {
+            phase: Phase::PostProcessing,
+        });
     }
     events.push(Event::Executed { outcome });
     Ok(events)
@@ -167,7 +174,10 @@ async fn keep_large<E: Env>(ctx: &Context<'_, E>, job: &Job, encoded: &[u8]) -> 
             Ok(kept) => return kept,
             Err(why) => tracing::warn!(job_id = %job.id, "the counts cannot be kept yet: {why}"),
         }
-        ctx.env.clock().sleep(pauses.next().unwrap_or(ASK_AGAIN[3])).await;
+        ctx.env
+            .clock()
+            .sleep(pauses.next().unwrap_or(ASK_AGAIN[3]))
+            .await;
     }
 }
 
@@ -190,9 +200,15 @@ async fn look_back<E: Env>(ctx: &Context<'_, E>, job: &Job) -> Result<Vec<Event>
         match ask(ctx, job, entry).await {
             Ok(Finding::Answer(result)) => return deliver(ctx, job, result).await,
             Ok(Finding::NotRun(proof)) => {
-                return Err(again("the execution never reached the device".into(), None, proof));
+                return Err(again(
+                    "the execution never reached the device".into(),
+                    None,
+                    proof,
+                ));
             }
-            Ok(Finding::Ended(settlement, message)) => return Err(never(message, Some(settlement))),
+            Ok(Finding::Ended(settlement, message)) => {
+                return Err(never(message, Some(settlement)));
+            }
             Ok(Finding::Unknown(why)) => return Err(unknown(job, entry, &why)),
             Ok(Finding::Wait | Finding::Tombstone) => {}
             Err(why) => last = why,
@@ -209,7 +225,10 @@ async fn ask<E: Env>(ctx: &Context<'_, E>, job: &Job, entry: &Entry) -> Result<F
     let devices = ctx.env.devices();
     let cannot = || Finding::Unknown(format!("{} cannot be asked", devices.endpoint()));
     let call = ctx.call(job, Duration::from_millis(ctx.limits.call_ms));
-    let seen = devices.inspect(call, job.execution_id()).await.map_err(|why| why.to_string())?;
+    let seen = devices
+        .inspect(call, job.execution_id())
+        .await
+        .map_err(|why| why.to_string())?;
     let finding = seen.map_or_else(cannot, |seen| reconcile::inspected(entry, seen));
     // At the bound a running execution is given up, and that needs a tombstone as well.
     let given_up = finding == Finding::Wait && ctx.left(ctx.limits.execute_ms).is_zero();
@@ -223,10 +242,20 @@ async fn ask<E: Env>(ctx: &Context<'_, E>, job: &Job, entry: &Entry) -> Result<F
 
 /// Nobody can say whether the device ran: its policy, as it was at the intent, decides.
 fn unknown(job: &Job, entry: &Entry, why: &str) -> Setback {
-    let first = job.doubt.as_deref().unwrap_or("the kernel was restarted meanwhile");
-    let cause = format!("whether {} ran the job is unknown: {first}; {why}", entry.device);
+    let first = job
+        .doubt
+        .as_deref()
+        .unwrap_or("the kernel was restarted meanwhile");
+    let cause = format!(
+        "whether {} ran the job is unknown: {first}; {why}",
+        entry.device
+    );
     match entry.on_unknown {
-        OnUnknown::Rerun => again(cause.clone(), None, Settlement::unknown(entry.requested, cause)),
+        OnUnknown::Rerun => again(
+            cause.clone(),
+            None,
+            Settlement::unknown(entry.requested, cause),
+        ),
         // The execution stays open: its slot is free when it is settled, not when we give up.
         OnUnknown::Fail => never(
             format!(
@@ -241,7 +270,12 @@ fn unknown(job: &Job, entry: &Entry, why: &str) -> Setback {
 
 fn again(cause: String, retry_after: Option<Duration>, settlement: Settlement) -> Setback {
     let category = Category::ExecuteError;
-    Setback::Later(Later { category, cause, retry_after, settlement: Some(settlement) })
+    Setback::Later(Later {
+        category,
+        cause,
+        retry_after,
+        settlement: Some(settlement),
+    })
 }
 
 fn never(message: String, settlement: Option<Settlement>) -> Setback {
@@ -253,18 +287,29 @@ mod tests {
     use super::*;
 
     fn counts(rows: &[(&str, i64)]) -> BTreeMap<String, i64> {
-        rows.iter().map(|(key, count)| ((*key).to_owned(), *count)).collect()
+        rows.iter()
+            .map(|(key, count)| ((*key).to_owned(), *count))
+            .collect()
     }
 
     #[test]
     fn counts_that_cannot_be_right_are_told_why() {
         let flaw = |rows: &[(&str, i64)]| checked(&counts(rows), 10).unwrap_err();
-        assert_eq!(flaw(&[("00", 4), ("11", 5)]), "they sum to 9, 10 shots were asked for");
+        assert_eq!(
+            flaw(&[("00", 4), ("11", 5)]),
+            "they sum to 9, 10 shots were asked for"
+        );
         assert_eq!(flaw(&[]), "they sum to 0, 10 shots were asked for");
         assert_eq!(flaw(&[("0", -1), ("1", 11)]), "0 was counted -1 times");
-        assert_eq!(flaw(&[("00", 5), ("111", 5)]), "\"111\" is not a bit string of width 2");
+        assert_eq!(
+            flaw(&[("00", 5), ("111", 5)]),
+            "\"111\" is not a bit string of width 2"
+        );
         assert_eq!(flaw(&[("0x", 10)]), "\"0x\" is not a bit string of width 2");
-        assert_eq!(flaw(&[("0", i64::MAX), ("1", i64::MAX)]).split(',').count(), 2);
+        assert_eq!(
+            flaw(&[("0", i64::MAX), ("1", i64::MAX)]).split(',').count(),
+            2
+        );
         assert!(checked(&counts(&[("00", 4), ("11", 6)]), 10).is_ok());
     }
 }

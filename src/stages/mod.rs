@@ -86,16 +86,27 @@ impl Setback {
     /// A call that brought no answer, as a setback of that category.
     pub fn of_call(category: Category, error: CallError) -> Self {
         match error {
-            CallError::Unavailable { message, retry_after } => {
-                Self::Later(Later { category, cause: message, retry_after, settlement: None })
-            }
+            CallError::Unavailable {
+                message,
+                retry_after,
+            } => Self::Later(Later {
+                category,
+                cause: message,
+                retry_after,
+                settlement: None,
+            }),
             CallError::Rejected(message) => Self::Never(Failure::new(category, message), None),
         }
     }
 
     fn persist(cause: String) -> Self {
         let category = Category::PersistError;
-        Self::Later(Later { category, cause, retry_after: None, settlement: None })
+        Self::Later(Later {
+            category,
+            cause,
+            retry_after: None,
+            settlement: None,
+        })
     }
 }
 
@@ -110,9 +121,10 @@ impl From<ReadError> for Setback {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Unavailable(_) => Self::persist(error.to_string()),
-            ReadError::Corrupt { .. } => {
-                Self::Never(Failure::new(Category::PersistError, error.to_string()), None)
-            }
+            ReadError::Corrupt { .. } => Self::Never(
+                Failure::new(Category::PersistError, error.to_string()),
+                None,
+            ),
         }
     }
 }
@@ -120,8 +132,16 @@ impl From<ReadError> for Setback {
 impl<E: Env> Context<'_, E> {
     /// What goes along with a call for `job` that may take `bound` at most.
     pub fn call<'j>(&self, job: &'j Job, bound: Duration) -> CallContext<'j> {
-        let span = job.spec.trace.stage_span(&job.id.to_string(), job.state_seq);
-        CallContext { job: job.id, spec: &job.spec, span, deadline: bound }
+        let span = job
+            .spec
+            .trace
+            .stage_span(&job.id.to_string(), job.state_seq);
+        CallContext {
+            job: job.id,
+            spec: &job.spec,
+            span,
+            deadline: bound,
+        }
     }
 
     /// What is left of a bound on this stay, given in ms.
@@ -153,7 +173,9 @@ pub async fn perform<E: Env>(
     match duty {
         Duty::Validate => validate::perform(ctx, job).await.map(|event| vec![event]),
         Duty::Compile => compile::perform(ctx, job).await.map(|event| vec![event]),
-        Duty::Allocate => allocate::perform(ctx, job, hand).await.map(|event| vec![event]),
+        Duty::Allocate => allocate::perform(ctx, job, hand)
+            .await
+            .map(|event| vec![event]),
         Duty::Execute => execute::perform(ctx, job, hand).await,
         Duty::Complete => complete::perform(ctx, job).await.map(|event| vec![event]),
         Duty::Settle => Ok(vec![settle::perform(ctx, job, hand).await]),
