@@ -2,6 +2,7 @@
 //! anybody's.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use tonic::Code;
@@ -82,7 +83,7 @@ pub(super) async fn run(arguments: Arguments) -> Exit {
         Ok(serving) => serving,
         Err(why) => return complain(Exit::Failed, why),
     };
-    let exit = match connect(&serving).await {
+    let exit = match connect(serving.grpc).await {
         Ok(channel) => {
             let client = KernelGatewayClient::new(channel);
             let client = client.max_decoding_message_size(ANSWER_BYTES_MAX);
@@ -97,8 +98,8 @@ pub(super) async fn run(arguments: Arguments) -> Exit {
     exit
 }
 
-async fn connect(serving: &serve::Serving) -> Result<Channel, tonic::transport::Error> {
-    Endpoint::from_shared(format!("http://{}", serving.grpc))?
+async fn connect(gateway: SocketAddr) -> Result<Channel, tonic::transport::Error> {
+    Endpoint::from_shared(format!("http://{gateway}"))?
         .connect()
         .await
 }

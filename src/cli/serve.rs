@@ -6,6 +6,7 @@ use crate::cli::{Exit, complain};
 use crate::os::config::{Config, Options};
 use crate::os::serve;
 use crate::os::telemetry::{self, Logs};
+use crate::ports::JobStore;
 
 /// Flags of `qrtx serve`.
 #[derive(Debug, clap::Args)]
@@ -65,7 +66,7 @@ pub(super) async fn serve(arguments: Arguments) -> Exit {
     }
 }
 
-fn ready(config: &Config, serving: &serve::Serving) {
+fn ready<S: JobStore>(config: &Config, serving: &serve::Serving<S>) {
     let embedded = |endpoint: &Option<String>| match endpoint {
         Some(endpoint) => endpoint.clone(),
         None => "embedded".to_owned(),

@@ -16,6 +16,7 @@ use crate::observe::Traces;
 use crate::os::config::Config;
 use crate::os::production::Production;
 use crate::os::{artifacts, http, telemetry};
+use crate::ports::JobStore;
 use crate::ports::store::ReadError;
 use crate::store::MemoryStore;
 
@@ -24,9 +25,9 @@ const DRAIN: Duration = Duration::from_secs(5);
 
 /// A kernel that serves.
 #[derive(Debug)]
-pub struct Serving {
+pub struct Serving<S: JobStore> {
     /// The kernel itself.
-    pub kernel: Arc<Kernel<Production>>,
+    pub kernel: Arc<Kernel<Production<S>>>,
     /// Where the gRPC gateway listens.
     pub grpc: SocketAddr,
     /// Where HTTP listens, if it was asked for.
@@ -65,7 +66,7 @@ pub enum ServeError {
 ///
 /// # Errors
 /// [`ServeError`].
-pub async fn start(config: &Config, with_http: bool) -> Result<Serving, ServeError> {
+pub async fn start(config: &Config, with_http: bool) -> Result<Serving<MemoryStore>, ServeError> {
     start_on(
         config,
         with_http,
@@ -79,12 +80,12 @@ pub async fn start(config: &Config, with_http: bool) -> Result<Serving, ServeErr
 ///
 /// # Errors
 /// [`ServeError`].
-pub async fn start_on(
+pub async fn start_on<S: JobStore>(
     config: &Config,
     with_http: bool,
-    store: MemoryStore,
+    store: S,
     traces: Traces,
-) -> Result<Serving, ServeError> {
+) -> Result<Serving<S>, ServeError> {
     let opened = artifacts::open(&config.qfs_root)?;
     let env = Production::new(config, store, opened)?;
     let settings = Settings {
@@ -136,8 +137,8 @@ async fn listen(address: &str, setting: &'static str) -> Result<TcpListener, Ser
     })
 }
 
-async fn serve_grpc(
-    kernel: Arc<Kernel<Production>>,
+async fn serve_grpc<S: JobStore>(
+    kernel: Arc<Kernel<Production<S>>>,
     listener: TcpListener,
     stopping: watch::Receiver<bool>,
 ) {
@@ -157,7 +158,7 @@ async fn told(mut stopping: watch::Receiver<bool>) {
     let _ = stopping.wait_for(|stop| *stop).await;
 }
 
-impl Serving {
+impl<S: JobStore> Serving<S> {
     /// Stops taking requests, lets those that are open end for a while, and hands over the last
     /// spans.
     pub async fn stop(self) {

@@ -9,13 +9,19 @@ use crate::circuits::{aqo, bell, endless};
 use crate::harness::{Client, Deployment, cancel, enqueue, finish, request, results, until};
 
 fn told(refused: &Status) -> String {
-    let reason = refused.get_details_error_info().map(|info| info.reason).unwrap_or_default();
+    let reason = refused
+        .get_details_error_info()
+        .map(|info| info.reason)
+        .unwrap_or_default();
     format!("{:?} {reason}: {}", refused.code(), refused.message())
 }
 
 async fn still_serves(client: &mut Client) {
     let job_id = enqueue(client, request(bell())).await;
-    assert_eq!(finish(client, &job_id).await.state(), wire::TaskState::Completed);
+    assert_eq!(
+        finish(client, &job_id).await.state(),
+        wire::TaskState::Completed
+    );
 }
 
 type Change = fn(&mut wire::EnqueueJobRequest);
@@ -30,8 +36,12 @@ async fn a_bad_request_is_refused_with_every_reason() {
         ("name with a newline", |r| r.name = "a\nb".to_owned()),
         ("empty program", |r| r.program.clear()),
         ("program of 10 MB", |r| r.program = vec![b' '; 10_000_000]),
-        ("program that is not UTF-8", |r| r.program = vec![b'{', 0xff, b'}']),
-        ("unknown format", |r| r.program_format = "brainfuck".to_owned()),
+        ("program that is not UTF-8", |r| {
+            r.program = vec![b'{', 0xff, b'}']
+        }),
+        ("unknown format", |r| {
+            r.program_format = "brainfuck".to_owned()
+        }),
         ("no format", |r| r.program_format.clear()),
         ("QASM", |r| r.program_format = "qasm_text".to_owned()),
         ("no target", |r| r.target.clear()),
@@ -39,13 +49,25 @@ async fn a_bad_request_is_refused_with_every_reason() {
         ("priority -1", |r| r.priority = Some(-1)),
         ("shots 0", |r| r.shots = Some(0)),
         ("shots -1", |r| r.shots = Some(-1)),
-        ("shots beyond the driver's type", |r| r.shots = Some(1 << 31)),
+        ("shots beyond the driver's type", |r| {
+            r.shots = Some(1 << 31)
+        }),
         ("shots abc", |r| {
             r.shots = None;
             r.metadata.insert("shots".to_owned(), "abc".to_owned());
         }),
-        ("timeout 0", |r| r.timeout = Some(prost_types::Duration { seconds: 0, nanos: 0 })),
-        ("timeout -1", |r| r.timeout = Some(prost_types::Duration { seconds: -1, nanos: 0 })),
+        ("timeout 0", |r| {
+            r.timeout = Some(prost_types::Duration {
+                seconds: 0,
+                nanos: 0,
+            })
+        }),
+        ("timeout -1", |r| {
+            r.timeout = Some(prost_types::Duration {
+                seconds: -1,
+                nanos: 0,
+            })
+        }),
         ("oversized key", |r| r.idempotency_key = "k".repeat(257)),
         ("three at once", |r| {
             r.name.clear();
@@ -72,11 +94,26 @@ async fn a_program_that_cannot_run_fails_and_says_where() {
     let mut client = deployment.client().await;
     let cases = [
         ("no JSON", b"circuit".to_vec()),
-        ("a gate nobody knows", aqo(2, vec![json!({ "op": "FOO", "q": [0] })])),
-        ("a qubit that is not there", aqo(2, vec![json!({ "op": "H", "q": [2] })])),
-        ("more qubits than the device has", aqo(30, vec![json!({ "op": "H", "q": [0] })])),
-        ("no operations", br#"{"version":"1.0.0","qubits":2}"#.to_vec()),
-        ("deeply nested", format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000)).into_bytes()),
+        (
+            "a gate nobody knows",
+            aqo(2, vec![json!({ "op": "FOO", "q": [0] })]),
+        ),
+        (
+            "a qubit that is not there",
+            aqo(2, vec![json!({ "op": "H", "q": [2] })]),
+        ),
+        (
+            "more qubits than the device has",
+            aqo(30, vec![json!({ "op": "H", "q": [0] })]),
+        ),
+        (
+            "no operations",
+            br#"{"version":"1.0.0","qubits":2}"#.to_vec(),
+        ),
+        (
+            "deeply nested",
+            format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000)).into_bytes(),
+        ),
     ];
     let mut table = String::new();
     for (what, program) in cases {
@@ -84,20 +121,29 @@ async fn a_program_that_cannot_run_fails_and_says_where() {
         let results = finish(&mut client, &job_id).await;
         assert_eq!(results.state(), wire::TaskState::Failed, "{what}");
         let error = results.error.unwrap();
-        table += &format!("{what}\n    {}: {}\n", error.error_code, error.error_summary);
+        table += &format!(
+            "{what}\n    {}: {}\n",
+            error.error_code, error.error_summary
+        );
         assert_eq!(error.error_details_ref, format!("{job_id}/error.json"));
     }
     let mut unknown = request(bell());
     unknown.target = "qpu:nowhere".to_owned();
     let job_id = enqueue(&mut client, unknown).await;
     let error = finish(&mut client, &job_id).await.error.unwrap();
-    table += &format!("unknown target\n    {}: {}\n", error.error_code, error.error_summary);
+    table += &format!(
+        "unknown target\n    {}: {}\n",
+        error.error_code, error.error_summary
+    );
 
     let mut source = request(b"@hybrid_program\ndef main(): pass\n".to_vec());
     source.program_format = "eigen_lang_source".to_owned();
     let job_id = enqueue(&mut client, source).await;
     let error = finish(&mut client, &job_id).await.error.unwrap();
-    table += &format!("source without a compiler\n    {}: {}\n", error.error_code, error.error_summary);
+    table += &format!(
+        "source without a compiler\n    {}: {}\n",
+        error.error_code, error.error_summary
+    );
     insta::assert_snapshot!(table);
     still_serves(&mut client).await;
 }
@@ -107,8 +153,15 @@ async fn a_device_that_lacks_a_gate_says_which() {
     let deployment = Deployment::embedded().await;
     let mut client = deployment.client().await;
     // No sequence of gates is a reset, so it cannot be lowered; see also the drivers' doubles.
-    let job_id = enqueue(&mut client, request(aqo(1, vec![json!({ "op": "RESET", "q": [0] })]))).await;
-    assert_eq!(finish(&mut client, &job_id).await.state(), wire::TaskState::Completed);
+    let job_id = enqueue(
+        &mut client,
+        request(aqo(1, vec![json!({ "op": "RESET", "q": [0] })])),
+    )
+    .await;
+    assert_eq!(
+        finish(&mut client, &job_id).await.state(),
+        wire::TaskState::Completed
+    );
 }
 
 #[tokio::test]
@@ -120,17 +173,38 @@ async fn ids_that_name_no_job_are_not_found_whatever_they_look_like() {
     for job_id in ["", "nope", "../../etc/passwd", "job-../../x", &long, &never] {
         let job_id = job_id.to_owned();
         let asked = [
-            client.get_job_status(wire::GetJobStatusRequest { job_id: job_id.clone() }).await.err(),
-            client.get_job_results(wire::GetJobResultsRequest { job_id: job_id.clone() }).await.err(),
             client
-                .cancel_job(wire::CancelJobRequest { job_id: job_id.clone(), reason: String::new() })
+                .get_job_status(wire::GetJobStatusRequest {
+                    job_id: job_id.clone(),
+                })
                 .await
                 .err(),
             client
-                .watch_job(wire::WatchJobRequest { job_id: job_id.clone(), after_seq: 0 })
+                .get_job_results(wire::GetJobResultsRequest {
+                    job_id: job_id.clone(),
+                })
                 .await
                 .err(),
-            client.get_job_history(wire::GetJobHistoryRequest { job_id: job_id.clone() }).await.err(),
+            client
+                .cancel_job(wire::CancelJobRequest {
+                    job_id: job_id.clone(),
+                    reason: String::new(),
+                })
+                .await
+                .err(),
+            client
+                .watch_job(wire::WatchJobRequest {
+                    job_id: job_id.clone(),
+                    after_seq: 0,
+                })
+                .await
+                .err(),
+            client
+                .get_job_history(wire::GetJobHistoryRequest {
+                    job_id: job_id.clone(),
+                })
+                .await
+                .err(),
         ];
         for refused in asked {
             let refused = refused.expect("there is no such job");
@@ -161,11 +235,19 @@ async fn a_key_stands_for_one_job_and_one_content() {
     let mut client = deployment.client().await;
     let mut keyed = request(bell());
     keyed.idempotency_key = "once".to_owned();
-    let first = client.enqueue_job(keyed.clone()).await.unwrap().into_inner();
+    let first = client
+        .enqueue_job(keyed.clone())
+        .await
+        .unwrap()
+        .into_inner();
     finish(&mut client, &first.job_id).await;
     keyed.request_id = "another attempt".to_owned();
     keyed.traceparent = "00-e03dd7b000ae4e6780164115ebd986f8-6ea36324b6811d7b-01".to_owned();
-    let again = client.enqueue_job(keyed.clone()).await.unwrap().into_inner();
+    let again = client
+        .enqueue_job(keyed.clone())
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(again.job_id, first.job_id);
     assert!(again.deduplicated && !first.deduplicated);
     assert_eq!(again.state(), wire::TaskState::Completed);
@@ -174,7 +256,11 @@ async fn a_key_stands_for_one_job_and_one_content() {
     other.program = aqo(1, vec![json!({ "op": "X", "q": [0] })]);
     let refused = client.enqueue_job(other).await.unwrap_err();
     assert_eq!(refused.code(), Code::FailedPrecondition);
-    assert!(refused.message().contains(&first.job_id), "{}", refused.message());
+    assert!(
+        refused.message().contains(&first.job_id),
+        "{}",
+        refused.message()
+    );
 
     keyed.tenant_id = "somebody else".to_owned();
     let theirs = client.enqueue_job(keyed).await.unwrap().into_inner();

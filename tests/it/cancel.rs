@@ -18,11 +18,19 @@ async fn a_running_simulation_is_stopped_and_the_receipt_says_so() {
 
     let asked = Instant::now();
     let answer = cancel(&mut client, &job_id).await;
-    assert_eq!(answer.receipt(), wire::CancelReceipt::StoppedOnDevice, "{answer:?}");
+    assert_eq!(
+        answer.receipt(),
+        wire::CancelReceipt::StoppedOnDevice,
+        "{answer:?}"
+    );
     assert_eq!(answer.state(), wire::TaskState::Cancelled);
     assert!(answer.shots_used.unwrap() < 1_000_000);
     assert!(asked.elapsed().as_secs() < 3);
-    assert_eq!(cancel(&mut client, &job_id).await, answer, "a repeated cancel is told the same");
+    assert_eq!(
+        cancel(&mut client, &job_id).await,
+        answer,
+        "a repeated cancel is told the same"
+    );
 
     let error = finish(&mut client, &job_id).await.error.unwrap();
     assert_eq!(error.error_code, "CANCELLED");
@@ -43,14 +51,22 @@ async fn a_job_that_waits_for_a_slot_is_cancelled_before_it_starts() {
     until(&mut client, &second, "Compiled").await;
     let waiting = status(&mut client, &second).await;
     assert_eq!(waiting.state(), wire::TaskState::Queued);
-    assert!(waiting.message.contains("1 of 1 slots are taken"), "{}", waiting.message);
+    assert!(
+        waiting.message.contains("1 of 1 slots are taken"),
+        "{}",
+        waiting.message
+    );
 
     let answer = cancel(&mut client, &second).await;
     assert_eq!(answer.receipt(), wire::CancelReceipt::NotStarted);
     cancel(&mut client, &first).await;
     let third = enqueue(&mut client, request(bell())).await;
     let results = finish(&mut client, &third).await;
-    assert_eq!(results.state(), wire::TaskState::Completed, "the slot is free again");
+    assert_eq!(
+        results.state(),
+        wire::TaskState::Completed,
+        "the slot is free again"
+    );
 }
 
 #[tokio::test]
@@ -73,14 +89,24 @@ async fn a_deadline_ends_a_running_job_and_frees_its_slot() {
     .await;
     let mut client = deployment.client().await;
     let mut long = request(endless());
-    long.timeout = Some(prost_types::Duration { seconds: 0, nanos: 300_000_000 });
+    long.timeout = Some(prost_types::Duration {
+        seconds: 0,
+        nanos: 300_000_000,
+    });
     let job_id = enqueue(&mut client, long).await;
     let results = finish(&mut client, &job_id).await;
     assert_eq!(results.state(), wire::TaskState::Timeout);
     let error = results.error.unwrap();
     assert_eq!(error.error_code, "DEADLINE_EXCEEDED");
-    assert!(error.error_summary.contains("0.3 s"), "{}", error.error_summary);
+    assert!(
+        error.error_summary.contains("0.3 s"),
+        "{}",
+        error.error_summary
+    );
 
     let next = enqueue(&mut client, request(bell())).await;
-    assert_eq!(finish(&mut client, &next).await.state(), wire::TaskState::Completed);
+    assert_eq!(
+        finish(&mut client, &next).await.state(),
+        wire::TaskState::Completed
+    );
 }

@@ -3,12 +3,20 @@
 use serde_json::{Value, json};
 
 pub(crate) fn aqo(qubits: u32, operations: Vec<Value>) -> Vec<u8> {
-    json!({ "version": "1.0.0", "qubits": qubits, "operations": operations }).to_string().into()
+    json!({ "version": "1.0.0", "qubits": qubits, "operations": operations })
+        .to_string()
+        .into()
 }
 
 /// Two qubits that always agree.
 pub(crate) fn bell() -> Vec<u8> {
-    aqo(2, vec![json!({ "op": "H", "q": [0] }), json!({ "op": "CX", "q": [0, 1] })])
+    aqo(
+        2,
+        vec![
+            json!({ "op": "H", "q": [0] }),
+            json!({ "op": "CX", "q": [0, 1] }),
+        ],
+    )
 }
 
 /// Takes about a second to simulate, in one piece.
@@ -19,7 +27,10 @@ pub(crate) fn heavy(qubits: u32) -> Vec<u8> {
 
 /// Takes hours: every shot is simulated anew, because a measurement is in the middle.
 pub(crate) fn endless() -> Vec<u8> {
-    let mut operations = vec![json!({ "op": "H", "q": [0] }), json!({ "op": "MEASURE", "q": [0], "c": [0] })];
+    let mut operations = vec![
+        json!({ "op": "H", "q": [0] }),
+        json!({ "op": "MEASURE", "q": [0], "c": [0] }),
+    ];
     operations.extend((0..200).map(|n| json!({ "op": "H", "q": [n % 16] })));
     operations.push(json!({ "op": "MEASURE", "q": [0], "c": [1] }));
     aqo(16, operations)

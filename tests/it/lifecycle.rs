@@ -18,13 +18,28 @@ async fn a_bell_job_completes_and_its_artifacts_are_what_they_are_said_to_be() {
     assert_eq!(results.counts.keys().collect::<Vec<_>>(), ["00", "11"]);
     assert_eq!(results.counts.values().sum::<i64>(), 1000);
     assert_eq!(results.device_id, "sim:local");
-    let stages: Vec<_> = results.stages.iter().map(|stage| stage.name.as_str()).collect();
-    let all = ["Pending", "Validating", "Compiling", "Queued", "Allocating", "Executing", "Completing"];
+    let stages: Vec<_> = results
+        .stages
+        .iter()
+        .map(|stage| stage.name.as_str())
+        .collect();
+    let all = [
+        "Pending",
+        "Validating",
+        "Compiling",
+        "Queued",
+        "Allocating",
+        "Executing",
+        "Completing",
+    ];
     assert_eq!(stages, all);
 
     let folder = deployment.folder(&job_id);
     let manifest = std::fs::read(folder.join("meta.json")).unwrap();
-    assert_eq!(results.manifest.unwrap().sha256, Sha256Sum::of(&manifest).to_string());
+    assert_eq!(
+        results.manifest.unwrap().sha256,
+        Sha256Sum::of(&manifest).to_string()
+    );
     let manifest: Value = serde_json::from_slice(&manifest).unwrap();
     assert_eq!(manifest["status"], "Completed");
     let listed = manifest["artifacts"].as_array().unwrap();
@@ -67,9 +82,15 @@ async fn the_history_tells_every_event_and_where_the_shots_went() {
     let job_id = enqueue(&mut client, request(bell())).await;
     finish(&mut client, &job_id).await;
     let history = history(&mut client, &job_id).await;
-    let kinds: Vec<_> = history.events.iter().map(|event| event.kind.as_str()).collect();
+    let kinds: Vec<_> = history
+        .events
+        .iter()
+        .map(|event| event.kind.as_str())
+        .collect();
     insta::assert_snapshot!(kinds.join("\n"));
-    let [entry] = &history.ledger[..] else { panic!("{:?}", history.ledger) };
+    let [entry] = &history.ledger[..] else {
+        panic!("{:?}", history.ledger)
+    };
     assert_eq!((entry.requested, entry.delivered), (1000, 1000));
     assert_eq!(entry.execution_id, format!("{job_id}#1"));
     assert!(entry.fencing_token > 0);
@@ -79,16 +100,28 @@ async fn the_history_tells_every_event_and_where_the_shots_went() {
 async fn symbolic_angles_get_their_values_from_the_metadata() {
     let deployment = Deployment::embedded().await;
     let mut client = deployment.client().await;
-    let turn = aqo(1, vec![json!({ "op": "RX", "q": [0], "params": { "theta": "turn" } })]);
+    let turn = aqo(
+        1,
+        vec![json!({ "op": "RX", "q": [0], "params": { "theta": "turn" } })],
+    );
     let mut turned = request(turn.clone());
-    turned.metadata.insert("param.turn".to_owned(), std::f64::consts::PI.to_string());
+    turned
+        .metadata
+        .insert("param.turn".to_owned(), std::f64::consts::PI.to_string());
     let job_id = enqueue(&mut client, turned).await;
-    assert_eq!(finish(&mut client, &job_id).await.counts, [("1".to_owned(), 1000)].into());
+    assert_eq!(
+        finish(&mut client, &job_id).await.counts,
+        [("1".to_owned(), 1000)].into()
+    );
 
     let job_id = enqueue(&mut client, request(turn)).await;
     let error = finish(&mut client, &job_id).await.error.unwrap();
     assert_eq!(error.error_code, "ValidationError");
-    assert!(error.error_summary.contains("turn"), "{}", error.error_summary);
+    assert!(
+        error.error_summary.contains("turn"),
+        "{}",
+        error.error_summary
+    );
 }
 
 #[tokio::test]
@@ -111,7 +144,11 @@ async fn a_reference_runs_what_is_stored_under_it() {
         if completes {
             assert_eq!(results.counts, first.counts, "{reference}");
         } else {
-            assert_eq!(results.error.unwrap().error_code, "ValidationError", "{reference}");
+            assert_eq!(
+                results.error.unwrap().error_code,
+                "ValidationError",
+                "{reference}"
+            );
         }
     }
 }
@@ -127,7 +164,10 @@ async fn jobs_are_listed_newest_first_in_pages() {
         ids.insert(0, job_id);
     }
     let mut listed = Vec::new();
-    let mut page = wire::ListJobsRequest { page_size: 2, ..wire::ListJobsRequest::default() };
+    let mut page = wire::ListJobsRequest {
+        page_size: 2,
+        ..wire::ListJobsRequest::default()
+    };
     loop {
         let answer = client.list_jobs(page.clone()).await.unwrap().into_inner();
         assert!(answer.jobs.len() <= 2);
@@ -142,7 +182,15 @@ async fn jobs_are_listed_newest_first_in_pages() {
         states: vec![wire::TaskState::Failed as i32],
         ..wire::ListJobsRequest::default()
     };
-    assert!(client.list_jobs(failed).await.unwrap().into_inner().jobs.is_empty());
+    assert!(
+        client
+            .list_jobs(failed)
+            .await
+            .unwrap()
+            .into_inner()
+            .jobs
+            .is_empty()
+    );
 }
 
 #[tokio::test]
@@ -151,12 +199,24 @@ async fn devices_show_hardware_and_schedule_together() {
     let mut client = deployment.client().await;
     let job_id = enqueue(&mut client, request(bell())).await;
     finish(&mut client, &job_id).await;
-    let listed = client.list_devices(wire::ListDevicesRequest {}).await.unwrap().into_inner();
-    let [device] = &listed.devices[..] else { panic!("{listed:?}") };
-    assert_eq!((device.device_id.as_str(), device.state()), ("sim:local", wire::DeviceState::Online));
+    let listed = client
+        .list_devices(wire::ListDevicesRequest {})
+        .await
+        .unwrap()
+        .into_inner();
+    let [device] = &listed.devices[..] else {
+        panic!("{listed:?}")
+    };
+    assert_eq!(
+        (device.device_id.as_str(), device.state()),
+        ("sim:local", wire::DeviceState::Online)
+    );
     assert_eq!((device.queue_depth, device.running), (0, 0));
     assert!(device.slots > 0);
-    assert!(device.estimated_wait.is_some(), "one execution tells what the next will take");
+    assert!(
+        device.estimated_wait.is_some(),
+        "one execution tells what the next will take"
+    );
     assert!(listed.as_of.is_some());
 }
 
@@ -170,11 +230,15 @@ async fn many_jobs_at_once_all_complete() {
     }
     for job_id in &ids {
         events(&mut client, job_id, 0).await;
-        assert_eq!(status(&mut client, job_id).await.state(), wire::TaskState::Completed);
+        assert_eq!(
+            status(&mut client, job_id).await.state(),
+            wire::TaskState::Completed
+        );
     }
     let metrics = deployment.serving().kernel.metrics().render();
     assert!(metrics.contains("eigen_kernel_active_jobs 0"), "{metrics}");
     assert!(metrics.contains("eigen_kernel_queue_depth 0"), "{metrics}");
-    let completed = "eigen_kernel_job_state_transitions_total{from=\"Completing\",to=\"Completed\"} 50";
+    let completed =
+        "eigen_kernel_job_state_transitions_total{from=\"Completing\",to=\"Completed\"} 50";
     assert!(metrics.contains(completed), "{metrics}");
 }

@@ -24,7 +24,15 @@ async fn on_one_thread_status_answers_at_once_while_twenty_qubits_are_simulated(
         }
     }
     while_executing.sort_unstable();
-    assert!(while_executing.len() >= 100, "only {} answers", while_executing.len());
+    assert!(
+        while_executing.len() >= 100,
+        "only {} answers",
+        while_executing.len()
+    );
     let p99 = while_executing[while_executing.len() * 99 / 100];
-    assert!(p99 < Duration::from_millis(50), "p99 is {p99:?} of {}", while_executing.len());
+    assert!(
+        p99 < Duration::from_millis(50),
+        "p99 is {p99:?} of {}",
+        while_executing.len()
+    );
 }

@@ -27,18 +27,35 @@ async fn spans_of_a_job(traceparent: &str) -> Vec<SpanData> {
 #[tokio::test]
 async fn every_stage_is_a_span_below_the_job_and_the_job_is_below_its_caller() {
     let spans = spans_of_a_job(&format!("00-{TRACE:032x}-{CALLER:016x}-01")).await;
-    let by_name: BTreeMap<_, _> = spans.iter().map(|span| (span.name.as_ref(), span)).collect();
+    let by_name: BTreeMap<_, _> = spans
+        .iter()
+        .map(|span| (span.name.as_ref(), span))
+        .collect();
     let job = by_name["job"];
     assert_eq!(job.parent_span_id, SpanId::from(CALLER));
-    let stages =
-        ["Pending", "Validating", "Compiling", "Queued", "Allocating", "Executing", "Completing"];
+    let stages = [
+        "Pending",
+        "Validating",
+        "Compiling",
+        "Queued",
+        "Allocating",
+        "Executing",
+        "Completing",
+    ];
     assert_eq!(spans.len(), stages.len() + 1);
     let mut end = job.start_time;
     for stage in stages {
         let span = by_name[stage];
         assert_eq!(span.parent_span_id, job.span_context.span_id(), "{stage}");
-        assert_eq!(span.span_context.trace_id(), TraceId::from(TRACE), "{stage}");
-        assert_eq!(span.start_time, end, "{stage} begins where the stage before it ended");
+        assert_eq!(
+            span.span_context.trace_id(),
+            TraceId::from(TRACE),
+            "{stage}"
+        );
+        assert_eq!(
+            span.start_time, end,
+            "{stage} begins where the stage before it ended"
+        );
         end = span.end_time;
     }
     assert_eq!(end, job.end_time);
@@ -57,5 +74,9 @@ async fn without_a_caller_the_trace_starts_with_the_job() {
 
 #[tokio::test]
 async fn a_caller_that_does_not_record_is_followed() {
-    assert!(spans_of_a_job(&format!("00-{TRACE:032x}-{CALLER:016x}-00")).await.is_empty());
+    assert!(
+        spans_of_a_job(&format!("00-{TRACE:032x}-{CALLER:016x}-00"))
+            .await
+            .is_empty()
+    );
 }

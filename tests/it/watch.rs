@@ -13,7 +13,10 @@ async fn a_watch_from_any_number_gives_exactly_what_follows() {
     let all = events(&mut client, &job_id, 0).await;
     let numbers: Vec<_> = all.iter().map(|event| event.seq).collect();
     assert_eq!(numbers, (1..=all.len() as u64).collect::<Vec<_>>());
-    let ends = all.iter().filter(|event| event.state() == wire::TaskState::Completed).count();
+    let ends = all
+        .iter()
+        .filter(|event| event.state() == wire::TaskState::Completed)
+        .count();
     assert_eq!(ends, 1, "exactly one event is the end");
     for after in 0..all.len() {
         let rest = events(&mut client, &job_id, after as u64).await;
@@ -38,7 +41,10 @@ async fn many_watchers_of_a_live_job_see_the_same() {
     let mut seen = Vec::new();
     for watcher in watchers {
         let events = watcher.await.unwrap();
-        let upto_end = events.iter().position(|event| event.kind == "CancelRequested").unwrap();
+        let upto_end = events
+            .iter()
+            .position(|event| event.kind == "CancelRequested")
+            .unwrap();
         seen.push(events[..=upto_end].to_vec());
     }
     assert!(seen.iter().all(|events| *events == seen[0]));
