@@ -7,6 +7,7 @@ mod cancel;
 mod circuits;
 mod harness;
 mod lifecycle;
+mod neighbours;
 mod recovery;
 mod responsive;
 mod spans;
