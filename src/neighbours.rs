@@ -3,6 +3,8 @@
 
 use std::future::Future;
 
+use futures::stream::BoxStream;
+
 use crate::embedded::{EmbeddedCompiler, EmbeddedDevice};
 use crate::grpc::{CompilerClient, DriverClient};
 use crate::ids::{DeviceId, ExecutionId, FencingToken};
@@ -124,15 +126,10 @@ impl<C: Clock + Clone> Devices for AnyDevices<C> {
         }
     }
 
-    async fn next_phase(
-        &self,
-        call: CallContext<'_>,
-        run: ExecutionId,
-        known: Phase,
-    ) -> Option<Phase> {
+    fn phases(&self, call: CallContext<'_>, run: ExecutionId) -> BoxStream<'static, Phase> {
         match self {
-            Self::Embedded(device) => device.next_phase(call, run, known).await,
-            Self::Remote(driver) => driver.next_phase(call, run, known).await,
+            Self::Embedded(device) => device.phases(call, run),
+            Self::Remote(driver) => driver.phases(call, run),
         }
     }
 

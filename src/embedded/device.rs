@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use futures::StreamExt as _;
+use futures::stream::{self, BoxStream};
 use tokio::sync::Notify;
 
 use crate::circuit::{self, Gate, RunError as SimulationError};
@@ -338,8 +340,8 @@ impl<C: Clock + Clone> Devices for EmbeddedDevice<C> {
         }))
     }
 
-    async fn next_phase(&self, _: CallContext<'_>, _: ExecutionId, _: Phase) -> Option<Phase> {
-        None
+    fn phases(&self, _: CallContext<'_>, _: ExecutionId) -> BoxStream<'static, Phase> {
+        stream::empty().boxed()
     }
 
     fn endpoint(&self) -> &str {

@@ -2,11 +2,13 @@
 //! `eigen.kernel.v1.ExecutionControl` where it has that (D8).
 
 use std::future::Future;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures::FutureExt as _;
-use tonic::{Code, Request};
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt as _, future};
+use tonic::{Code, Extensions, Request, Streaming};
 
 use crate::grpc::call::{Missed, Neighbour};
 use crate::grpc::proto::internal as wire;
@@ -31,7 +33,7 @@ pub struct DriverClient<C> {
     /// How long listing the devices may take.
     list_span: Duration,
     // What is UNIMPLEMENTED once stays so for this endpoint, and is done without (D8).
-    no_control: AtomicBool,
+    no_control: Arc<AtomicBool>,
 }
 
 impl<C: Clock + Clone> DriverClient<C> {
@@ -40,7 +42,7 @@ impl<C: Clock + Clone> DriverClient<C> {
         Self {
             neighbour,
             list_span,
-            no_control: AtomicBool::new(false),
+            no_control: Arc::default(),
         }
     }
 
@@ -140,6 +142,28 @@ fn senseless(endpoint: &str) -> CallError {
     CallError::unavailable(format!(
         "driver-manager at {endpoint} told nothing of use about an execution; look at its log"
     ))
+}
+
+/// The execution may be known a moment after its request left, so this asks a few times.
+async fn watch(
+    mut client: ExecutionControlClient<Channel>,
+    request: Request<control::WatchExecutionRequest>,
+    clock: impl Clock,
+    no_control: Arc<AtomicBool>,
+) -> Option<Streaming<control::WatchExecutionResponse>> {
+    let (headers, _, message) = request.into_parts();
+    for pause_ms in [50, 200, 1_000] {
+        let again = Request::from_parts(headers.clone(), Extensions::default(), message.clone());
+        match client.watch_execution(again).await {
+            Ok(answer) => return Some(answer.into_inner()),
+            Err(said) if said.code() == Code::Unimplemented => {
+                no_control.store(true, Ordering::Relaxed);
+                return None;
+            }
+            Err(_) => clock.sleep(Duration::from_millis(pause_ms)).await,
+        }
+    }
+    None
 }
 
 /// A phase by the name that ExecutionControl tells.
@@ -272,32 +296,20 @@ impl<C: Clock + Clone> Devices for DriverClient<C> {
             .ok_or_else(|| senseless(&self.neighbour.endpoint))
     }
 
-    async fn next_phase(
-        &self,
-        call: CallContext<'_>,
-        run: ExecutionId,
-        known: Phase,
-    ) -> Option<Phase> {
-        let mut client = self.control()?;
-        let message = control::WatchExecutionRequest {
-            execution_id: run.to_string(),
+    fn phases(&self, call: CallContext<'_>, run: ExecutionId) -> BoxStream<'static, Phase> {
+        let Some(client) = self.control() else {
+            return stream::empty().boxed();
         };
         // The stream lives as long as the execution, so no deadline goes along with it.
-        let mut request = Request::new(message);
+        let execution_id = run.to_string();
+        let mut request = Request::new(control::WatchExecutionRequest { execution_id });
         context::send(request.metadata_mut(), &call);
-        let asked = client
-            .watch_execution(request)
-            .map(|answer| answer.map_err(Missed::Said));
-        let answer = self.or_without(asked.await).ok()??;
-        let mut phases = answer.into_inner();
-        while let Ok(Some(told)) = phases.message().await {
-            if let Some(next) = phase(&told.phase)
-                && known.may_become(next)
-            {
-                return Some(next);
-            }
-        }
-        None
+        let (clock, no_control) = (self.neighbour.clock.clone(), self.no_control.clone());
+        let opened = stream::once(watch(client, request, clock, no_control));
+        let told = opened.filter_map(future::ready).flatten();
+        told.take_while(|told| future::ready(told.is_ok()))
+            .filter_map(|told| future::ready(told.ok().and_then(|told| phase(&told.phase))))
+            .boxed()
     }
 
     fn endpoint(&self) -> &str {

@@ -4,7 +4,7 @@
 //!
 //! A change of this file changes what is stored: raise [`FORMAT`] and keep reading the old form.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -152,6 +152,9 @@ pub struct CircuitRef {
     pub sha256: Sha256Sum,
     /// Its size.
     pub bytes: u64,
+    /// The widths that the keys of its counts may have; empty when that is not known.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub key_widths: BTreeSet<u32>,
 }
 
 /// How a circuit is written for the driver.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::devices::Shown;
+use crate::devices::{Shown, Standing};
 use crate::ids::JobId;
 use crate::job::Job;
 use crate::job::event::{Counts, Recorded};
@@ -119,6 +119,11 @@ impl<E: Env> Kernel<E> {
             return format!("{} will be tried again: {setback}", job.state.name());
         }
         match job.state {
+            State::Pending if self.devices.standing(&job.spec.target) == Standing::NeverReached => {
+                self.devices
+                    .why_waiting(&job.spec.target)
+                    .unwrap_or_default()
+            }
             State::Pending => {
                 let waiting = self.table().waiting_to_compile();
                 format!("waits for a compile slot, as do {waiting} jobs")

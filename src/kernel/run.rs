@@ -122,8 +122,8 @@ impl<E: Env> Kernel<E> {
 impl Hand {
     /// Whether the answer of a device is here; one that has just come counts.
     fn is_answered(&mut self) -> bool {
-        if let Self::Out(answer) = self
-            && let Ok(answered) = answer.try_recv()
+        if let Self::Out(call) = self
+            && let Ok(answered) = call.answer.try_recv()
         {
             *self = Self::Answered(Box::new(answered));
         }

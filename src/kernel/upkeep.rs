@@ -64,9 +64,8 @@ impl<E: Env> Kernel<E> {
                 self.devices.lost(&why.to_string());
             }
         }
-        let around = self.around(false);
         let lanes = self.devices.lanes(&self.limits);
-        let hopeless = self.with_table(|table| {
+        let concerned = self.with_table(|table| {
             for lane in &lanes {
                 table
                     .scheduler
@@ -74,18 +73,15 @@ impl<E: Env> Kernel<E> {
                 self.metrics
                     .set_device(&lane.device, table.scheduler.load(&lane.device));
             }
-            let mut hopeless = Vec::new();
+            // Whoever waits for a first word, or for a device that is not there after all.
+            let mut concerned = table.take_unreached();
             for device in table.scheduler.wanted() {
-                match self.devices.standing(device) {
-                    Standing::Known => continue,
-                    Standing::NeverReached if !around.first_contact_over => continue,
-                    Standing::Unknown | Standing::NeverReached => {
-                        hopeless.extend(table.scheduler.queue(device));
-                    }
+                if self.devices.standing(device) == Standing::Unknown {
+                    concerned.extend(table.scheduler.queue(device));
                 }
             }
-            hopeless
+            concerned
         });
-        self.wake(hopeless);
+        self.wake(concerned);
     }
 }

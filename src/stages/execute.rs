@@ -1,9 +1,11 @@
 //! Executing: the one call of this execution, or, without it, the question what became of it.
 //! There is no way from here to a second call under the same intent (D14).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use futures::stream::{BoxStream, Fuse};
+use futures::{StreamExt as _, future};
 use tokio::sync::oneshot;
 
 use crate::job::Job;
@@ -15,7 +17,7 @@ use crate::limits;
 use crate::ports::devices::{Devices as _, Run, RunError, RunResult};
 use crate::ports::{Clock as _, Env};
 use crate::reconcile::{self, Finding};
-use crate::stages::{Context, Hand, Later, Setback};
+use crate::stages::{Call, Context, Hand, Later, Setback};
 
 /// Pauses between two questions after a running execution.
 const ASK_AGAIN: [Duration; 4] = [
@@ -37,13 +39,12 @@ pub(super) async fn perform<E: Env>(
                 phase: Phase::QuantumRunning,
             }])
         }
-        Hand::Out(answer) => {
-            let phase = job.phase.expect("Executing has a phase");
-            let call = ctx.call(job, Duration::from_millis(ctx.limits.call_ms));
+        Hand::Out(call) => {
+            let known = job.phase.expect("Executing has a phase");
             let answered = tokio::select! {
                 biased;
-                answered = &mut *answer => answered,
-                Some(phase) = ctx.env.devices().next_phase(call, job.execution_id(), phase) => {
+                answered = &mut call.answer => answered,
+                Some(phase) = next_phase(&mut call.phases, known) => {
                     return Ok(vec![Event::PhaseReached { phase }]);
                 }
             };
@@ -63,19 +64,25 @@ pub(super) async fn perform<E: Env>(
 
 /// Asks the device, in a task of its own: whoever stops waiting for the answer, the call goes
 /// on to its end or its bound, so that the answer can still settle the ledger.
-fn fire<E: Env>(
-    ctx: &Context<'_, E>,
-    job: &Job,
-    run: Run,
-) -> oneshot::Receiver<Result<RunResult, RunError>> {
+fn fire<E: Env>(ctx: &Context<'_, E>, job: &Job, run: Run) -> Call {
     let (tell, answer) = oneshot::channel();
     let call = ctx.call(job, ctx.left(ctx.limits.execute_ms));
+    let phases = ctx.env.devices().phases(call, run.id).fuse();
     let running = ctx.env.devices().execute(call, run);
     ctx.env.spawn(async move {
         // Nobody listens any more when the kernel has stopped; then the ledger is reconciled.
         let _ = tell.send(running.await);
     });
-    answer
+    Call { answer, phases }
+}
+
+/// The next phase that can follow `known`. What else a device reports is not worth a record.
+async fn next_phase(phases: &mut Fuse<BoxStream<'static, Phase>>, known: Phase) -> Option<Phase> {
+    let reported = |phase: &Phase| {
+        // That the answer is back is ours to say.
+        future::ready(known.may_become(*phase) && *phase != Phase::PostProcessing)
+    };
+    phases.filter(reported).next().await
 }
 
 async fn conclude<E: Env>(
@@ -110,7 +117,8 @@ async fn deliver<E: Env>(
 ) -> Result<Vec<Event>, Setback> {
     let shots = job.spec.shots;
     let device = job.device.as_ref().expect("Executing has a device");
-    let counts = match checked(&result.counts, shots) {
+    let circuit = job.circuit.as_ref().expect("Executing has a circuit");
+    let counts = match checked(&result.counts, shots, &circuit.key_widths) {
         Ok(counts) => counts,
         Err(flaw) => {
             keep_rejected(ctx, job, &result).await;
@@ -126,7 +134,7 @@ async fn deliver<E: Env>(
         Counts::Object(keep_large(ctx, job, &encoded).await)
     };
     let outcome = Box::new(Outcome {
-        circuit_sha256: job.circuit_sha256().expect("Executing has a circuit"),
+        circuit_sha256: circuit.sha256,
         counts,
         execution_seconds: result.execution_seconds,
         metadata: result.metadata,
@@ -144,9 +152,20 @@ async fn deliver<E: Env>(
     Ok(events)
 }
 
-/// Counts as they must be: bit strings of one width, no negative number, the sum as asked.
-fn checked(counts: &BTreeMap<String, i64>, shots: u32) -> Result<BTreeMap<String, u64>, String> {
+/// Counts as they must be: bit strings of one width that fits the circuit, no negative number,
+/// the sum as asked.
+fn checked(
+    counts: &BTreeMap<String, i64>,
+    shots: u32,
+    key_widths: &BTreeSet<u32>,
+) -> Result<BTreeMap<String, u64>, String> {
     let width = counts.keys().next().map_or(0, String::len);
+    let fits = |wanted: &u32| usize::try_from(*wanted) == Ok(width);
+    if !counts.is_empty() && !key_widths.is_empty() && !key_widths.iter().any(fits) {
+        return Err(format!(
+            "the keys have {width} bits, the circuit measures {key_widths:?}"
+        ));
+    }
     let mut sum = 0_u64;
     let mut good = BTreeMap::new();
     for (key, &count) in counts {
@@ -294,7 +313,7 @@ mod tests {
 
     #[test]
     fn counts_that_cannot_be_right_are_told_why() {
-        let flaw = |rows: &[(&str, i64)]| checked(&counts(rows), 10).unwrap_err();
+        let flaw = |rows: &[(&str, i64)]| checked(&counts(rows), 10, &BTreeSet::new()).unwrap_err();
         assert_eq!(
             flaw(&[("00", 4), ("11", 5)]),
             "they sum to 9, 10 shots were asked for"
@@ -310,6 +329,11 @@ mod tests {
             flaw(&[("0", i64::MAX), ("1", i64::MAX)]).split(',').count(),
             2
         );
-        assert!(checked(&counts(&[("00", 4), ("11", 6)]), 10).is_ok());
+        let good = counts(&[("00", 4), ("11", 6)]);
+        assert!(checked(&good, 10, &BTreeSet::from([2])).is_ok());
+        assert_eq!(
+            checked(&good, 10, &BTreeSet::from([1, 3])).unwrap_err(),
+            "the keys have 2 bits, the circuit measures {1, 3}"
+        );
     }
 }

@@ -10,13 +10,17 @@ mod report;
 mod settle;
 mod validate;
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+
+use futures::stream::{BoxStream, Fuse};
 
 use crate::ids::Epoch;
 use crate::job::event::Event;
 use crate::job::failure::{Category, Failure};
 use crate::job::ledger::Settlement;
+use crate::job::state::Phase;
 use crate::job::{Duty, Job};
 use crate::limits::Limits;
 use crate::ports::compiler::{CallContext, CallError};
@@ -54,10 +58,24 @@ pub enum Hand {
     Empty,
     /// The run that may be asked for once its intent is recorded.
     Ready(Box<Run>),
-    /// The call is out; its answer comes here.
-    Out(oneshot::Receiver<Result<RunResult, RunError>>),
+    /// The call is out.
+    Out(Call),
     /// The answer is here. From now on a cancel is too late.
     Answered(Box<Result<RunResult, RunError>>),
+}
+
+/// A call that is out.
+pub struct Call {
+    /// Its answer comes here.
+    pub answer: oneshot::Receiver<Result<RunResult, RunError>>,
+    /// The phases that the device reports meanwhile.
+    pub phases: Fuse<BoxStream<'static, Phase>>,
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").finish_non_exhaustive()
+    }
 }
 
 /// Why a stage did not get on.

@@ -38,7 +38,7 @@ async fn late_answer(job: &Job, entry: &Entry, hand: &mut Hand) -> Event {
                 evidence: Evidence::NeverAsked,
             };
         }
-        Hand::Out(answer) => answer.await.ok(),
+        Hand::Out(call) => (&mut call.answer).await.ok(),
         Hand::Answered(answer) => Some((**answer).clone()),
         Hand::Empty => None,
     };
@@ -88,14 +88,10 @@ async fn stopped<E: Env>(ctx: &Context<'_, E>, job: &Job, entry: &Entry) -> Even
     loop {
         let call = ctx.call(job, Duration::from_millis(ctx.limits.call_ms));
         match devices.stop(call, job.execution_id(), entry.token).await {
-            Ok(Some(seen)) => {
-                if let Some(settlement) = settlement(job, entry, reconcile::stopped(entry, seen)) {
-                    return Event::Settled {
-                        settlement,
-                        evidence: Evidence::Driver,
-                    };
-                }
-            }
+            Ok(Some(seen)) => match reconcile::stopped(entry, seen) {
+                Finding::Wait | Finding::Tombstone => {}
+                found => return settled(job, entry, found),
+            },
             Ok(None) if job.state == State::Cancelled && job.receipt.is_none() => {
                 return Event::ReceiptGiven;
             }
@@ -107,11 +103,21 @@ async fn stopped<E: Env>(ctx: &Context<'_, E>, job: &Job, entry: &Entry) -> Even
     }
 }
 
-fn settlement(job: &Job, entry: &Entry, finding: Finding) -> Option<Settlement> {
-    match finding {
-        Finding::Answer(_) => Some(Settlement::wasted(entry.requested, too_late(job))),
-        Finding::Ended(settlement, _) | Finding::NotRun(settlement) => Some(settlement),
-        Finding::Unknown(why) => Some(Settlement::unknown(entry.requested, why)),
-        Finding::Wait | Finding::Tombstone => None,
+/// What the driver's word settles, and whether it is one.
+fn settled(job: &Job, entry: &Entry, found: Finding) -> Event {
+    let (settlement, evidence) = match found {
+        Finding::Answer(_) => (
+            Settlement::wasted(entry.requested, too_late(job)),
+            Evidence::Driver,
+        ),
+        Finding::Ended(settlement, _) | Finding::NotRun(settlement) => {
+            (settlement, Evidence::Driver)
+        }
+        Finding::Unknown(why) => (Settlement::unknown(entry.requested, why), Evidence::None),
+        Finding::Wait | Finding::Tombstone => unreachable!("these settle nothing"),
+    };
+    Event::Settled {
+        settlement,
+        evidence,
     }
 }
