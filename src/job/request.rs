@@ -297,3 +297,6 @@ fn check_key(text: &str) -> Result<(), String> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
