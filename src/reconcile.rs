@@ -53,3 +53,6 @@ pub fn stopped(entry: &Entry, seen: Inspection) -> Finding {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
