@@ -92,3 +92,6 @@ fn end(later: Later, why: &str) -> Judgement {
     let failure = Failure::new(later.category, summary);
     Judgement::Record(Event::Failed { failure, settlement: later.settlement })
 }
+
+#[cfg(test)]
+mod tests;
