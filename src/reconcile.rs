@@ -48,18 +48,17 @@ pub fn stopped(entry: &Entry, seen: Inspection) -> Finding {
             never_started: true,
             ..
         }
-        | Fate::NotFound => {
-            let old_enough = seen
-                .remembers_since
-                .is_some_and(|since| since < entry.intended_at);
-            if old_enough {
+        | Fate::NotFound => match seen.remembers_since {
+            Some(since) if since < entry.intended_at => {
                 let proof =
                     "a tombstone is in place, and the driver remembers since before the intent";
                 Finding::NotRun(Settlement::not_run(entry.requested, proof))
-            } else {
+            }
+            Some(_) => {
                 Finding::Unknown("the driver's memory is younger than the intent".to_owned())
             }
-        }
+            None => Finding::Unknown("the driver does not say since when it remembers".to_owned()),
+        },
         Fate::Cancelled {
             shots_used,
             never_started: false,
@@ -72,3 +71,6 @@ pub fn stopped(entry: &Entry, seen: Inspection) -> Finding {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,7 +24,7 @@ pub(super) fn histogram(counts: &BTreeMap<String, i64>, shots: i64) -> String {
         .max(1);
     let bits_width = rows.iter().map(|(bits, _)| bits.len()).max().unwrap_or(0);
     let count_width = most.to_string().len();
-    let bar_width = WIDTH.saturating_sub(bits_width + count_width + 14).max(8);
+    let bar_width = WIDTH.saturating_sub(bits_width + count_width + 15).max(8);
     let mut text = String::new();
     for (bits, count) in rows {
         let share = 100.0 * count as f64 / shots.max(1) as f64;

@@ -224,10 +224,11 @@ impl Job {
             } if self.state == State::Executing => {
                 refuse("an execution is not left without saying what became of its shots")
             }
-            Event::Retried {
-                settlement: Some(_),
-                ..
-            } if self.state != State::Executing => refuse("no device was asked"),
+            Event::Retried { settlement, .. } | Event::Failed { settlement, .. }
+                if settlement.is_some() && self.state != State::Executing =>
+            {
+                refuse("no device was asked")
+            }
             Event::Settled { .. } if self.open_run().is_none() => refuse("no execution is open"),
             Event::ReceiptGiven if self.receipt.is_some() => refuse("a receipt was given"),
             Event::Reported { .. } if self.reported => refuse("it was reported"),
@@ -291,7 +292,11 @@ impl Job {
             }
             Event::CancelRequested { .. } => {
                 // With an execution open, the receipt depends on what the driver says.
-                self.receipt = self.open_run().is_none().then_some(Receipt::NotStarted);
+                self.receipt = match self.open_run() {
+                    Some(_) => None,
+                    None if self.never_ran() => Some(Receipt::NotStarted),
+                    None => Some(Receipt::StopUnconfirmed),
+                };
             }
             Event::DeadlinePassed => {}
             Event::ReceiptGiven => self.receipt = Some(Receipt::StopUnconfirmed),
@@ -352,6 +357,12 @@ impl Job {
     /// The execution that the device may be at.
     pub fn open_run(&self) -> Option<&Entry> {
         self.ledger.last().filter(|entry| entry.open)
+    }
+
+    /// Whether it is proved that no shot was fired for this job.
+    fn never_ran(&self) -> bool {
+        let proved = |entry: &Entry| entry.settlement.not_run == entry.requested;
+        self.ledger.iter().all(proved)
     }
 
     /// Names the last execution towards the driver.

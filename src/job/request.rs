@@ -326,3 +326,6 @@ fn check_key(text: &str) -> Result<(), String> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

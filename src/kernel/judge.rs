@@ -44,7 +44,7 @@ pub(super) fn judge(job: &Job, setback: Setback, limits: &Limits, stay: Stay) ->
             });
         }
         Setback::Never(..) => return Judgement::Record(Event::Reported { written: false }),
-        Setback::Later(later) => later,
+        Setback::Later(later) => *later,
     };
     let (tries, tries_max, bound) = patience(job, &later, limits);
     let policy = Policy {
@@ -106,3 +106,6 @@ fn end(later: Later, why: &str) -> Judgement {
         settlement: later.settlement,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -76,10 +76,10 @@ pub(super) async fn perform<E: Env>(
 
 fn not_now(cause: String, retry_after: Option<Duration>) -> Setback {
     let category = Category::AllocationError;
-    Setback::Later(Later {
+    Setback::Later(Box::new(Later {
         category,
         cause,
         retry_after,
         settlement: None,
-    })
+    }))
 }

@@ -136,7 +136,7 @@ async fn deliver<E: Env>(
     let outcome = Box::new(Outcome {
         circuit_sha256: circuit.sha256,
         counts,
-        execution_seconds: result.execution_seconds,
+        execution_seconds: seconds(result.execution_seconds),
         metadata: result.metadata,
     });
     let mut events = Vec::new();
@@ -150,6 +150,11 @@ async fn deliver<E: Env>(
     }
     events.push(Event::Executed { outcome });
     Ok(events)
+}
+
+/// A time that is none has no stored form, and is worth no more than none.
+fn seconds(told: f64) -> f64 {
+    if told.is_finite() { told.max(0.0) } else { 0.0 }
 }
 
 /// Counts as they must be: bit strings of one width that fits the circuit, no negative number,
@@ -289,12 +294,12 @@ fn unknown(job: &Job, entry: &Entry, why: &str) -> Setback {
 
 fn again(cause: String, retry_after: Option<Duration>, settlement: Settlement) -> Setback {
     let category = Category::ExecuteError;
-    Setback::Later(Later {
+    Setback::Later(Box::new(Later {
         category,
         cause,
         retry_after,
         settlement: Some(settlement),
-    })
+    }))
 }
 
 fn never(message: String, settlement: Option<Settlement>) -> Setback {

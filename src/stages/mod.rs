@@ -82,7 +82,7 @@ impl fmt::Debug for Call {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Setback {
     /// Another try may work.
-    Later(Later),
+    Later(Box<Later>),
     /// Another try would not.
     Never(Failure, Option<Settlement>),
 }
@@ -107,24 +107,24 @@ impl Setback {
             CallError::Unavailable {
                 message,
                 retry_after,
-            } => Self::Later(Later {
+            } => Self::Later(Box::new(Later {
                 category,
                 cause: message,
                 retry_after,
                 settlement: None,
-            }),
+            })),
             CallError::Rejected(message) => Self::Never(Failure::new(category, message), None),
         }
     }
 
     fn persist(cause: String) -> Self {
         let category = Category::PersistError;
-        Self::Later(Later {
+        Self::Later(Box::new(Later {
             category,
             cause,
             retry_after: None,
             settlement: None,
-        })
+        }))
     }
 }
 

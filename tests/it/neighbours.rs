@@ -29,6 +29,7 @@ fn driver() -> DriverDouble<SystemClock> {
 
 /// Bounds that a test can wait for.
 fn brisk(config: &mut Config) {
+    config.limits.validate_ms = 1_000;
     config.limits.compile_ms = 300;
     config.limits.compile_tries = 3;
     config.limits.execute_ms = 1_000;
