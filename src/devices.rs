@@ -76,11 +76,16 @@ pub struct Shown {
 impl Book {
     /// An empty book.
     pub fn new(policy: Policy) -> Self {
-        Self { policy, pages: Mutex::default() }
+        Self {
+            policy,
+            pages: Mutex::default(),
+        }
     }
 
     fn pages(&self) -> MutexGuard<'_, Pages> {
-        self.pages.lock().expect("no code panics while it holds the book")
+        self.pages
+            .lock()
+            .expect("no code panics while it holds the book")
     }
 
     /// The driver-manager listed its devices. One that is gone from the list is offline.
@@ -93,7 +98,13 @@ impl Book {
             match pages.devices.get_mut(&info.id) {
                 Some(page) => page.info = info,
                 None => {
-                    pages.devices.insert(info.id.clone(), Page { info, execution_seconds: None });
+                    pages.devices.insert(
+                        info.id.clone(),
+                        Page {
+                            info,
+                            execution_seconds: None,
+                        },
+                    );
                 }
             }
         }
@@ -117,7 +128,9 @@ impl Book {
     pub fn took(&self, device: &DeviceId, span: Duration) {
         if let Some(page) = self.pages().devices.get_mut(device) {
             let latest = span.as_secs_f64();
-            let mean = page.execution_seconds.map_or(latest, |mean| mean + (latest - mean) / 5.0);
+            let mean = page
+                .execution_seconds
+                .map_or(latest, |mean| mean + (latest - mean) / 5.0);
             page.execution_seconds = Some(mean);
         }
     }
@@ -138,13 +151,19 @@ impl Book {
     pub fn unknown_device(&self, device: &DeviceId) -> String {
         let pages = self.pages();
         let known: Vec<_> = pages.devices.keys().map(DeviceId::as_str).collect();
-        format!("there is no device {device}; the driver-manager lists {}", known.join(", "))
+        format!(
+            "there is no device {device}; there are: {}",
+            known.join(", ")
+        )
     }
 
     /// What the device says it can do.
     pub fn capabilities(&self, device: &DeviceId) -> Option<Capabilities> {
         let pages = self.pages();
-        pages.devices.get(device).map(|page| Capabilities::parse(&page.info.capabilities))
+        pages
+            .devices
+            .get(device)
+            .map(|page| Capabilities::parse(&page.info.capabilities))
     }
 
     /// What to do when the outcome of an execution on `device` stays unknown.
@@ -172,12 +191,22 @@ impl Book {
     }
 
     fn slots(&self, info: &DeviceInfo, limits: &Limits) -> u32 {
-        let told = || info.capabilities.get("slots").and_then(|slots| slots.trim().parse().ok());
+        let told = || {
+            info.capabilities
+                .get("slots")
+                .and_then(|slots| slots.trim().parse().ok())
+        };
         let usual = || match info.backend_type.as_str() {
             "simulator" => limits.simulator_slots,
             _ => limits.device_slots,
         };
-        self.policy.slots.get(&info.id).copied().or_else(told).unwrap_or_else(usual).max(1)
+        self.policy
+            .slots
+            .get(&info.id)
+            .copied()
+            .or_else(told)
+            .unwrap_or_else(usual)
+            .max(1)
     }
 
     /// Every known device, when the list was made, and why it cannot be renewed.
@@ -187,7 +216,11 @@ impl Book {
             info: page.info.clone(),
             execution_seconds: page.execution_seconds,
         };
-        (pages.devices.values().map(shown).collect(), pages.as_of, pages.problem.clone())
+        (
+            pages.devices.values().map(shown).collect(),
+            pages.as_of,
+            pages.problem.clone(),
+        )
     }
 
     /// One sentence on why a job waits for `device`, for a person.

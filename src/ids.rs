@@ -17,7 +17,10 @@ pub struct BadId {
 impl BadId {
     fn new(text: &str, wanted: &'static str) -> Self {
         // The text comes from outside and may be huge.
-        Self { text: text.chars().take(64).collect(), wanted }
+        Self {
+            text: text.chars().take(64).collect(),
+            wanted,
+        }
     }
 }
 
@@ -37,7 +40,9 @@ macro_rules! as_text {
 
         impl<'de> Deserialize<'de> for $id {
             fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-                String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+                String::deserialize(from)?
+                    .parse()
+                    .map_err(serde::de::Error::custom)
             }
         }
     };
@@ -50,7 +55,11 @@ pub struct JobId(u128);
 impl JobId {
     /// A new id from the wall time in ms and 10 bytes of chance.
     pub fn new(unix_ms: u64, chance: [u8; 10]) -> Self {
-        Self(uuid::Builder::from_unix_timestamp_millis(unix_ms, &chance).into_uuid().as_u128())
+        Self(
+            uuid::Builder::from_unix_timestamp_millis(unix_ms, &chance)
+                .into_uuid()
+                .as_u128(),
+        )
     }
 }
 
@@ -99,7 +108,10 @@ impl FromStr for ExecutionId {
         let bad = || BadId::new(text, "an execution id (job id, # and the attempt)");
         let (job, attempt) = text.split_once('#').ok_or_else(bad)?;
         let job = job.parse().map_err(|_| bad())?;
-        Ok(Self { job, attempt: attempt.parse().map_err(|_| bad())? })
+        Ok(Self {
+            job,
+            attempt: attempt.parse().map_err(|_| bad())?,
+        })
     }
 }
 
@@ -128,7 +140,10 @@ impl FromStr for DeviceId {
     fn from_str(text: &str) -> Result<Self, BadId> {
         let fits = (1..=128).contains(&text.chars().count()) && !text.chars().any(char::is_control);
         if !fits {
-            return Err(BadId::new(text, "a device id (1 to 128 characters, none of them control)"));
+            return Err(BadId::new(
+                text,
+                "a device id (1 to 128 characters, none of them control)",
+            ));
         }
         Ok(Self(text.into()))
     }
@@ -165,7 +180,9 @@ impl Sha256Sum {
 
     /// The first 8 bytes as a number, for ids that are derived and not drawn.
     pub fn prefix(&self) -> u64 {
-        self.0[..8].iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+        self.0[..8]
+            .iter()
+            .fold(0, |sum, byte| sum << 8 | u64::from(*byte))
     }
 }
 
@@ -202,11 +219,22 @@ mod tests {
         let id = JobId::new(1_700_000_000_000, [7; 10]);
         assert_eq!(id.to_string().parse(), Ok(id));
         let hex = "0".repeat(32);
-        for text in ["", "nope", "job-", "../../etc/passwd", "job-../x", &format!("job-{hex}0")] {
+        for text in [
+            "",
+            "nope",
+            "job-",
+            "../../etc/passwd",
+            "job-../x",
+            &format!("job-{hex}0"),
+        ] {
             assert!(text.parse::<JobId>().is_err(), "{text}");
         }
         assert!(format!("job-+{}", &hex[1..]).parse::<JobId>().is_err());
-        assert!(format!("job-{}", hex.replace('0', "A")).parse::<JobId>().is_err());
+        assert!(
+            format!("job-{}", hex.replace('0', "A"))
+                .parse::<JobId>()
+                .is_err()
+        );
     }
 
     #[test]

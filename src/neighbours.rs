@@ -3,6 +3,8 @@
 
 use std::future::Future;
 
+use futures::stream::BoxStream;
+
 use crate::embedded::{EmbeddedCompiler, EmbeddedDevice};
 use crate::grpc::{CompilerClient, DriverClient};
 use crate::ids::{DeviceId, ExecutionId, FencingToken};
@@ -56,7 +58,6 @@ impl<C: Clock> Compiler for Compilers<C> {
 
 /// The devices of one driver.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one per process")]
 pub enum AnyDevices<C> {
     /// `sim:local`, in this process.
     Embedded(EmbeddedDevice<C>),
@@ -125,15 +126,10 @@ impl<C: Clock + Clone> Devices for AnyDevices<C> {
         }
     }
 
-    async fn next_phase(
-        &self,
-        call: CallContext<'_>,
-        run: ExecutionId,
-        known: Phase,
-    ) -> Option<Phase> {
+    fn phases(&self, call: CallContext<'_>, run: ExecutionId) -> BoxStream<'static, Phase> {
         match self {
-            Self::Embedded(device) => device.next_phase(call, run, known).await,
-            Self::Remote(driver) => driver.next_phase(call, run, known).await,
+            Self::Embedded(device) => device.phases(call, run),
+            Self::Remote(driver) => driver.phases(call, run),
         }
     }
 

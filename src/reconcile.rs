@@ -34,22 +34,43 @@ pub fn stopped(entry: &Entry, seen: Inspection) -> Finding {
     match seen.fate {
         Fate::Running => Finding::Wait,
         Fate::Done(result) => Finding::Answer(result),
-        Fate::Failed { shots_used, message } => {
+        Fate::Failed {
+            shots_used,
+            message,
+        } => {
             let cause = format!("the execution failed: {message}");
-            Finding::Ended(Settlement::stopped(entry.requested, shots_used, &cause), message)
+            Finding::Ended(
+                Settlement::stopped(entry.requested, shots_used, &cause),
+                message,
+            )
         }
-        Fate::Cancelled { never_started: true, .. } | Fate::NotFound => {
-            let old_enough = seen.remembers_since.is_some_and(|since| since < entry.intended_at);
-            if old_enough {
-                let proof = "a tombstone is in place, and the driver remembers since before the intent";
+        Fate::Cancelled {
+            never_started: true,
+            ..
+        }
+        | Fate::NotFound => match seen.remembers_since {
+            Some(since) if since < entry.intended_at => {
+                let proof =
+                    "a tombstone is in place, and the driver remembers since before the intent";
                 Finding::NotRun(Settlement::not_run(entry.requested, proof))
-            } else {
+            }
+            Some(_) => {
                 Finding::Unknown("the driver's memory is younger than the intent".to_owned())
             }
-        }
-        Fate::Cancelled { shots_used, never_started: false } => {
+            None => Finding::Unknown("the driver does not say since when it remembers".to_owned()),
+        },
+        Fate::Cancelled {
+            shots_used,
+            never_started: false,
+        } => {
             let cause = "the execution was stopped";
-            Finding::Ended(Settlement::stopped(entry.requested, shots_used, cause), cause.to_owned())
+            Finding::Ended(
+                Settlement::stopped(entry.requested, shots_used, cause),
+                cause.to_owned(),
+            )
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

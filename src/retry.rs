@@ -41,10 +41,17 @@ pub fn decide(
         return Verdict::TriesSpent;
     }
     let doublings = tries.saturating_sub(1).min(31);
-    let full = policy.backoff_base.saturating_mul(1 << doublings).min(policy.backoff_max);
+    let full = policy
+        .backoff_base
+        .saturating_mul(1 << doublings)
+        .min(policy.backoff_max);
     let spread = (full / 2).mul_f64(f64::from(jitter) / f64::from(u32::MAX));
     let pause = (full / 2 + spread).max(wish.unwrap_or_default().min(policy.backoff_max));
-    if pause >= left { Verdict::TimeSpent } else { Verdict::Again(pause) }
+    if pause >= left {
+        Verdict::TimeSpent
+    } else {
+        Verdict::Again(pause)
+    }
 }
 
 #[cfg(test)]
@@ -62,7 +69,10 @@ mod tests {
 
     #[test]
     fn backoff_doubles_up_to_the_cap() {
-        let patient = Policy { tries_max: None, ..POLICY };
+        let patient = Policy {
+            tries_max: None,
+            ..POLICY
+        };
         let table: String = (1..=12)
             .map(|tries| {
                 let low = decide(patient, tries, 0, None, HOUR);
@@ -76,13 +86,22 @@ mod tests {
     #[test]
     fn a_wish_of_the_neighbour_is_honoured_but_cannot_go_beyond_the_cap() {
         let wish = |seconds| Some(Duration::from_secs(seconds));
-        assert_eq!(decide(POLICY, 1, 0, wish(5), HOUR), Verdict::Again(Duration::from_secs(5)));
-        assert_eq!(decide(POLICY, 1, 0, wish(500), HOUR), Verdict::Again(POLICY.backoff_max));
+        assert_eq!(
+            decide(POLICY, 1, 0, wish(5), HOUR),
+            Verdict::Again(Duration::from_secs(5))
+        );
+        assert_eq!(
+            decide(POLICY, 1, 0, wish(500), HOUR),
+            Verdict::Again(POLICY.backoff_max)
+        );
     }
 
     #[test]
     fn the_fifth_try_of_five_is_the_last() {
-        assert!(matches!(decide(POLICY, 4, 0, None, HOUR), Verdict::Again(_)));
+        assert!(matches!(
+            decide(POLICY, 4, 0, None, HOUR),
+            Verdict::Again(_)
+        ));
         assert_eq!(decide(POLICY, 5, 0, None, HOUR), Verdict::TriesSpent);
     }
 

@@ -1,7 +1,11 @@
 //! The commands. Exit codes: 0 all is well, 2 wrong use, 128 a job did not end, 129 an invariant
 //! is broken, 130 the same seed went two ways, 131 a step of the scenario never fired.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "these are commands")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "these are commands"
+)]
 
 use std::process::{Command, ExitCode};
 use std::time::Instant;
@@ -15,11 +19,15 @@ use serde_json::json;
 
 const NONDETERMINISM: u8 = 130;
 const WRONG_USE: u8 = 2;
+const SEEDS_BEFORE_A_CHANGE: u64 = 20;
 /// Lines shown before and after the first that differs.
 const CONTEXT: usize = 5;
 
 #[derive(Parser)]
-#[command(name = "cargo sim", about = "Runs QRTX in a simulated world with seeded faults")]
+#[command(
+    name = "cargo sim",
+    about = "Runs QRTX in a simulated world with seeded faults"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Commands,
@@ -49,6 +57,8 @@ enum Commands {
         #[arg(long, default_value_t = 3)]
         seeds: u64,
     },
+    /// What has to hold before a change lands: every scenario with a few seeds, and self-check
+    All,
     /// Prints the bare trace of one run, for self-check
     #[command(hide = true)]
     Trace { scenario: String, seed: u64 },
@@ -58,13 +68,25 @@ pub(crate) fn main() -> ExitCode {
     // A panic of the kernel ends its run, and that is told with the verdict.
     let cli = Cli::parse();
     let done = match cli.command {
-        Commands::Run { scenario, seed, seeds, json } => {
-            load(&scenario).map(|all| run(&all, seed, seeds, json))
-        }
+        Commands::Run {
+            scenario,
+            seed,
+            seeds,
+            json,
+        } => load(&scenario).map(|all| run(&all, seed, seeds, json)),
         Commands::List => scenario::all().map(|all| list(&all)),
         Commands::SelfCheck { seeds } => scenario::all().map(|all| self_check(&all, seeds)),
+        Commands::All => {
+            scenario::all().map(|all| match run(&all, 1, SEEDS_BEFORE_A_CHANGE, false) {
+                0 => self_check(&all, 3),
+                code => code,
+            })
+        }
         Commands::Trace { scenario, seed } => Scenario::load(&scenario).map(|scenario| {
-            world::run(&scenario, seed).lines.iter().for_each(|line| println!("{line}"));
+            world::run(&scenario, seed)
+                .lines
+                .iter()
+                .for_each(|line| println!("{line}"));
             0
         }),
     };
@@ -83,7 +105,12 @@ fn load(name: &str) -> Result<Vec<Scenario>, scenario::LoadError> {
 
 fn list(all: &[Scenario]) -> u8 {
     for scenario in all {
-        let first = scenario.story.trim().split_inclusive('.').next().unwrap_or_default();
+        let first = scenario
+            .story
+            .trim()
+            .split_inclusive('.')
+            .next()
+            .unwrap_or_default();
         println!("{:<26} {}", scenario.id, first.replace('\n', " "));
     }
     0
@@ -108,10 +135,16 @@ fn run(all: &[Scenario], first: u64, seeds: u64, as_json: bool) -> u8 {
     }
     if !alone && !as_json {
         let (bad, runs) = (codes.iter().filter(|code| **code != 0).count(), codes.len());
-        println!("{runs} runs, {bad} of them failed, {:.1} s", begun.elapsed().as_secs_f64());
+        println!(
+            "{runs} runs, {bad} of them failed, {:.1} s",
+            begun.elapsed().as_secs_f64()
+        );
     }
     // In this order one is worse than the other.
-    [129, 128, 131].into_iter().find(|code| codes.contains(code)).unwrap_or(0)
+    [129, 128, 131]
+        .into_iter()
+        .find(|code| codes.contains(code))
+        .unwrap_or(0)
 }
 
 fn show(scenario: &Scenario, seed: u64, outcome: &Outcome, verdict: &Verdict) {
@@ -124,13 +157,20 @@ fn show(scenario: &Scenario, seed: u64, outcome: &Outcome, verdict: &Verdict) {
         println!("all is well");
         return;
     }
-    verdict.complaints().iter().for_each(|what| println!("  {what}"));
+    verdict
+        .complaints()
+        .iter()
+        .for_each(|what| println!("  {what}"));
     println!("again: cargo sim run {} --seed {seed}", scenario.id);
 }
 
 fn summary(scenario: &Scenario, seed: u64, outcome: &Outcome, verdict: &Verdict) -> String {
     let jobs = outcome.history.stored.values().map(|stored| {
-        let runs = outcome.history.runs.iter().filter(|run| run.job == stored.job.id.to_string());
+        let runs = outcome
+            .history
+            .runs
+            .iter()
+            .filter(|run| run.job == stored.job.id.to_string());
         json!({
             "job": outcome.ordinals.get(&stored.job.id),
             "state": stored.job.state.name(),
@@ -167,16 +207,32 @@ fn self_check(all: &[Scenario], seeds: u64) -> u8 {
             }
             let (one, other): (Vec<_>, Vec<_>) = (one.lines().collect(), other.lines().collect());
             if one == other {
-                println!("{}, seed {seed}: {} lines, twice the same", scenario.id, one.len());
+                println!(
+                    "{}, seed {seed}: {} lines, twice the same",
+                    scenario.id,
+                    one.len()
+                );
                 continue;
             }
             differ += 1;
-            let at = one.iter().zip(&other).take_while(|(one, other)| one == other).count();
-            println!("{}, seed {seed}: the traces differ at line {}", scenario.id, at + 1);
+            let at = one
+                .iter()
+                .zip(&other)
+                .take_while(|(one, other)| one == other)
+                .count();
+            println!(
+                "{}, seed {seed}: the traces differ at line {}",
+                scenario.id,
+                at + 1
+            );
             let from = at.saturating_sub(CONTEXT);
             one[from..at].iter().for_each(|line| println!("    {line}"));
             for (mark, lines) in [("-", &one), ("+", &other)] {
-                lines.iter().skip(at).take(CONTEXT).for_each(|line| println!("  {mark} {line}"));
+                lines
+                    .iter()
+                    .skip(at)
+                    .take(CONTEXT)
+                    .for_each(|line| println!("  {mark} {line}"));
             }
         }
     }
@@ -185,7 +241,9 @@ fn self_check(all: &[Scenario], seeds: u64) -> u8 {
 
 fn traced(scenario: &str, seed: u64) -> String {
     let me = std::env::current_exe().expect("a process has a program");
-    let traced = Command::new(me).args(["trace", scenario, &seed.to_string()]).output();
+    let traced = Command::new(me)
+        .args(["trace", scenario, &seed.to_string()])
+        .output();
     let traced = traced.expect("what runs can be run again");
     String::from_utf8(traced.stdout).expect("a trace is text")
 }

@@ -95,13 +95,25 @@ impl Network {
         describe: impl Fn(&http::HeaderMap) -> String + Send + Sync + 'static,
     ) -> Self {
         let (state, changed) = (Mutex::default(), Notify::new());
-        Self(Arc::new(Inner { seed, trace, wires, describe: Box::new(describe), state, changed }))
+        Self(Arc::new(Inner {
+            seed,
+            trace,
+            wires,
+            describe: Box::new(describe),
+            state,
+            changed,
+        }))
     }
 
     /// A connection of `from` to whoever listens as `to`; it is made when it is first needed.
     pub fn channel(&self, from: &Process, to: &str) -> Channel {
         let (net, from, connected) = (self.clone(), from.clone(), Arc::default());
-        Channel::new(Link { net, from, to: to.into(), connected })
+        Channel::new(Link {
+            net,
+            from,
+            to: to.into(),
+            connected,
+        })
     }
 
     /// Serves `routes` for the process `me`, which must be the one that calls. Handlers run on
@@ -111,7 +123,10 @@ impl Network {
         {
             let mut state = self.state();
             state.lives += 1;
-            let listener = Listener { life: state.lives, calls };
+            let listener = Listener {
+                life: state.lives,
+                calls,
+            };
             state.listeners.insert(me.name().to_owned(), listener);
         }
         while let Some(incoming) = arriving.recv().await {
@@ -128,7 +143,10 @@ impl Network {
     /// From now on nothing arrives in this direction.
     pub fn cut(&self, from: &str, to: &str) {
         let since = self.0.trace.now();
-        self.state().cuts.entry((from.to_owned(), to.to_owned())).or_insert(since);
+        self.state()
+            .cuts
+            .entry((from.to_owned(), to.to_owned()))
+            .or_insert(since);
         self.0.changed.notify_waiters();
     }
 
@@ -157,7 +175,10 @@ impl Network {
     }
 
     fn cut_since(&self, from: &str, to: &str) -> Option<Duration> {
-        self.state().cuts.get(&(from.to_owned(), to.to_owned())).copied()
+        self.state()
+            .cuts
+            .get(&(from.to_owned(), to.to_owned()))
+            .copied()
     }
 
     /// One packet on its way: it takes its time, and waits for as long as the way is cut.
@@ -178,7 +199,10 @@ impl Network {
     fn latency(&self, from: &str, to: &str) -> Duration {
         let number = {
             let mut state = self.state();
-            let number = state.packets.entry((from.to_owned(), to.to_owned())).or_default();
+            let number = state
+                .packets
+                .entry((from.to_owned(), to.to_owned()))
+                .or_default();
             *number += 1;
             *number
         };
@@ -206,7 +230,11 @@ impl Network {
 
     /// Runs the handler of a call on the node that serves it.
     async fn handle(self, me: Process, mut routes: Routes, incoming: Incoming) {
-        let Incoming { call, request, mut answer } = incoming;
+        let Incoming {
+            call,
+            request,
+            mut answer,
+        } = incoming;
         let deadline = deadline(request.headers());
         let request = request.map(|bytes| Body::new(http_body_util::Full::new(bytes)));
         let work = async move {
@@ -234,7 +262,10 @@ impl Network {
         self.note(call, format_args!("answer leaves {}", me.name()));
         let (head, mut body) = answered.into_parts();
         let (send, frames) = mpsc::unbounded_channel();
-        if answer.send((http::Response::from_parts(head, ()), frames)).is_err() {
+        if answer
+            .send((http::Response::from_parts(head, ()), frames))
+            .is_err()
+        {
             return;
         }
         loop {
@@ -286,17 +317,33 @@ impl tower::Service<http::Request<Body>> for Link {
 impl Link {
     async fn exchange(self, request: http::Request<Body>) -> Result<http::Response<Body>, Broken> {
         let (head, body) = request.into_parts();
-        let body = body.collect().await.map_err(|why| Broken(why.into()))?.to_bytes();
+        let body = body
+            .collect()
+            .await
+            .map_err(|why| Broken(why.into()))?
+            .to_bytes();
         let call = {
             let mut state = self.net.state();
             state.calls += 1;
             state.calls
         };
-        let method = head.uri.path().rsplit('/').next().unwrap_or_default().to_owned();
+        let method = head
+            .uri
+            .path()
+            .rsplit('/')
+            .next()
+            .unwrap_or_default()
+            .to_owned();
         let whom = (self.net.0.describe)(&head.headers);
         let (from, to) = (self.from.name().to_owned(), self.to.to_string());
-        self.net.note(call, format_args!("{from} -> {to}: {method}{whom}"));
-        let mut open = Open { net: self.net.clone(), from: self.from.clone(), call, ended: false };
+        self.net
+            .note(call, format_args!("{from} -> {to}: {method}{whom}"));
+        let mut open = Open {
+            net: self.net.clone(),
+            from: self.from.clone(),
+            call,
+            ended: false,
+        };
 
         let life = match self.connect().await {
             Ok(life) => life,
@@ -326,7 +373,13 @@ impl Link {
 
     /// The peer's life that this connection is to, made now if there is none.
     async fn connect(&self) -> Result<u64, io::Error> {
-        let there = || self.net.state().listeners.get(&*self.to).map(|listener| listener.life);
+        let there = || {
+            self.net
+                .state()
+                .listeners
+                .get(&*self.to)
+                .map(|listener| listener.life)
+        };
         let known = *self.connected.lock().expect("no holder panics");
         // A peer that died has broken its connections; that much has been noticed.
         if let Some(life) = known.filter(|life| there() == Some(*life)) {
@@ -364,8 +417,15 @@ async fn carry(
     let (answer, mut answered) = oneshot::channel();
     let arrived = {
         let state = net.state();
-        let listener = state.listeners.get(&to).filter(|listener| listener.life == life);
-        let incoming = Incoming { call, request, answer };
+        let listener = state
+            .listeners
+            .get(&to)
+            .filter(|listener| listener.life == life);
+        let incoming = Incoming {
+            call,
+            request,
+            answer,
+        };
         listener.is_some_and(|listener| listener.calls.send(incoming).is_ok())
     };
     if !arrived {
@@ -441,7 +501,10 @@ async fn carry(
 impl Network {
     fn loses(&self, from: &str, to: &str) -> bool {
         let mut state = self.state();
-        let at = state.losing.iter().position(|way| way.0 == from && way.1 == to);
+        let at = state
+            .losing
+            .iter()
+            .position(|way| way.0 == from && way.1 == to);
         at.map(|at| state.losing.remove(at)).is_some()
     }
 }
@@ -458,7 +521,10 @@ impl Drop for Open {
     fn drop(&mut self) {
         // A process that is dead says nothing, and its destructors are not to be seen.
         if !self.ended && self.from.is_alive() {
-            self.net.note(self.call, format_args!("is given up by {}", self.from.name()));
+            self.net.note(
+                self.call,
+                format_args!("is given up by {}", self.from.name()),
+            );
         }
     }
 }
@@ -472,7 +538,8 @@ fn body_of(frames: Frames, open: Open) -> Body {
         let frame = frames.recv().await;
         open.from.living().await;
         let frame = frame.unwrap_or_else(|| {
-            open.net.note(open.call, format_args!("breaks: the peer died"));
+            open.net
+                .note(open.call, format_args!("breaks: the peer died"));
             Err(Status::unknown("error reading a body from connection"))
         });
         open.ended = frame.as_ref().map_or(true, Frame::is_trailers);

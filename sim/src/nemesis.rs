@@ -83,10 +83,26 @@ impl Nemesis {
             seen: vec![0; steps.len()],
             ..State::default()
         };
-        let clocks = scenario.nodes().into_iter().map(|node| (node, Arc::default())).collect();
-        let cancels = scenario.planned().iter().map(|_| Cancel::default()).collect();
+        let clocks = scenario
+            .nodes()
+            .into_iter()
+            .map(|node| (node, Arc::default()))
+            .collect();
+        let cancels = scenario
+            .planned()
+            .iter()
+            .map(|_| Cancel::default())
+            .collect();
         let state = Mutex::new(state);
-        let inner = Inner { steps, trace, network, clocks, cancels, orders, state };
+        let inner = Inner {
+            steps,
+            trace,
+            network,
+            clocks,
+            cancels,
+            orders,
+            state,
+        };
         (Self(Arc::new(inner)), Orders(received))
     }
 
@@ -98,7 +114,9 @@ impl Nemesis {
     /// A process has been started on a node, in place of the one before.
     pub fn started(&self, node: &str) -> Process {
         let process = Process::start(node);
-        self.state().processes.insert(node.to_owned(), process.clone());
+        self.state()
+            .processes
+            .insert(node.to_owned(), process.clone());
         self.0.trace.note(Lane::Node, format!("{node} starts"));
         process
     }
@@ -115,7 +133,8 @@ impl Nemesis {
 
     /// A job as the trace names it.
     pub fn name(&self, job: JobId) -> String {
-        self.ordinal(job).map_or_else(|| job.to_string(), |ordinal| format!("job {ordinal}"))
+        self.ordinal(job)
+            .map_or_else(|| job.to_string(), |ordinal| format!("job {ordinal}"))
     }
 
     /// How the job store fails now.
@@ -125,7 +144,9 @@ impl Nemesis {
 
     /// A commit with these events of a job is at this moment.
     pub fn at_commit(&self, job: JobId, events: &[&'static str], moment: Moment) {
-        let Some(ordinal) = self.ordinal(job) else { return };
+        let Some(ordinal) = self.ordinal(job) else {
+            return;
+        };
         self.fire(|when| {
             matches!(when, When::Point(Point { job, event, moment: wanted, .. })
                 if *job == ordinal && *wanted == moment && events.contains(&event.as_str()))
@@ -166,9 +187,14 @@ impl Nemesis {
     pub fn unfired(&self) -> Vec<String> {
         let state = self.state();
         let steps = self.0.steps.iter().enumerate().zip(&state.fired);
-        let never = steps.filter(|(_, fired)| !**fired).map(|((number, step), _)| {
-            format!("step {number} ({:?}) never had its moment ({:?})", step.act, step.when)
-        });
+        let never = steps
+            .filter(|(_, fired)| !**fired)
+            .map(|((number, step), _)| {
+                format!(
+                    "step {number} ({:?}) never had its moment ({:?})",
+                    step.act, step.when
+                )
+            });
         let lost = self.0.network.not_lost();
         let lost = (lost > 0).then(|| format!("{lost} answers were to be lost and never came"));
         never.chain(lost).collect()
@@ -228,7 +254,11 @@ impl Nemesis {
                 cancel.told.notify_waiters();
             }
         }
-        if let Some(Step { when: When::After(span), .. }) = self.0.steps.get(number + 1) {
+        if let Some(Step {
+            when: When::After(span),
+            ..
+        }) = self.0.steps.get(number + 1)
+        {
             self.order(Order::Later(number + 1, span.0));
         }
     }
@@ -240,7 +270,10 @@ impl Nemesis {
 
     fn order(&self, order: Order) {
         self.state().under_way += 1;
-        self.0.orders.send(order).unwrap_or_else(|_| panic!("orders are taken while it runs"));
+        self.0
+            .orders
+            .send(order)
+            .unwrap_or_else(|_| panic!("orders are taken while it runs"));
     }
 
     /// Takes orders until the run is over; `again` does what a restart of a node needs.

@@ -14,7 +14,10 @@ pub struct Process {
 impl Process {
     /// A process that has just been started on the node of that name.
     pub fn start(name: &str) -> Self {
-        Self { name: name.into(), alive: Arc::new(AtomicBool::new(true)) }
+        Self {
+            name: name.into(),
+            alive: Arc::new(AtomicBool::new(true)),
+        }
     }
 
     /// The node's name.

@@ -11,7 +11,11 @@ use serde::Deserialize;
 const CONFIG: &str = include_str!("../../.cargo/config.toml");
 
 /// What would win over the flags of the alias.
-const OVERRULING: [&str; 3] = ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_RUSTFLAGS"];
+const OVERRULING: [&str; 3] = [
+    "RUSTFLAGS",
+    "CARGO_ENCODED_RUSTFLAGS",
+    "CARGO_BUILD_RUSTFLAGS",
+];
 
 #[derive(Deserialize)]
 struct Config {
@@ -32,7 +36,10 @@ pub fn command(arguments: impl IntoIterator<Item = OsString>) -> Command {
     let config: Config = toml::from_str(CONFIG).expect("the alias is where cargo finds it");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.current_dir(root).args(config.alias.sim).args(arguments.into_iter().map(absolute));
+    command
+        .current_dir(root)
+        .args(config.alias.sim)
+        .args(arguments.into_iter().map(absolute));
     for variable in OVERRULING {
         command.env_remove(variable);
     }
@@ -55,7 +62,10 @@ mod tests {
     #[test]
     fn the_flags_of_the_caller_do_not_come_along() {
         let command = command(["run".into(), "calm".into()]);
-        let removed: Vec<_> = command.get_envs().filter(|(_, value)| value.is_none()).collect();
+        let removed: Vec<_> = command
+            .get_envs()
+            .filter(|(_, value)| value.is_none())
+            .collect();
         assert_eq!(removed.len(), OVERRULING.len());
         let arguments: Vec<_> = command.get_args().collect();
         assert!(arguments.contains(&"--".as_ref()), "{arguments:?}");

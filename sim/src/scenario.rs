@@ -303,7 +303,9 @@ impl TryFrom<String> for Span {
             _ => return Err(bad()),
         };
         let number: u64 = number.parse().map_err(|_| bad())?;
-        Ok(Self(Duration::from_micros(number.checked_mul(micros).ok_or_else(bad)?)))
+        Ok(Self(Duration::from_micros(
+            number.checked_mul(micros).ok_or_else(bad)?,
+        )))
     }
 }
 
@@ -366,21 +368,40 @@ impl Scenario {
     /// [`LoadError`].
     pub fn load(name: &str) -> Result<Self, LoadError> {
         let named = folder().join(format!("{name}.toml"));
-        let path = if named.is_file() { named } else { PathBuf::from(name) };
+        let path = if named.is_file() {
+            named
+        } else {
+            PathBuf::from(name)
+        };
         if !path.is_file() {
             let known: Vec<_> = all()?.into_iter().map(|scenario| scenario.id).collect();
-            return Err(LoadError::Unknown { name: name.to_owned(), known: known.join(", ") });
+            return Err(LoadError::Unknown {
+                name: name.to_owned(),
+                known: known.join(", "),
+            });
         }
         Self::read(&path)
     }
 
     fn read(path: &Path) -> Result<Self, LoadError> {
-        let unreadable = |source| LoadError::Unreadable { path: path.to_owned(), source };
+        let unreadable = |source| LoadError::Unreadable {
+            path: path.to_owned(),
+            source,
+        };
         let text = std::fs::read_to_string(path).map_err(unreadable)?;
-        let invalid = |reason| LoadError::Invalid { path: path.to_owned(), reason };
+        let invalid = |reason| LoadError::Invalid {
+            path: path.to_owned(),
+            reason,
+        };
         let scenario: Self = toml::from_str(&text).map_err(|why| invalid(why.to_string()))?;
-        if path.file_stem().is_none_or(|stem| stem != scenario.id.as_str()) {
-            return Err(invalid(format!("its id is {:?}, unlike its name", scenario.id)));
+        if path
+            .file_stem()
+            .is_none_or(|stem| stem != scenario.id.as_str())
+        {
+            return Err(invalid(format!(
+                "its id is {:?}, unlike its name",
+                scenario.id
+            )));
         }
         scenario.check().map_err(invalid)?;
         Ok(scenario)
@@ -417,7 +438,10 @@ impl Scenario {
             }
         }
         for name in &self.invariants {
-            if !qrtx_testkit::invariants::ALL.iter().any(|known| known.name == name) {
+            if !qrtx_testkit::invariants::ALL
+                .iter()
+                .any(|known| known.name == name)
+            {
                 return Err(format!("no invariant is called {name:?}"));
             }
         }
@@ -439,12 +463,18 @@ impl Scenario {
         let each = self.jobs.iter().flat_map(|plan| {
             (0..plan.count).map(move |n| (plan.at.0 + plan.every.0 * n, plan.clone()))
         });
-        each.enumerate().map(|(ordinal, (at, plan))| Planned { ordinal, at, plan }).collect()
+        each.enumerate()
+            .map(|(ordinal, (at, plan))| Planned { ordinal, at, plan })
+            .collect()
     }
 
     /// The ends that a job may have; any when empty.
     pub fn ends_of(&self, job: usize) -> &[State] {
-        let own = self.expect.job.get(&job).and_then(|own| own.ends.as_deref());
+        let own = self
+            .expect
+            .job
+            .get(&job)
+            .and_then(|own| own.ends.as_deref());
         own.unwrap_or(&self.expect.ends)
     }
 
@@ -470,11 +500,17 @@ fn folder() -> PathBuf {
 /// [`LoadError`].
 pub fn all() -> Result<Vec<Scenario>, LoadError> {
     let folder = folder();
-    let unreadable = |source| LoadError::Unreadable { path: folder.clone(), source };
+    let unreadable = |source| LoadError::Unreadable {
+        path: folder.clone(),
+        source,
+    };
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(&folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
-        if path.extension().is_some_and(|extension| extension == "toml") {
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "toml")
+        {
             paths.push(path);
         }
     }
@@ -488,7 +524,11 @@ mod tests {
 
     #[test]
     fn every_scenario_of_the_repository_is_read() {
-        let ids: Vec<_> = all().unwrap().into_iter().map(|scenario| scenario.id).collect();
+        let ids: Vec<_> = all()
+            .unwrap()
+            .into_iter()
+            .map(|scenario| scenario.id)
+            .collect();
         assert_eq!(ids, ["calm", "kernel-killed", "partition-after-execute"]);
     }
 
@@ -505,9 +545,8 @@ mod tests {
     #[test]
     fn what_is_misspelt_is_refused() {
         let scenario = |more: &str| {
-            let text = format!(
-                "id='x'\nstory='y'\n{more}\n[[device]]\nid='d'\n[[job]]\ndevice='d'\n"
-            );
+            let text =
+                format!("id='x'\nstory='y'\n{more}\n[[device]]\nid='d'\n[[job]]\ndevice='d'\n");
             toml::from_str::<Scenario>(&text).map_err(|why| why.to_string())
         };
         assert!(scenario("").is_ok());

@@ -52,7 +52,12 @@ pub struct Line {
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (seconds, nanos) = (self.at.as_secs(), self.at.subsec_nanos());
-        write!(f, "{seconds:>6}.{nanos:09}  {:<6}  {}", self.lane.name(), self.text)
+        write!(
+            f,
+            "{seconds:>6}.{nanos:09}  {:<6}  {}",
+            self.lane.name(),
+            self.text
+        )
     }
 }
 
@@ -65,19 +70,28 @@ pub struct Trace {
 
 impl fmt::Debug for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Trace").field("lines", &self.lines().len()).finish()
+        f.debug_struct("Trace")
+            .field("lines", &self.lines().len())
+            .finish()
     }
 }
 
 impl Trace {
     /// An empty trace; `now` is the simulated time since the start of the run.
     pub fn new(now: fn() -> Duration) -> Self {
-        Self { now, lines: Arc::default() }
+        Self {
+            now,
+            lines: Arc::default(),
+        }
     }
 
     /// Adds a line.
     pub fn note(&self, lane: Lane, text: impl Into<String>) {
-        let line = Line { at: (self.now)(), lane, text: text.into() };
+        let line = Line {
+            at: (self.now)(),
+            lane,
+            text: text.into(),
+        };
         self.lines().push(line);
     }
 
@@ -103,7 +117,10 @@ pub fn hash(lines: &[Line]) -> String {
         sum.update(line.to_string());
         sum.update(b"\n");
     }
-    sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    sum.finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 #[cfg(test)]
@@ -119,7 +136,10 @@ mod tests {
     #[test]
     fn a_line_reads_time_lane_text() {
         let line = written(&["job 0: Submitted"]).remove(0);
-        assert_eq!(line.to_string(), "     1.500001000  store   job 0: Submitted");
+        assert_eq!(
+            line.to_string(),
+            "     1.500001000  store   job 0: Submitted"
+        );
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod aqo;
 mod gate;
 mod limits;
 mod lower;
+mod outline;
 mod run;
 mod sample;
 mod statevector;
@@ -28,6 +29,7 @@ pub use limits::{
     AQO_BYTES_MAX, CLASSICAL_BITS_MAX, OPERATIONS_MAX, QUBITS_MAX, SIMULATED_QUBITS_MAX,
 };
 pub use lower::{LowerError, lower};
+pub use outline::{Outline, OutlineError, outline};
 pub use run::{RunError, amplitudes, run};
 pub use wellformed::CircuitError;
 

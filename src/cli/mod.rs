@@ -18,7 +18,12 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 #[derive(Debug, Parser)]
-#[command(name = "qrtx", version, about = "The kernel of Eigen OS: quantum jobs from submission to verified results", max_term_width = 80)]
+#[command(
+    name = "qrtx",
+    version,
+    about = "The kernel of Eigen OS: quantum jobs from submission to verified results",
+    max_term_width = 80
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -46,9 +51,17 @@ enum Exit {
 /// Reads the command line and does what it says.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
-        Err(why) => return code(complain(Exit::Failed, format!("the runtime cannot start: {why}"))),
+        Err(why) => {
+            return code(complain(
+                Exit::Failed,
+                format!("the runtime cannot start: {why}"),
+            ));
+        }
     };
     let exit = runtime.block_on(async {
         match arguments.command {

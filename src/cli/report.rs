@@ -87,7 +87,10 @@ impl Report {
                 .into_iter()
                 .map(|stage| Stage {
                     name: stage.name,
-                    started_at: stage.started_at.map(|at| at.to_string()).unwrap_or_default(),
+                    started_at: stage
+                        .started_at
+                        .map(|at| at.to_string())
+                        .unwrap_or_default(),
                     seconds: stage.seconds,
                 })
                 .collect(),
@@ -106,7 +109,10 @@ impl Report {
             print!("{}", self.text());
         }
         if let Some(error) = &self.error {
-            eprintln!("qrtx: {} {}: {}", self.job_id, error.error_code, error.error_summary);
+            eprintln!(
+                "qrtx: {} {}: {}",
+                self.job_id, error.error_code, error.error_summary
+            );
         }
         match self.state {
             "Completed" => Exit::Done,

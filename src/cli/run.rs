@@ -2,6 +2,7 @@
 //! anybody's.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use tonic::Code;
@@ -70,7 +71,10 @@ pub(super) async fn run(arguments: Arguments) -> Exit {
         Err(why) => return complain(Exit::Usage, why),
     };
     // Nobody else is to find this kernel.
-    let options = Options { listen: Some("127.0.0.1:0".to_owned()), ..arguments.options };
+    let options = Options {
+        listen: Some("127.0.0.1:0".to_owned()),
+        ..arguments.options
+    };
     let config = match options.resolve() {
         Ok(config) => config,
         Err(why) => return complain(Exit::Usage, why),
@@ -79,20 +83,25 @@ pub(super) async fn run(arguments: Arguments) -> Exit {
         Ok(serving) => serving,
         Err(why) => return complain(Exit::Failed, why),
     };
-    let exit = match connect(&serving).await {
+    let exit = match connect(serving.grpc).await {
         Ok(channel) => {
             let client = KernelGatewayClient::new(channel);
             let client = client.max_decoding_message_size(ANSWER_BYTES_MAX);
             follow(client, request, &config.qfs_root, arguments.json).await
         }
-        Err(why) => complain(Exit::Unreachable, format!("the kernel does not answer: {why}")),
+        Err(why) => complain(
+            Exit::Unreachable,
+            format!("the kernel does not answer: {why}"),
+        ),
     };
     serving.stop().await;
     exit
 }
 
-async fn connect(serving: &serve::Serving) -> Result<Channel, tonic::transport::Error> {
-    Endpoint::from_shared(format!("http://{}", serving.grpc))?.connect().await
+async fn connect(gateway: SocketAddr) -> Result<Channel, tonic::transport::Error> {
+    Endpoint::from_shared(format!("http://{gateway}"))?
+        .connect()
+        .await
 }
 
 fn request(arguments: &Arguments) -> Result<wire::EnqueueJobRequest, String> {
@@ -102,12 +111,17 @@ fn request(arguments: &Arguments) -> Result<wire::EnqueueJobRequest, String> {
         None => format_of(file)?.to_owned(),
     };
     let program = std::fs::read(file).map_err(|why| format!("{}: {why}", file.display()))?;
-    let timeout = match arguments.timeout.map(std::time::Duration::try_from_secs_f64) {
+    let timeout = match arguments
+        .timeout
+        .map(std::time::Duration::try_from_secs_f64)
+    {
         None => None,
         Some(Ok(timeout)) => prost_types::Duration::try_from(timeout).ok(),
         Some(Err(_)) => return Err("--timeout must be a number of seconds above 0".to_owned()),
     };
-    let name = file.file_name().map(|name| name.to_string_lossy().into_owned());
+    let name = file
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned());
     Ok(wire::EnqueueJobRequest {
         name: name.unwrap_or_default(),
         program,
@@ -116,7 +130,11 @@ fn request(arguments: &Arguments) -> Result<wire::EnqueueJobRequest, String> {
         priority: arguments.priority,
         shots: arguments.shots,
         seed: arguments.seed,
-        metadata: arguments.parameters.iter().cloned().collect::<BTreeMap<_, _>>(),
+        metadata: arguments
+            .parameters
+            .iter()
+            .cloned()
+            .collect::<BTreeMap<_, _>>(),
         timeout,
         ..wire::EnqueueJobRequest::default()
     })
@@ -151,9 +169,14 @@ async fn follow(
         _ = tokio::signal::ctrl_c() => cancelled(client.clone(), &job_id).await,
     };
     if let Err(lost) = ended {
-        return complain(Exit::Unreachable, format!("{job_id} was lost sight of: {}", lost.message()));
+        return complain(
+            Exit::Unreachable,
+            format!("{job_id} was lost sight of: {}", lost.message()),
+        );
     }
-    let results = client.get_job_results(wire::GetJobResultsRequest { job_id }).await;
+    let results = client
+        .get_job_results(wire::GetJobResultsRequest { job_id })
+        .await;
     match results {
         Ok(results) => Report::new(results.into_inner(), qfs_root).show(json),
         Err(lost) => complain(Exit::Failed, lost.message()),
@@ -164,7 +187,10 @@ async fn until_end(
     mut client: KernelGatewayClient<Channel>,
     job_id: &str,
 ) -> Result<(), tonic::Status> {
-    let request = wire::WatchJobRequest { job_id: job_id.to_owned(), after_seq: 0 };
+    let request = wire::WatchJobRequest {
+        job_id: job_id.to_owned(),
+        after_seq: 0,
+    };
     let mut events = client.watch_job(request).await?.into_inner();
     while events.message().await?.is_some() {}
     Ok(())
@@ -174,8 +200,10 @@ async fn cancelled(
     mut client: KernelGatewayClient<Channel>,
     job_id: &str,
 ) -> Result<(), tonic::Status> {
-    let request =
-        wire::CancelJobRequest { job_id: job_id.to_owned(), reason: "interrupted".to_owned() };
+    let request = wire::CancelJobRequest {
+        job_id: job_id.to_owned(),
+        reason: "interrupted".to_owned(),
+    };
     let answer = client.cancel_job(request).await?.into_inner();
     eprintln!("qrtx: {}", answer.message);
     until_end(client, job_id).await
@@ -190,7 +218,10 @@ fn refusal(refused: &tonic::Status, json: bool) -> Exit {
     };
     if json {
         let code = format!("{:?}", refused.code());
-        println!("{}", serde_json::json!({ "error": { "code": code, "message": refused.message() } }));
+        println!(
+            "{}",
+            serde_json::json!({ "error": { "code": code, "message": refused.message() } })
+        );
     }
     complain(exit, refused.message())
 }

@@ -4,8 +4,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{Exit, complain};
 use crate::os::config::{Config, Options};
-use crate::os::telemetry::{self, Logs};
 use crate::os::serve;
+use crate::os::telemetry::{self, Logs};
+use crate::ports::JobStore;
 
 /// Flags of `qrtx serve`.
 #[derive(Debug, clap::Args)]
@@ -28,8 +29,18 @@ pub(super) struct Arguments {
 
 pub(super) async fn serve(arguments: Arguments) -> Exit {
     telemetry::start_logs(Logs::JsonToStdout);
-    let Arguments { listen, http, options } = arguments;
-    let config = match (Options { listen, http, ..options }).resolve() {
+    let Arguments {
+        listen,
+        http,
+        options,
+    } = arguments;
+    let config = match (Options {
+        listen,
+        http,
+        ..options
+    })
+    .resolve()
+    {
         Ok(config) => config,
         Err(why) => return complain(Exit::Usage, why),
     };
@@ -48,11 +59,18 @@ pub(super) async fn serve(arguments: Arguments) -> Exit {
         Some(why) => tracing::error!(event = "stopping", "{why}"),
     }
     serving.stop().await;
-    if why.is_some() { Exit::Failed } else { Exit::Done }
+    if why.is_some() {
+        Exit::Failed
+    } else {
+        Exit::Done
+    }
 }
 
-fn ready(config: &Config, serving: &serve::Serving) {
-    let embedded = |endpoint: &Option<String>| endpoint.clone().unwrap_or("embedded".to_owned());
+fn ready<S: JobStore>(config: &Config, serving: &serve::Serving<S>) {
+    let embedded = |endpoint: &Option<String>| match endpoint {
+        Some(endpoint) => endpoint.clone(),
+        None => "embedded".to_owned(),
+    };
     tracing::info!(
         event = "ready",
         grpc = %serving.grpc,
@@ -67,9 +85,10 @@ fn ready(config: &Config, serving: &serve::Serving) {
 
 /// Returns on SIGINT or SIGTERM.
 async fn asked_to_stop() {
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
+    let (Ok(mut interrupt), Ok(mut terminate)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) else {
         return std::future::pending().await;
     };
     tokio::select! {

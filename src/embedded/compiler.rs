@@ -38,7 +38,10 @@ impl EmbeddedCompiler {
         let (source, parameters) = (program.source.to_vec(), parameters(call));
         let done = offload::run(self.offload, move || {
             let parsed = circuit::parse(&source, &parameters);
-            work(parsed.map_err(|why| CallError::Rejected(format!("the AQO is not valid: {why}")))?)
+            work(
+                parsed
+                    .map_err(|why| CallError::Rejected(format!("the AQO is not valid: {why}")))?,
+            )
         });
         done.await.unwrap_or_else(|BrokeOff| {
             let message = "the embedded compiler broke off; its log has the reason";
@@ -86,7 +89,10 @@ impl Compiler for EmbeddedCompiler {
         let device = program.device.cloned().unwrap_or_default();
         let compile = move |parsed| {
             let data = circuit::render(&fit(parsed, &device)?);
-            Ok(Circuit { format: CircuitFormat::AqoJson, data })
+            Ok(Circuit {
+                format: CircuitFormat::AqoJson,
+                data,
+            })
         };
         self.work(call, program, compile).await
     }

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use futures::StreamExt as _;
+use futures::stream::{self, BoxStream};
 use tokio::sync::Notify;
 
 use crate::circuit::{self, Gate, RunError as SimulationError};
@@ -66,7 +68,15 @@ impl<C: Clock + Clone> EmbeddedDevice<C> {
             since: clock.now(),
         };
         let (memory, ended) = (Mutex::new(memory), Notify::new());
-        Self { shared: Arc::new(Shared { clock, offload, slots, memory, ended }) }
+        Self {
+            shared: Arc::new(Shared {
+                clock,
+                offload,
+                slots,
+                memory,
+                ended,
+            }),
+        }
     }
 }
 
@@ -87,20 +97,28 @@ fn info(slots: usize) -> DeviceInfo {
         hardware: Hardware::Online,
         queue_depth: 0,
         wait_seconds: 0,
-        capabilities: capabilities.map(|(key, value)| (key.to_owned(), value)).into(),
+        capabilities: capabilities
+            .map(|(key, value)| (key.to_owned(), value))
+            .into(),
     }
 }
 
 impl<C: Clock> Shared<C> {
     fn memory(&self) -> MutexGuard<'_, Memory> {
-        self.memory.lock().expect("no code panics while it holds the memory")
+        self.memory
+            .lock()
+            .expect("no code panics while it holds the memory")
     }
 
     /// Starts the work of a new execution; does nothing for one that is known.
     fn begin(self: &Arc<Self>, run: Run) {
         let stop = Arc::new(AtomicBool::new(false));
         let started = self.clock.now();
-        let execution = Execution { started, stop: stop.clone(), fate: Fate::Running };
+        let execution = Execution {
+            started,
+            stop: stop.clone(),
+            fate: Fate::Running,
+        };
         {
             let mut memory = self.memory();
             if memory.executions.contains_key(&run.id) {
@@ -127,10 +145,15 @@ impl<C: Clock> Shared<C> {
             memory.over.push_back(id);
         }
         while memory.over.len() > REMEMBERED_MAX {
-            let oldest = memory.over.pop_front().and_then(|id| memory.executions.remove(&id));
+            let oldest = memory
+                .over
+                .pop_front()
+                .and_then(|id| memory.executions.remove(&id));
             if let Some(forgotten) = oldest {
                 // What is younger than the last one forgotten is still remembered.
-                memory.since = memory.since.max(forgotten.started + Duration::from_micros(1));
+                memory.since = memory
+                    .since
+                    .max(forgotten.started + Duration::from_micros(1));
             }
         }
         drop(memory);
@@ -140,8 +163,14 @@ impl<C: Clock> Shared<C> {
     /// What is remembered of an execution.
     fn recall(&self, id: ExecutionId) -> Inspection {
         let memory = self.memory();
-        let fate = memory.executions.get(&id).map_or(Fate::NotFound, |known| known.fate.clone());
-        Inspection { fate, remembers_since: Some(memory.since) }
+        let fate = memory
+            .executions
+            .get(&id)
+            .map_or(Fate::NotFound, |known| known.fate.clone());
+        Inspection {
+            fate,
+            remembers_since: Some(memory.since),
+        }
     }
 
     async fn end_of(&self, id: ExecutionId) -> Fate {
@@ -166,7 +195,13 @@ struct Ending<C: Clock> {
 impl<C: Clock> Drop for Ending<C> {
     fn drop(&mut self) {
         let message = "the simulation broke off; its log has the reason".to_owned();
-        self.shared.over(self.id, Fate::Failed { shots_used: 0, message });
+        self.shared.over(
+            self.id,
+            Fate::Failed {
+                shots_used: 0,
+                message,
+            },
+        );
     }
 }
 
@@ -176,14 +211,20 @@ fn simulate<C: Clock>(run: &Run, stop: &AtomicBool, clock: &C, begun: Monotonic)
         message,
     };
     if run.format != CircuitFormat::AqoJson {
-        return failed(0, "the embedded device takes circuits as AQO JSON only".to_owned());
+        return failed(
+            0,
+            "the embedded device takes circuits as AQO JSON only".to_owned(),
+        );
     }
     let circuit = match circuit::parse(&run.circuit, &run.options) {
         Ok(circuit) => circuit,
         Err(why) => return failed(0, format!("the circuit is not valid: {why}")),
     };
     // Without a seed, one that is told in the result makes the run repeatable.
-    let given = run.options.get("seed").and_then(|seed| seed.parse::<i64>().ok());
+    let given = run
+        .options
+        .get("seed")
+        .and_then(|seed| seed.parse::<i64>().ok());
     let drawn = Sha256Sum::of(run.id.to_string().as_bytes()).prefix() >> 1;
     let seed = given.map_or(drawn, i64::cast_unsigned);
     match circuit::run(&circuit, run.shots, seed, stop) {
@@ -195,9 +236,10 @@ fn simulate<C: Clock>(run: &Run, stop: &AtomicBool, clock: &C, begun: Monotonic)
             execution_seconds: clock.monotonic().since(begun).as_secs_f64(),
             metadata: metadata(run, &circuit, seed),
         }),
-        Err(SimulationError::Stopped { shots_done }) => {
-            Fate::Cancelled { shots_used: u64::from(shots_done), never_started: false }
-        }
+        Err(SimulationError::Stopped { shots_done }) => Fate::Cancelled {
+            shots_used: u64::from(shots_done),
+            never_started: false,
+        },
         Err(why) => failed(0, why.to_string()),
     }
 }
@@ -219,7 +261,10 @@ fn metadata(run: &Run, circuit: &circuit::Circuit, seed: u64) -> BTreeMap<String
 fn answer(fate: Fate) -> Result<RunResult, RunError> {
     match fate {
         Fate::Done(result) => Ok(result),
-        Fate::Failed { message, .. } => Err(RunError::Refused { message, retry: None }),
+        Fate::Failed { message, .. } => Err(RunError::Refused {
+            message,
+            retry: None,
+        }),
         Fate::Cancelled { .. } | Fate::NotFound | Fate::Running => {
             Err(RunError::Doubt("the execution was stopped".to_owned()))
         }
@@ -235,7 +280,9 @@ impl<C: Clock + Clone> Devices for EmbeddedDevice<C> {
         if device.as_str() == SIM_LOCAL {
             return Ok(Hardware::Online);
         }
-        Err(CallError::Rejected(format!("the embedded driver has {SIM_LOCAL}, not {device}")))
+        Err(CallError::Rejected(format!(
+            "the embedded driver has {SIM_LOCAL}, not {device}"
+        )))
     }
 
     fn execute(
@@ -274,18 +321,27 @@ impl<C: Clock + Clone> Devices for EmbeddedDevice<C> {
             let known = memory.executions.entry(run).or_insert_with(|| Execution {
                 started,
                 stop: Arc::default(),
-                fate: Fate::Cancelled { shots_used: 0, never_started: true },
+                fate: Fate::Cancelled {
+                    shots_used: 0,
+                    never_started: true,
+                },
             });
             known.stop.store(true, Ordering::Relaxed);
         }
         // The flag is looked at before every gate, so this takes no longer than one.
-        let ended = shared.clock.timeout(call.deadline, shared.end_of(run)).await;
+        let ended = shared
+            .clock
+            .timeout(call.deadline, shared.end_of(run))
+            .await;
         let remembers_since = shared.recall(run).remembers_since;
-        Ok(Some(Inspection { fate: ended.unwrap_or(Fate::Running), remembers_since }))
+        Ok(Some(Inspection {
+            fate: ended.unwrap_or(Fate::Running),
+            remembers_since,
+        }))
     }
 
-    async fn next_phase(&self, _: CallContext<'_>, _: ExecutionId, _: Phase) -> Option<Phase> {
-        None
+    fn phases(&self, _: CallContext<'_>, _: ExecutionId) -> BoxStream<'static, Phase> {
+        stream::empty().boxed()
     }
 
     fn endpoint(&self) -> &str {

@@ -70,9 +70,10 @@ impl<C: Clock> Neighbour<C> {
                 Code::Unavailable
                 | Code::ResourceExhausted
                 | Code::Aborted
-                | Code::DeadlineExceeded => {
-                    CallError::Unavailable { message, retry_after: retry_after(&said) }
-                }
+                | Code::DeadlineExceeded => CallError::Unavailable {
+                    message,
+                    retry_after: retry_after(&said),
+                },
                 _ => CallError::Rejected(message),
             },
         }
@@ -81,7 +82,9 @@ impl<C: Clock> Neighbour<C> {
     /// What a missed answer to ExecuteCircuit tells of the shots.
     pub(super) fn run_failed(&self, missed: Missed) -> RunError {
         let message = self.describe(&missed);
-        let Missed::Said(said) = missed else { return RunError::Doubt(message) };
+        let Missed::Said(said) = missed else {
+            return RunError::Doubt(message);
+        };
         if never_left(&said) {
             return RunError::NotSent(message);
         }
@@ -116,7 +119,9 @@ impl<C: Clock> Neighbour<C> {
             ),
             Missed::Said(said) => {
                 let reason = said.get_details_error_info().map(|info| info.reason);
-                let reason = reason.map(|reason| format!(" {reason}")).unwrap_or_default();
+                let reason = reason
+                    .map(|reason| format!(" {reason}"))
+                    .unwrap_or_default();
                 let fields: String = said
                     .get_details_bad_request()
                     .into_iter()
@@ -124,7 +129,10 @@ impl<C: Clock> Neighbour<C> {
                     .map(|wrong| format!("; {} {}", wrong.field, wrong.description))
                     .collect();
                 let code = code_name(said.code());
-                format!("{name} at {endpoint} answered {code}{reason}: {}{fields}", said.message())
+                format!(
+                    "{name} at {endpoint} answered {code}{reason}: {}{fields}",
+                    said.message()
+                )
             }
         }
     }
@@ -153,7 +161,8 @@ fn root_cause(said: &Status) -> String {
 }
 
 fn retry_after(said: &Status) -> Option<Duration> {
-    said.get_details_retry_info().and_then(|info| info.retry_delay)
+    said.get_details_retry_info()
+        .and_then(|info| info.retry_delay)
 }
 
 fn code_name(code: Code) -> &'static str {

@@ -29,7 +29,12 @@ impl<C: Clock> CompilerClient<C> {
     /// A client of `neighbour`. With `optimize`, each circuit also goes through OptimizeCircuit.
     pub fn new(neighbour: Neighbour<C>, optimize: bool) -> Self {
         let (no_validate, no_optimize) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { neighbour, optimize, no_validate, no_optimize }
+        Self {
+            neighbour,
+            optimize,
+            no_validate,
+            no_optimize,
+        }
     }
 
     fn client(&self) -> CompilationServiceClient<Channel> {
@@ -170,6 +175,9 @@ impl<C: Clock> Compiler for CompilerClient<C> {
                 )));
             }
         };
-        Ok(Circuit { format, data: payload.data })
+        Ok(Circuit {
+            format,
+            data: payload.data,
+        })
     }
 }

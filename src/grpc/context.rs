@@ -48,12 +48,21 @@ fn put(headers: &mut MetadataMap, name: &'static str, value: &str) {
 /// Fills what a request's message left empty from its headers.
 pub(super) fn receive(headers: &MetadataMap, request: &mut JobRequest) {
     let text = |names: &[&str]| {
-        names.iter().find_map(|name| headers.get(*name)?.to_str().ok()).unwrap_or_default()
+        names
+            .iter()
+            .find_map(|name| headers.get(*name)?.to_str().ok())
+            .unwrap_or_default()
     };
     for (field, names) in [
         (&mut request.traceparent, &["traceparent"][..]),
-        (&mut request.request_id, &["x-eigen-request-id", "x-request-id"]),
-        (&mut request.tenant, &["x-eigen-tenant-id", "x-eigen-tenant"]),
+        (
+            &mut request.request_id,
+            &["x-eigen-request-id", "x-request-id"],
+        ),
+        (
+            &mut request.tenant,
+            &["x-eigen-tenant-id", "x-eigen-tenant"],
+        ),
         (&mut request.project, &["x-eigen-project-id"]),
         (&mut request.subject, &["x-eigen-user-id", "x-eigen-sub"]),
         (&mut request.idempotency_key, &["x-eigen-idempotency-key"]),

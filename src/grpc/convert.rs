@@ -78,7 +78,9 @@ pub(super) fn task_state(state: State) -> wire::TaskState {
 
 /// The state a client names in a filter; `None` for one that is not known.
 pub(super) fn state(sent: i32) -> Option<State> {
-    State::ALL.into_iter().find(|state| task_state(*state) as i32 == sent)
+    State::ALL
+        .into_iter()
+        .find(|state| task_state(*state) as i32 == sent)
 }
 
 fn phase(phase: Option<Phase>) -> wire::ExecutionPhase {
@@ -94,9 +96,11 @@ fn phase(phase: Option<Phase>) -> wire::ExecutionPhase {
 
 fn receipt(receipt: Receipt) -> (wire::CancelReceipt, Option<i64>, &'static str) {
     match receipt {
-        Receipt::NotStarted => {
-            (wire::CancelReceipt::NotStarted, None, "cancelled; no device was asked to run the job")
-        }
+        Receipt::NotStarted => (
+            wire::CancelReceipt::NotStarted,
+            None,
+            "cancelled; no device was asked to run the job",
+        ),
         Receipt::StoppedOnDevice { shots_used } => (
             wire::CancelReceipt::StoppedOnDevice,
             Some(i64::from(shots_used)),
@@ -113,9 +117,11 @@ fn receipt(receipt: Receipt) -> (wire::CancelReceipt, Option<i64>, &'static str)
 pub(super) fn cancelled(answer: Cancelled) -> wire::CancelJobResponse {
     let (receipt, shots_used, message) = match answer.told {
         Told::Receipt(given) => receipt(given),
-        Told::TooLate => {
-            (wire::CancelReceipt::TooLate, None, "too late; nothing was changed")
-        }
+        Told::TooLate => (
+            wire::CancelReceipt::TooLate,
+            None,
+            "too late; nothing was changed",
+        ),
     };
     wire::CancelJobResponse {
         receipt: receipt as i32,
@@ -147,7 +153,11 @@ pub(super) fn job_status(job: &Job, message: String) -> wire::JobStatus {
         attempt: job.attempt(),
         tries: job.tries,
         target: job.spec.target.to_string(),
-        device_id: job.device.as_ref().map(ToString::to_string).unwrap_or_default(),
+        device_id: job
+            .device
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
         priority: i32::from(job.spec.priority),
         shots: i64::from(job.spec.shots),
         tenant_id: job.spec.owner.tenant.clone(),
@@ -189,9 +199,8 @@ pub(super) fn stages(stays: &[Stay]) -> Vec<wire::Stage> {
 
 /// Counts as the wire has them; a count above what shots can be does not occur.
 pub(super) fn counts(results: &Results) -> std::collections::BTreeMap<String, i64> {
-    let signed = |(bits, count): (&String, &u64)| {
-        (bits.clone(), i64::try_from(*count).unwrap_or(i64::MAX))
-    };
+    let signed =
+        |(bits, count): (&String, &u64)| (bits.clone(), i64::try_from(*count).unwrap_or(i64::MAX));
     results.counts.iter().map(signed).collect()
 }
 
@@ -204,13 +213,23 @@ pub(super) fn results(results: &Results) -> wire::GetJobResultsResponse {
         counts: counts(results),
         bitstring_order: outcome.map(bitstring_order).unwrap_or_default().to_owned(),
         shots: i64::from(job.spec.shots),
-        device_id: job.ledger.last().map(|entry| entry.device.to_string()).unwrap_or_default(),
+        device_id: job
+            .ledger
+            .last()
+            .map(|entry| entry.device.to_string())
+            .unwrap_or_default(),
         execution_seconds: outcome.map_or(0.0, |outcome| outcome.execution_seconds),
-        metadata: outcome.map(|outcome| outcome.metadata.clone()).unwrap_or_default(),
+        metadata: outcome
+            .map(|outcome| outcome.metadata.clone())
+            .unwrap_or_default(),
         error: error(job),
         completed_at: Some(timestamp(job.state_since)),
         stages: stages(&results.stays),
-        artifacts: job.artifacts.iter().map(|kept| artifact(job, kept)).collect(),
+        artifacts: job
+            .artifacts
+            .iter()
+            .map(|kept| artifact(job, kept))
+            .collect(),
         manifest: job.manifest.as_ref().map(|kept| artifact(job, kept)),
     }
 }

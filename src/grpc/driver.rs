@@ -2,11 +2,13 @@
 //! `eigen.kernel.v1.ExecutionControl` where it has that (D8).
 
 use std::future::Future;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures::FutureExt as _;
-use tonic::{Code, Request};
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt as _, future};
+use tonic::{Code, Extensions, Request, Streaming};
 
 use crate::grpc::call::{Missed, Neighbour};
 use crate::grpc::proto::internal as wire;
@@ -31,13 +33,17 @@ pub struct DriverClient<C> {
     /// How long listing the devices may take.
     list_span: Duration,
     // What is UNIMPLEMENTED once stays so for this endpoint, and is done without (D8).
-    no_control: AtomicBool,
+    no_control: Arc<AtomicBool>,
 }
 
 impl<C: Clock + Clone> DriverClient<C> {
     /// A client of `neighbour`, which gets `list_span` to list its devices.
     pub fn new(neighbour: Neighbour<C>, list_span: Duration) -> Self {
-        Self { neighbour, list_span, no_control: AtomicBool::new(false) }
+        Self {
+            neighbour,
+            list_span,
+            no_control: Arc::default(),
+        }
     }
 
     fn client(&self) -> DriverManagerServiceClient<Channel> {
@@ -107,15 +113,22 @@ fn inspection(
                 metadata: result.metadata,
             })
         }
-        control::ExecutionOutcome::Failed => Fate::Failed { shots_used, message: told.message },
+        control::ExecutionOutcome::Failed => Fate::Failed {
+            shots_used,
+            message: told.message,
+        },
         control::ExecutionOutcome::NotFound => Fate::NotFound,
-        control::ExecutionOutcome::Cancelled => {
-            Fate::Cancelled { shots_used, never_started: told.never_started }
-        }
+        control::ExecutionOutcome::Cancelled => Fate::Cancelled {
+            shots_used,
+            never_started: told.never_started,
+        },
         control::ExecutionOutcome::Unspecified => return None,
     };
     let remembers_since = told.remembers_since.and_then(convert::moment);
-    Some(Inspection { fate, remembers_since })
+    Some(Inspection {
+        fate,
+        remembers_since,
+    })
 }
 
 struct Told {
@@ -131,10 +144,34 @@ fn senseless(endpoint: &str) -> CallError {
     ))
 }
 
+/// The execution may be known a moment after its request left, so this asks a few times.
+async fn watch(
+    mut client: ExecutionControlClient<Channel>,
+    request: Request<control::WatchExecutionRequest>,
+    clock: impl Clock,
+    no_control: Arc<AtomicBool>,
+) -> Option<Streaming<control::WatchExecutionResponse>> {
+    let (headers, _, message) = request.into_parts();
+    for pause_ms in [50, 200, 1_000] {
+        let again = Request::from_parts(headers.clone(), Extensions::default(), message.clone());
+        match client.watch_execution(again).await {
+            Ok(answer) => return Some(answer.into_inner()),
+            Err(said) if said.code() == Code::Unimplemented => {
+                no_control.store(true, Ordering::Relaxed);
+                return None;
+            }
+            Err(_) => clock.sleep(Duration::from_millis(pause_ms)).await,
+        }
+    }
+    None
+}
+
 /// A phase by the name that ExecutionControl tells.
 fn phase(name: &str) -> Option<Phase> {
     let wanted = name.replace('_', "").to_lowercase();
-    Phase::ALL.into_iter().find(|phase| phase.name().to_lowercase() == wanted)
+    Phase::ALL
+        .into_iter()
+        .find(|phase| phase.name().to_lowercase() == wanted)
 }
 
 impl<C: Clock + Clone> Devices for DriverClient<C> {
@@ -142,7 +179,10 @@ impl<C: Clock + Clone> Devices for DriverClient<C> {
         let mut request = Request::new(wire::ListDevicesRequest {});
         request.set_timeout(self.list_span);
         let mut client = self.client();
-        let answer = self.neighbour.wait(self.list_span, client.list_devices(request)).await;
+        let answer = self
+            .neighbour
+            .wait(self.list_span, client.list_devices(request))
+            .await;
         let answer = answer.map_err(|missed| self.neighbour.failed(missed))?;
         Ok(answer.devices.into_iter().filter_map(device).collect())
     }
@@ -152,7 +192,9 @@ impl<C: Clock + Clone> Devices for DriverClient<C> {
         call: CallContext<'_>,
         device: &DeviceId,
     ) -> Result<Hardware, CallError> {
-        let message = wire::GetDeviceStatusRequest { device_id: device.to_string() };
+        let message = wire::GetDeviceStatusRequest {
+            device_id: device.to_string(),
+        };
         let mut client = self.client();
         let answer = client.get_device_status(self.neighbour.request(&call, message));
         let answer = self.neighbour.wait(call.deadline, answer).await;
@@ -172,7 +214,10 @@ impl<C: Clock + Clone> Devices for DriverClient<C> {
         let message = wire::ExecuteCircuitRequest {
             job_id: run.id.job.to_string(),
             device_id: run.device.to_string(),
-            payload: Some(wire::CircuitPayload { format: format as i32, data: run.circuit }),
+            payload: Some(wire::CircuitPayload {
+                format: format as i32,
+                data: run.circuit,
+            }),
             shots: i32::try_from(run.shots).expect("shots are at most what the driver takes"),
             options: run.options,
         };
@@ -181,7 +226,9 @@ impl<C: Clock + Clone> Devices for DriverClient<C> {
         let (mut client, neighbour) = (self.client(), self.neighbour.clone());
         let deadline = call.deadline;
         async move {
-            let answer = neighbour.wait(deadline, client.execute_circuit(request)).await;
+            let answer = neighbour
+                .wait(deadline, client.execute_circuit(request))
+                .await;
             let answer = answer.map_err(|missed| neighbour.run_failed(missed))?;
             Ok(RunResult {
                 counts: answer.counts,
@@ -196,11 +243,17 @@ impl<C: Clock + Clone> Devices for DriverClient<C> {
         call: CallContext<'_>,
         run: ExecutionId,
     ) -> Result<Option<Inspection>, CallError> {
-        let Some(mut client) = self.control() else { return Ok(None) };
-        let message = control::GetExecutionRequest { execution_id: run.to_string() };
+        let Some(mut client) = self.control() else {
+            return Ok(None);
+        };
+        let message = control::GetExecutionRequest {
+            execution_id: run.to_string(),
+        };
         let answer = client.get_execution(self.neighbour.request(&call, message));
         let answer = self.neighbour.wait(call.deadline, answer).await;
-        let Some(answer) = self.or_without(answer)? else { return Ok(None) };
+        let Some(answer) = self.or_without(answer)? else {
+            return Ok(None);
+        };
         let outcome = answer.outcome();
         let told = Told {
             shots_used: answer.shots_used,
@@ -209,7 +262,8 @@ impl<C: Clock + Clone> Devices for DriverClient<C> {
             remembers_since: answer.remembers_since,
         };
         let seen = inspection(outcome, answer.result, told);
-        seen.map(Some).ok_or_else(|| senseless(&self.neighbour.endpoint))
+        seen.map(Some)
+            .ok_or_else(|| senseless(&self.neighbour.endpoint))
     }
 
     async fn stop(
@@ -218,14 +272,18 @@ impl<C: Clock + Clone> Devices for DriverClient<C> {
         run: ExecutionId,
         token: FencingToken,
     ) -> Result<Option<Inspection>, CallError> {
-        let Some(mut client) = self.control() else { return Ok(None) };
+        let Some(mut client) = self.control() else {
+            return Ok(None);
+        };
         let message = control::CancelExecutionRequest {
             execution_id: run.to_string(),
             fencing_token: token.0,
         };
         let answer = client.cancel_execution(self.neighbour.request(&call, message));
         let answer = self.neighbour.wait(call.deadline, answer).await;
-        let Some(answer) = self.or_without(answer)? else { return Ok(None) };
+        let Some(answer) = self.or_without(answer)? else {
+            return Ok(None);
+        };
         let outcome = answer.outcome();
         let told = Told {
             shots_used: answer.shots_used,
@@ -234,31 +292,24 @@ impl<C: Clock + Clone> Devices for DriverClient<C> {
             remembers_since: answer.remembers_since,
         };
         let seen = inspection(outcome, answer.result, told);
-        seen.map(Some).ok_or_else(|| senseless(&self.neighbour.endpoint))
+        seen.map(Some)
+            .ok_or_else(|| senseless(&self.neighbour.endpoint))
     }
 
-    async fn next_phase(
-        &self,
-        call: CallContext<'_>,
-        run: ExecutionId,
-        known: Phase,
-    ) -> Option<Phase> {
-        let mut client = self.control()?;
-        let message = control::WatchExecutionRequest { execution_id: run.to_string() };
+    fn phases(&self, call: CallContext<'_>, run: ExecutionId) -> BoxStream<'static, Phase> {
+        let Some(client) = self.control() else {
+            return stream::empty().boxed();
+        };
         // The stream lives as long as the execution, so no deadline goes along with it.
-        let mut request = Request::new(message);
+        let execution_id = run.to_string();
+        let mut request = Request::new(control::WatchExecutionRequest { execution_id });
         context::send(request.metadata_mut(), &call);
-        let asked = client.watch_execution(request).map(|answer| answer.map_err(Missed::Said));
-        let answer = self.or_without(asked.await).ok()??;
-        let mut phases = answer.into_inner();
-        while let Ok(Some(told)) = phases.message().await {
-            if let Some(next) = phase(&told.phase)
-                && known.may_become(next)
-            {
-                return Some(next);
-            }
-        }
-        None
+        let (clock, no_control) = (self.neighbour.clock.clone(), self.no_control.clone());
+        let opened = stream::once(watch(client, request, clock, no_control));
+        let told = opened.filter_map(future::ready).flatten();
+        told.take_while(|told| future::ready(told.is_ok()))
+            .filter_map(|told| future::ready(told.ok().and_then(|told| phase(&told.phase))))
+            .boxed()
     }
 
     fn endpoint(&self) -> &str {

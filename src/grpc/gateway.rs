@@ -62,7 +62,9 @@ impl<E: Env> KernelGateway for Gateway<E> {
         let sent = sent.into_inner();
         let reason: String = sent.reason.chars().take(limits::KEY_CHARS_MAX).collect();
         let answer = self.0.cancel(job_id(&sent.job_id)?, &reason).await;
-        Ok(Response::new(convert::cancelled(answer.map_err(|why| status(&why))?)))
+        Ok(Response::new(convert::cancelled(
+            answer.map_err(|why| status(&why))?,
+        )))
     }
 
     async fn get_job_results(
@@ -70,14 +72,19 @@ impl<E: Env> KernelGateway for Gateway<E> {
         sent: Request<GetJobResultsRequest>,
     ) -> Answer<GetJobResultsResponse> {
         let results = self.0.results(job_id(&sent.get_ref().job_id)?).await;
-        Ok(Response::new(convert::results(&results.map_err(|why| status(&why))?)))
+        Ok(Response::new(convert::results(
+            &results.map_err(|why| status(&why))?,
+        )))
     }
 
     async fn list_devices(&self, _: Request<ListDevicesRequest>) -> Answer<ListDevicesResponse> {
         let (devices, as_of, problem) = self.0.devices();
         let reachable = problem.is_none();
         Ok(Response::new(ListDevicesResponse {
-            devices: devices.iter().map(|device| convert::device(device, reachable)).collect(),
+            devices: devices
+                .iter()
+                .map(|device| convert::device(device, reachable))
+                .collect(),
             as_of: as_of.map(convert::timestamp),
             problem: problem.unwrap_or_default(),
         }))
@@ -86,8 +93,15 @@ impl<E: Env> KernelGateway for Gateway<E> {
     type WatchJobStream = Pin<Box<dyn Stream<Item = Result<JobEvent, Status>> + Send>>;
 
     async fn watch_job(&self, sent: Request<WatchJobRequest>) -> Answer<Self::WatchJobStream> {
-        let WatchJobRequest { job_id: id, after_seq } = sent.into_inner();
-        let events = self.0.watch(job_id(&id)?, after_seq).await.map_err(|why| status(&why))?;
+        let WatchJobRequest {
+            job_id: id,
+            after_seq,
+        } = sent.into_inner();
+        let events = self
+            .0
+            .watch(job_id(&id)?, after_seq)
+            .await
+            .map_err(|why| status(&why))?;
         let events = events.map(|next| match next {
             Ok(recorded) => Ok(convert::event(&recorded)),
             Err(why) => Err(status(&why)),
@@ -98,10 +112,17 @@ impl<E: Env> KernelGateway for Gateway<E> {
     async fn list_jobs(&self, sent: Request<ListJobsRequest>) -> Answer<ListJobsResponse> {
         let sent = sent.into_inner();
         let (filter, before, most) = parse_list(&sent)?;
-        let mut jobs = self.0.list(&filter, before, most + 1).await.map_err(|why| status(&why))?;
+        let mut jobs = self
+            .0
+            .list(&filter, before, most + 1)
+            .await
+            .map_err(|why| status(&why))?;
         let more = jobs.len() > most;
         jobs.truncate(most);
-        let next = jobs.last().filter(|_| more).map(|job| job.submission.to_string());
+        let next = jobs
+            .last()
+            .filter(|_| more)
+            .map(|job| job.submission.to_string());
         let render = |job| convert::job_status(job, self.0.situation(job));
         Ok(Response::new(ListJobsResponse {
             jobs: jobs.iter().map(render).collect(),
@@ -118,7 +139,11 @@ impl<E: Env> KernelGateway for Gateway<E> {
         let events = self.0.history(id).await.map_err(|why| status(&why))?;
         Ok(Response::new(GetJobHistoryResponse {
             events: events.iter().map(convert::event).collect(),
-            ledger: job.ledger.iter().map(|entry| convert::ledger(&job, entry)).collect(),
+            ledger: job
+                .ledger
+                .iter()
+                .map(|entry| convert::ledger(&job, entry))
+                .collect(),
             stages: convert::stages(&crate::job::history::stays(&events)),
         }))
     }
@@ -155,7 +180,10 @@ fn parse_list(sent: &wire::ListJobsRequest) -> Result<(Filter, u64, usize), Stat
     let before = match sent.page_token.as_str() {
         "" => u64::MAX,
         token => token.parse().map_err(|_| {
-            invalid("page_token", "is not one that ListJobs gave; start without one".to_owned())
+            invalid(
+                "page_token",
+                "is not one that ListJobs gave; start without one".to_owned(),
+            )
         })?,
     };
     let most = match sent.page_size as usize {

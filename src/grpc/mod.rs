@@ -52,8 +52,12 @@ pub async fn routes<E: Env>(kernel: &Arc<Kernel<E>>) -> Routes {
     let system_api = KernelGatewayServiceServer::new(SystemApiGateway(kernel.clone()))
         .max_decoding_message_size(REQUEST_BYTES_MAX);
     let (reporter, health) = tonic_health::server::health_reporter();
-    reporter.set_serving::<KernelGatewayServer<Gateway<E>>>().await;
-    reporter.set_serving::<KernelGatewayServiceServer<SystemApiGateway<E>>>().await;
+    reporter
+        .set_serving::<KernelGatewayServer<Gateway<E>>>()
+        .await;
+    reporter
+        .set_serving::<KernelGatewayServiceServer<SystemApiGateway<E>>>()
+        .await;
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
@@ -62,6 +66,14 @@ pub async fn routes<E: Env>(kernel: &Arc<Kernel<E>>) -> Routes {
     Routes::new(gateway)
         .add_service(system_api)
         .add_service(health)
-        .add_service(reflection().build_v1().expect("our own descriptors are whole"))
-        .add_service(reflection().build_v1alpha().expect("our own descriptors are whole"))
+        .add_service(
+            reflection()
+                .build_v1()
+                .expect("our own descriptors are whole"),
+        )
+        .add_service(
+            reflection()
+                .build_v1alpha()
+                .expect("our own descriptors are whole"),
+        )
 }

@@ -1,7 +1,6 @@
 //! The kernel's errors on the wire: a status with google.rpc details, and the reason in the
 //! message too, because system-api drops the details (D20).
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use tonic::{Code, Status};
@@ -21,7 +20,9 @@ pub(super) fn status(error: &Error) -> Status {
                 .iter()
                 .map(|wrong| FieldViolation::new(wrong.field, wrong.reason.as_str()))
                 .collect::<Vec<_>>();
-            let format_only = violations.iter().all(|wrong| wrong.field == "program_format");
+            let format_only = violations
+                .iter()
+                .all(|wrong| wrong.field == "program_format");
             details.set_bad_request(violations);
             let reason = match format_only {
                 true => "EIGEN_UNSUPPORTED_FORMAT",
@@ -51,12 +52,21 @@ pub(super) fn status(error: &Error) -> Status {
         }
         Error::Corrupt(_) => (Code::DataLoss, "EIGEN_RECORD_UNREADABLE"),
     };
-    details.set_error_info(reason, DOMAIN, HashMap::new());
+    info(&mut details, reason);
     Status::with_error_details(code, error.to_string(), details)
 }
 
 /// A refusal that is no error of the kernel, with its reason.
 pub(super) fn refuse(code: Code, reason: &str, message: &str) -> Status {
-    let details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
+    let mut details = ErrorDetails::new();
+    info(&mut details, reason);
     Status::with_error_details(code, message, details)
+}
+
+#[expect(
+    clippy::disallowed_types,
+    reason = "tonic-types asks for one, and ours is empty"
+)]
+fn info(details: &mut ErrorDetails, reason: &str) {
+    details.set_error_info(reason, DOMAIN, std::collections::HashMap::new());
 }

@@ -20,7 +20,7 @@ use crate::grpc::status::{refuse, status};
 use crate::ids::Sha256Sum;
 use crate::job::event::{Event, Recorded};
 use crate::job::request::JobRequest;
-use crate::job::state::{PublicState, State};
+use crate::job::state::{Phase, PublicState, State};
 use crate::job::{Job, Receipt};
 use crate::kernel::{Kernel, Told};
 use crate::ports::{Clock as _, Env};
@@ -61,6 +61,14 @@ fn progress(public: PublicState) -> f32 {
     }
 }
 
+/// The phase where there is one, because it says more than the state.
+fn stage(state: State, phase: Option<Phase>) -> &'static str {
+    match phase {
+        Some(phase) => phase.name(),
+        None => state.name(),
+    }
+}
+
 fn qfs(path: &str) -> String {
     format!("qfs://{path}")
 }
@@ -69,15 +77,25 @@ fn qfs(path: &str) -> String {
 /// drops the others when the first is empty.
 fn error(job: &Job) -> (String, String, String) {
     convert::error(job).map_or_else(Default::default, |error| {
-        (error.error_code, error.error_summary, qfs(&error.error_details_ref))
+        (
+            error.error_code,
+            error.error_summary,
+            qfs(&error.error_details_ref),
+        )
     })
 }
 
 fn request(sent: EnqueueJobRequest) -> JobRequest {
     // Without a key, the same request sent again is the same job: the client's retry.
-    let content = EnqueueJobRequest { metadata: None, ..sent.clone() };
+    let content = EnqueueJobRequest {
+        metadata: None,
+        ..sent.clone()
+    };
     let metadata = sent.metadata.unwrap_or_default();
-    let idempotency_key = match (metadata.idempotency_key.as_str(), metadata.request_id.as_str()) {
+    let idempotency_key = match (
+        metadata.idempotency_key.as_str(),
+        metadata.request_id.as_str(),
+    ) {
         ("", "") => String::new(),
         ("", id) => format!("request:{id}:{}", Sha256Sum::of(&content.encode_to_vec())),
         (key, _) => key.to_owned(),
@@ -127,7 +145,7 @@ impl<E: Env> KernelGatewayService for SystemApiGateway<E> {
         Ok(Response::new(GetJobStatusResponse {
             job_id: job.id.to_string(),
             state: task_state(job.shown) as i32,
-            stage: job.phase.map_or(job.state.name(), |phase| phase.name()).to_owned(),
+            stage: stage(job.state, job.phase).to_owned(),
             progress: progress(job.shown),
             message: self.0.situation(&job),
             error_code,
@@ -155,7 +173,10 @@ impl<E: Env> KernelGatewayService for SystemApiGateway<E> {
                 ));
             }
         };
-        Ok(Response::new(CancelJobResponse { accepted: true, reason_code: reason_code.to_owned() }))
+        Ok(Response::new(CancelJobResponse {
+            accepted: true,
+            reason_code: reason_code.to_owned(),
+        }))
     }
 
     async fn get_job_results(
@@ -166,7 +187,10 @@ impl<E: Env> KernelGatewayService for SystemApiGateway<E> {
         let results = results.map_err(|why| status(&why))?;
         let job = &results.job;
         let (error_code, error_summary, error_details_ref) = error(job);
-        let stored = job.artifacts.iter().find(|kept| kept.file == "results.json");
+        let stored = job
+            .artifacts
+            .iter()
+            .find(|kept| kept.file == "results.json");
         Ok(Response::new(GetJobResultsResponse {
             job_id: job.id.to_string(),
             state: task_state(job.shown) as i32,
@@ -193,9 +217,17 @@ impl<E: Env> KernelGatewayService for SystemApiGateway<E> {
             Some(deadline) => STREAM_SPAN.min(deadline.saturating_sub(STREAM_MARGIN)),
             None => STREAM_SPAN,
         };
-        let StreamJobUpdatesRequest { job_id: id, last_event_seq, .. } = sent.into_inner();
+        let StreamJobUpdatesRequest {
+            job_id: id,
+            last_event_seq,
+            ..
+        } = sent.into_inner();
         // Earlier events are needed to know how far the client was shown the job.
-        let events = self.0.watch(job_id(&id)?, 0).await.map_err(|why| status(&why))?;
+        let events = self
+            .0
+            .watch(job_id(&id)?, 0)
+            .await
+            .map_err(|why| status(&why))?;
         let mut shown = PublicState::Pending;
         let updates = events.map(move |next| {
             let recorded = next.map_err(|why| status(&why))?;
@@ -220,34 +252,51 @@ impl<E: Env> KernelGatewayService for SystemApiGateway<E> {
         let id = job_id(&sent.get_ref().job_id)?;
         let job = self.0.job(id).await.map_err(|why| status(&why))?;
         let history = self.0.history(id).await.map_err(|why| status(&why))?;
-        let rationale = history.iter().rev().find_map(|recorded| rationale(&job, recorded));
+        let rationale = history
+            .iter()
+            .rev()
+            .find_map(|recorded| rationale(&job, recorded));
         let rationale = rationale.ok_or_else(|| {
-            let message = format!("the job is {} and has not been given a device", job.state.name());
+            let message = format!(
+                "the job is {} and has not been given a device",
+                job.state.name()
+            );
             refuse(Code::FailedPrecondition, "EIGEN_NOT_DISPATCHED", &message)
         })?;
-        Ok(Response::new(GetDispatchRationaleResponse { rationale: Some(rationale) }))
+        Ok(Response::new(GetDispatchRationaleResponse {
+            rationale: Some(rationale),
+        }))
     }
 }
 
 /// That client shows what has this prefix as the summary of the result.
 fn summary(job: &Job) -> BTreeMap<String, String> {
-    let Some(outcome) = &job.outcome else { return BTreeMap::new() };
-    let told = outcome.metadata.iter().map(|(key, value)| (key.clone(), value.clone()));
+    let Some(outcome) = &job.outcome else {
+        return BTreeMap::new();
+    };
+    let told = outcome
+        .metadata
+        .iter()
+        .map(|(key, value)| (key.clone(), value.clone()));
     let ours = [
-        ("execution_time_sec".to_owned(), format!("{:.6}", outcome.execution_seconds)),
+        (
+            "execution_time_sec".to_owned(),
+            format!("{:.6}", outcome.execution_seconds),
+        ),
         ("shots".to_owned(), job.spec.shots.to_string()),
         ("target".to_owned(), job.spec.target.to_string()),
     ];
-    told.chain(ours).map(|(key, value)| (format!("result.summary.{key}"), value)).collect()
+    told.chain(ours)
+        .map(|(key, value)| (format!("result.summary.{key}"), value))
+        .collect()
 }
 
 fn update(recorded: &Recorded, shown: PublicState) -> StreamJobUpdatesResponse {
-    let stage = recorded.phase.map_or(recorded.state.name(), |phase| phase.name());
     StreamJobUpdatesResponse {
         update: Some(JobUpdateEnvelope {
             event_seq: recorded.seq,
             state: task_state(shown) as i32,
-            stage: stage.to_owned(),
+            stage: stage(recorded.state, recorded.phase).to_owned(),
             progress: progress(shown),
             message: recorded.event.sentence(),
             timestamp: Some(timestamp(recorded.at)),
@@ -256,7 +305,13 @@ fn update(recorded: &Recorded, shown: PublicState) -> StreamJobUpdatesResponse {
 }
 
 fn rationale(job: &Job, recorded: &Recorded) -> Option<DispatchRationale> {
-    let Event::Assigned { device, left_waiting } = &recorded.event else { return None };
+    let Event::Assigned {
+        device,
+        left_waiting,
+    } = &recorded.event
+    else {
+        return None;
+    };
     Some(DispatchRationale {
         version: "1.0.0".to_owned(),
         policy_version: "priority-deadline-submission/1".to_owned(),

@@ -4,7 +4,7 @@
 //!
 //! A change of this file changes what is stored: raise [`FORMAT`] and keep reading the old form.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -152,6 +152,9 @@ pub struct CircuitRef {
     pub sha256: Sha256Sum,
     /// Its size.
     pub bytes: u64,
+    /// The widths that the keys of its counts may have; empty when that is not known.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub key_widths: BTreeSet<u32>,
 }
 
 /// How a circuit is written for the driver.
@@ -272,22 +275,35 @@ impl Event {
             }
             Self::Validated { .. } => "the program is valid and is being compiled".to_owned(),
             Self::Compiled { circuit } => format!("the circuit is stored, {} bytes", circuit.bytes),
-            Self::Assigned { device, left_waiting } => {
+            Self::Assigned {
+                device,
+                left_waiting,
+            } => {
                 format!("it is this job's turn on {device}, {left_waiting} more are waiting")
             }
-            Self::Intended { .. } => "the execution is recorded and about to be asked for".to_owned(),
+            Self::Intended { .. } => {
+                "the execution is recorded and about to be asked for".to_owned()
+            }
             Self::PhaseReached { phase } => format!("the execution reached {}", phase.name()),
             Self::Doubted { cause } => format!("it is not known whether the device ran: {cause}"),
             Self::Executed { outcome } => {
-                format!("the device answered after {:.6} s", outcome.execution_seconds)
+                format!(
+                    "the device answered after {:.6} s",
+                    outcome.execution_seconds
+                )
             }
             Self::Stored { artifacts, .. } => {
-                format!("{} artifacts are stored and were read back", artifacts.len() + 1)
+                format!(
+                    "{} artifacts are stored and were read back",
+                    artifacts.len() + 1
+                )
             }
             Self::CircuitLost { cause } => format!("the program is compiled again: {cause}"),
             Self::Retried { cause, .. } => format!("another try will follow: {cause}"),
             Self::Failed { failure, .. } => failure.summary.clone(),
-            Self::CancelRequested { reason } if reason.is_empty() => "a client cancelled".to_owned(),
+            Self::CancelRequested { reason } if reason.is_empty() => {
+                "a client cancelled".to_owned()
+            }
             Self::CancelRequested { reason } => format!("a client cancelled: {reason}"),
             Self::DeadlinePassed => "the job's deadline passed".to_owned(),
             Self::ReceiptGiven => "the cancel was answered, the stop is unconfirmed".to_owned(),

@@ -42,7 +42,10 @@ pub struct Failure {
 impl Failure {
     /// A verdict with its reason.
     pub fn new(category: Category, summary: impl Into<String>) -> Self {
-        Self { category, summary: summary.into() }
+        Self {
+            category,
+            summary: summary.into(),
+        }
     }
 }
 

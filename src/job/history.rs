@@ -29,7 +29,11 @@ pub fn stays(history: &[Recorded]) -> Vec<Stay> {
         }
         if stays.last().is_none_or(|stay| stay.state != recorded.state) {
             let (state, started_at) = (recorded.state, recorded.at);
-            stays.push(Stay { state, started_at, lasted: Duration::ZERO });
+            stays.push(Stay {
+                state,
+                started_at,
+                lasted: Duration::ZERO,
+            });
         }
     }
     stays.retain(|stay| !stay.state.is_terminal());

@@ -63,37 +63,64 @@ impl Settlement {
 
     /// All shots are in the result.
     pub fn delivered(shots: u32) -> Self {
-        Self { delivered: shots, ..Self::NOTHING }
+        Self {
+            delivered: shots,
+            ..Self::NOTHING
+        }
     }
 
     /// No shot was fired, and this is how we know.
     pub fn not_run(shots: u32, proof: impl Into<String>) -> Self {
-        Self { not_run: shots, not_run_proof: proof.into(), ..Self::NOTHING }
+        Self {
+            not_run: shots,
+            not_run_proof: proof.into(),
+            ..Self::NOTHING
+        }
     }
 
     /// `used` of `shots` were fired for nothing, and the driver says that no more will be.
     /// A driver that claims more than was asked for is believed up to what was asked for.
     pub fn stopped(shots: u32, used: u64, cause: impl Into<String>) -> Self {
         let wasted = u32::try_from(used).unwrap_or(u32::MAX).min(shots);
-        let not_run_proof =
-            if wasted < shots { "the driver told the shots used".to_owned() } else { String::new() };
+        let not_run_proof = if wasted < shots {
+            "the driver told the shots used".to_owned()
+        } else {
+            String::new()
+        };
         let (wasted_cause, not_run) = (cause.into(), shots - wasted);
-        Self { wasted, wasted_cause, not_run, not_run_proof, ..Self::NOTHING }
+        Self {
+            wasted,
+            wasted_cause,
+            not_run,
+            not_run_proof,
+            ..Self::NOTHING
+        }
     }
 
     /// All shots were fired for nothing.
     pub fn wasted(shots: u32, cause: impl Into<String>) -> Self {
-        Self { wasted: shots, wasted_cause: cause.into(), ..Self::NOTHING }
+        Self {
+            wasted: shots,
+            wasted_cause: cause.into(),
+            ..Self::NOTHING
+        }
     }
 
     /// Nobody can say whether any shot was fired.
     pub fn unknown(shots: u32, cause: impl Into<String>) -> Self {
-        Self { unknown: shots, unknown_cause: cause.into(), ..Self::NOTHING }
+        Self {
+            unknown: shots,
+            unknown_cause: cause.into(),
+            ..Self::NOTHING
+        }
     }
 
     /// The sum of the four columns.
     pub fn total(&self) -> u64 {
-        [self.delivered, self.wasted, self.not_run, self.unknown].into_iter().map(u64::from).sum()
+        [self.delivered, self.wasted, self.not_run, self.unknown]
+            .into_iter()
+            .map(u64::from)
+            .sum()
     }
 }
 

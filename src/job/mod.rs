@@ -160,7 +160,10 @@ impl Job {
             .split_first()
             .ok_or_else(|| broken(&Event::Admitted, "the history is empty".to_owned()))?;
         let Event::Submitted { spec } = &first.event else {
-            return Err(broken(&first.event, "a history begins with Submitted".to_owned()));
+            return Err(broken(
+                &first.event,
+                "a history begins with Submitted".to_owned(),
+            ));
         };
         let mut job = Self::submitted(id, (**spec).clone(), first.at);
         for recorded in rest {
@@ -205,17 +208,25 @@ impl Job {
 
     fn check(&self, event: &Event) -> Result<(), Refused> {
         let refuse = |detail: &str| {
-            Err(Refused { state: self.state, event: event.name(), detail: detail.to_owned() })
+            Err(Refused {
+                state: self.state,
+                event: event.name(),
+                detail: detail.to_owned(),
+            })
         };
         match event {
             Event::PhaseReached { phase } => match self.phase {
                 Some(now) if now.may_become(*phase) => Ok(()),
                 _ => refuse("the phase cannot follow"),
             },
-            Event::Retried { settlement: None, .. } if self.state == State::Executing => {
+            Event::Retried {
+                settlement: None, ..
+            } if self.state == State::Executing => {
                 refuse("an execution is not left without saying what became of its shots")
             }
-            Event::Retried { settlement: Some(_), .. } if self.state != State::Executing => {
+            Event::Retried { settlement, .. } | Event::Failed { settlement, .. }
+                if settlement.is_some() && self.state != State::Executing =>
+            {
                 refuse("no device was asked")
             }
             Event::Settled { .. } if self.open_run().is_none() => refuse("no execution is open"),
@@ -251,7 +262,10 @@ impl Job {
                 self.outcome = Some(Arc::from(outcome.clone()));
                 self.progress();
             }
-            Event::Stored { artifacts, manifest } => {
+            Event::Stored {
+                artifacts,
+                manifest,
+            } => {
                 self.artifacts.clone_from(artifacts);
                 self.manifest = Some(manifest.clone());
             }
@@ -259,30 +273,44 @@ impl Job {
                 self.circuit = None;
                 self.setback = Some(cause.clone());
             }
-            Event::Retried { not_before, cause, settlement } => {
+            Event::Retried {
+                not_before,
+                cause,
+                settlement,
+            } => {
                 self.tries += 1;
                 self.not_before = Some(*not_before);
                 self.setback = Some(cause.clone());
                 settlement.iter().for_each(|known| self.settle(known));
             }
-            Event::Failed { failure, settlement } => {
+            Event::Failed {
+                failure,
+                settlement,
+            } => {
                 self.failure = Some(failure.clone());
                 settlement.iter().for_each(|known| self.settle(known));
             }
             Event::CancelRequested { .. } => {
                 // With an execution open, the receipt depends on what the driver says.
-                self.receipt = self.open_run().is_none().then_some(Receipt::NotStarted);
+                self.receipt = match self.open_run() {
+                    Some(_) => None,
+                    None if self.never_ran() => Some(Receipt::NotStarted),
+                    None => Some(Receipt::StopUnconfirmed),
+                };
             }
             Event::DeadlinePassed => {}
             Event::ReceiptGiven => self.receipt = Some(Receipt::StopUnconfirmed),
-            Event::Settled { settlement, evidence } => {
+            Event::Settled {
+                settlement,
+                evidence,
+            } => {
                 self.settle(settlement);
                 if self.state == State::Cancelled && self.receipt.is_none() {
                     self.receipt = Some(match evidence {
                         Evidence::NeverAsked => Receipt::NotStarted,
-                        Evidence::Driver => {
-                            Receipt::StoppedOnDevice { shots_used: settlement.wasted }
-                        }
+                        Evidence::Driver => Receipt::StoppedOnDevice {
+                            shots_used: settlement.wasted,
+                        },
                         Evidence::None => Receipt::StopUnconfirmed,
                     });
                 }
@@ -298,7 +326,12 @@ impl Job {
 
     fn settle(&mut self, settlement: &Settlement) {
         if let Some(entry) = self.ledger.last_mut() {
-            assert_eq!(settlement.total(), u64::from(entry.requested), "{}: {settlement:?}", self.id);
+            assert_eq!(
+                settlement.total(),
+                u64::from(entry.requested),
+                "{}: {settlement:?}",
+                self.id
+            );
             entry.settlement = settlement.clone();
             entry.open = false;
         }
@@ -326,9 +359,18 @@ impl Job {
         self.ledger.last().filter(|entry| entry.open)
     }
 
+    /// Whether it is proved that no shot was fired for this job.
+    fn never_ran(&self) -> bool {
+        let proved = |entry: &Entry| entry.settlement.not_run == entry.requested;
+        self.ledger.iter().all(proved)
+    }
+
     /// Names the last execution towards the driver.
     pub fn execution_id(&self) -> ExecutionId {
-        ExecutionId { job: self.id, attempt: self.attempt() }
+        ExecutionId {
+            job: self.id,
+            attempt: self.attempt(),
+        }
     }
 
     /// The device a slot of which this job takes: from its turn until the execution is over,
@@ -376,7 +418,9 @@ impl Job {
                 let failure = self.failure.as_ref().expect("Failed carries its failure");
                 Some((failure.category.code(), failure.summary.clone()))
             }
-            State::Cancelled => Some((failure::CANCELLED_CODE, "a client cancelled the job".into())),
+            State::Cancelled => {
+                Some((failure::CANCELLED_CODE, "a client cancelled the job".into()))
+            }
             State::Timeout => {
                 let waited = self.spec.expires_at.since(self.created_at).as_secs_f64();
                 let summary = match &self.setback {

@@ -90,7 +90,10 @@ impl JobRequest {
         let target = wrong.take("target", parse_target(&self.target));
         let priority = wrong.take("priority", parse_priority(self.priority));
         let shots = wrong.take("shots", parse_shots(self.shots, &self.metadata));
-        let timeout = wrong.take("timeout", parse_timeout(self.timeout.clone(), &self.metadata));
+        let timeout = wrong.take(
+            "timeout",
+            parse_timeout(self.timeout.clone(), &self.metadata),
+        );
         wrong.take("metadata", check_map(&self.metadata));
         wrong.take("compiler_options", check_map(&self.compiler_options));
         for (field, text) in [
@@ -132,7 +135,11 @@ impl JobRequest {
             trace: TraceContext::parse(&self.traceparent)
                 .unwrap_or_else(|| TraceContext::new(around.chance)),
         };
-        Ok(Accepted { spec, program: self.program, fingerprint })
+        Ok(Accepted {
+            spec,
+            program: self.program,
+            fingerprint,
+        })
     }
 
     /// Everything that makes this job what it is; request id, trace and key left out (D21).
@@ -170,34 +177,44 @@ struct Violations(Vec<Violation>);
 
 impl Violations {
     fn take<T>(&mut self, field: &'static str, checked: Result<T, String>) -> Option<T> {
-        checked.map_err(|reason| self.0.push(Violation { field, reason })).ok()
+        checked
+            .map_err(|reason| self.0.push(Violation { field, reason }))
+            .ok()
     }
 }
 
 fn or_default(text: String, default: &str) -> String {
-    if text.is_empty() { default.to_owned() } else { text }
+    if text.is_empty() {
+        default.to_owned()
+    } else {
+        text
+    }
 }
 
 fn parse_format(name: &str) -> Result<ProgramFormat, String> {
-    ProgramFormat::ALL.into_iter().find(|format| format.name() == name).ok_or_else(|| {
-        let known = ProgramFormat::ALL.map(ProgramFormat::name).join(", ");
-        let name: String = name.chars().take(64).collect();
-        match name.as_str() {
-            "" => format!("must be one of {known}"),
-            "qasm_text" | "qasm3" => {
-                format!("{name} is not supported by this version; use one of {known}")
+    ProgramFormat::ALL
+        .into_iter()
+        .find(|format| format.name() == name)
+        .ok_or_else(|| {
+            let known = ProgramFormat::ALL.map(ProgramFormat::name).join(", ");
+            let name: String = name.chars().take(64).collect();
+            match name.as_str() {
+                "" => format!("must be one of {known}"),
+                "qasm_text" | "qasm3" => {
+                    format!("{name} is not supported by this version; use one of {known}")
+                }
+                _ => format!("{name:?} is not known; use one of {known}"),
             }
-            _ => format!("{name:?} is not known; use one of {known}"),
-        }
-    })
+        })
 }
 
 fn check_name(name: &str) -> Result<(), String> {
     match name.chars().count() {
         0 => Err("must not be empty".to_owned()),
-        long if long > limits::NAME_CHARS_MAX => {
-            Err(format!("has {long} characters; at most {} are taken", limits::NAME_CHARS_MAX))
-        }
+        long if long > limits::NAME_CHARS_MAX => Err(format!(
+            "has {long} characters; at most {} are taken",
+            limits::NAME_CHARS_MAX
+        )),
         _ if name.chars().any(char::is_control) => {
             Err("must not contain control characters".to_owned())
         }
@@ -216,7 +233,10 @@ fn check_program(program: &[u8], format: Option<ProgramFormat>) -> Result<(), St
     }
     if program.len() > most {
         let format = format.map_or("a program", ProgramFormat::name);
-        return Err(format!("is {} bytes; {format} may have at most {most}", program.len()));
+        return Err(format!(
+            "is {} bytes; {format} may have at most {most}",
+            program.len()
+        ));
     }
     match std::str::from_utf8(program) {
         Ok(_) => Ok(()),
@@ -228,7 +248,9 @@ fn parse_target(target: &str) -> Result<DeviceId, String> {
     if target.is_empty() {
         return Err("must name a device; ListDevices tells which there are".to_owned());
     }
-    target.parse().map_err(|bad: crate::ids::BadId| bad.to_string())
+    target
+        .parse()
+        .map_err(|bad: crate::ids::BadId| bad.to_string())
 }
 
 fn parse_priority(priority: Option<i32>) -> Result<u8, String> {
@@ -243,9 +265,10 @@ fn parse_shots(shots: Option<i64>, metadata: &BTreeMap<String, String>) -> Resul
     let shots = match (shots, metadata.get("shots")) {
         (Some(shots), _) => shots,
         (None, None) => limits::SHOTS_DEFAULT,
-        (None, Some(text)) => {
-            text.trim().parse().map_err(|_| format!("metadata \"shots\" is {text:?}, no number"))?
-        }
+        (None, Some(text)) => text
+            .trim()
+            .parse()
+            .map_err(|_| format!("metadata \"shots\" is {text:?}, no number"))?,
     };
     u32::try_from(shots)
         .ok()
@@ -270,7 +293,10 @@ fn parse_timeout(
     let most = limits::JOB_TIMEOUT_MAX;
     if timeout.is_zero() || timeout > most {
         let seconds = timeout.as_secs_f64();
-        return Err(format!("is {seconds} s; it must be above 0 and at most {} s", most.as_secs()));
+        return Err(format!(
+            "is {seconds} s; it must be above 0 and at most {} s",
+            most.as_secs()
+        ));
     }
     Ok(timeout)
 }
@@ -290,10 +316,16 @@ fn check_map(map: &BTreeMap<String, String>) -> Result<(), String> {
 fn check_key(text: &str) -> Result<(), String> {
     let long = text.chars().count();
     if long > limits::KEY_CHARS_MAX {
-        return Err(format!("has {long} characters; at most {} are taken", limits::KEY_CHARS_MAX));
+        return Err(format!(
+            "has {long} characters; at most {} are taken",
+            limits::KEY_CHARS_MAX
+        ));
     }
     if text.chars().any(char::is_control) {
         return Err("must not contain control characters".to_owned());
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

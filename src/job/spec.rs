@@ -99,6 +99,9 @@ impl JobSpec {
             .chain(&self.metadata)
             .filter(|(key, _)| PARAMETER.iter().any(|prefix| key.starts_with(prefix)));
         let seed = self.seed.map(|seed| ("seed".to_owned(), seed.to_string()));
-        parameters.map(|(key, value)| (key.clone(), value.clone())).chain(seed).collect()
+        parameters
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .chain(seed)
+            .collect()
     }
 }

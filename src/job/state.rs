@@ -49,7 +49,10 @@ impl State {
 
     /// Ends are final (RFC 0007).
     pub fn is_terminal(self) -> bool {
-        matches!(self, Self::Completed | Self::Failed | Self::Cancelled | Self::Timeout)
+        matches!(
+            self,
+            Self::Completed | Self::Failed | Self::Cancelled | Self::Timeout
+        )
     }
 
     /// The state's name as in RFC 0007; also a metric label and a stage's name.
@@ -161,8 +164,11 @@ mod tests {
     fn phases_move_as_the_table_says() {
         let mut table = String::new();
         for from in Phase::ALL {
-            let next: Vec<_> =
-                Phase::ALL.into_iter().filter(|to| from.may_become(*to)).map(Phase::name).collect();
+            let next: Vec<_> = Phase::ALL
+                .into_iter()
+                .filter(|to| from.may_become(*to))
+                .map(Phase::name)
+                .collect();
             table += &format!("{:<20} -> {}\n", from.name(), next.join(" | "));
         }
         insta::assert_snapshot!(table);

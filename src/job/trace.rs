@@ -36,12 +36,20 @@ impl TraceContext {
         let trace_id = u128::from_str_radix(trace, 16).ok().filter(|id| *id != 0)?;
         let parent_span = u64::from_str_radix(span, 16).ok().filter(|id| *id != 0)?;
         let sampled = u8::from_str_radix(flags, 16).ok()? & 1 == 1;
-        Some(Self { trace_id, parent_span, sampled })
+        Some(Self {
+            trace_id,
+            parent_span,
+            sampled,
+        })
     }
 
     /// A trace that starts with the job; `chance` is the trace id.
     pub fn new(chance: u128) -> Self {
-        Self { trace_id: chance.max(1), parent_span: 0, sampled: true }
+        Self {
+            trace_id: chance.max(1),
+            parent_span: 0,
+            sampled: true,
+        }
     }
 
     /// The span of the job itself, below the caller's.
@@ -57,7 +65,11 @@ impl TraceContext {
     fn derive(&self, salt: &str, seq: u64) -> SpanRef {
         let text = format!("{:032x}/{salt}/{seq}", self.trace_id);
         let span_id = Sha256Sum::of(text.as_bytes()).prefix().max(1);
-        SpanRef { trace_id: self.trace_id, span_id, sampled: self.sampled }
+        SpanRef {
+            trace_id: self.trace_id,
+            span_id,
+            sampled: self.sampled,
+        }
     }
 }
 
@@ -75,14 +87,17 @@ pub struct SpanRef {
 impl fmt::Display for SpanRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let flags = u8::from(self.sampled);
-        write!(f, "00-{:032x}-{:016x}-{flags:02x}", self.trace_id, self.span_id)
+        write!(
+            f,
+            "00-{:032x}-{:016x}-{flags:02x}",
+            self.trace_id, self.span_id
+        )
     }
 }
 
 mod hex_u128 {
     use serde::{Deserialize as _, Deserializer, Serializer};
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
     pub(super) fn serialize<S: Serializer>(id: &u128, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(&format_args!("{id:032x}"))
     }
@@ -95,7 +110,6 @@ mod hex_u128 {
 mod hex_u64 {
     use serde::{Deserialize as _, Deserializer, Serializer};
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
     pub(super) fn serialize<S: Serializer>(id: &u64, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(&format_args!("{id:016x}"))
     }
@@ -118,7 +132,11 @@ mod tests {
         assert_eq!(job.trace_id, trace.trace_id);
         assert_ne!(job.span_id, trace.parent_span);
         assert_ne!(job.span_id, trace.stage_span("job-1", 3).span_id);
-        assert_ne!(job.span_id, trace.job_span("job-2").span_id, "two jobs of one trace");
+        assert_ne!(
+            job.span_id,
+            trace.job_span("job-2").span_id,
+            "two jobs of one trace"
+        );
         assert!(TraceContext::parse(&job.to_string()).is_some());
     }
 

@@ -49,7 +49,13 @@ pub fn transition(state: State, event: &Event) -> Result<State, Refused> {
         (Cancelled, Event::ReceiptGiven) => state,
         (Failed | Cancelled | Timeout, Event::Settled { .. } | Event::Reported { .. }) => state,
 
-        _ => return Err(Refused { state, event: event.name(), detail: String::new() }),
+        _ => {
+            return Err(Refused {
+                state,
+                event: event.name(),
+                detail: String::new(),
+            });
+        }
     };
     Ok(next)
 }

@@ -46,7 +46,10 @@ impl<E: Env> Kernel<E> {
                 // What is not in the table has ended, and is done with.
                 let job = self.job(id).await?;
                 let told = verdict(&job).unwrap_or(Told::TooLate);
-                return Ok(Cancelled { told, state: job.state });
+                return Ok(Cancelled {
+                    told,
+                    state: job.state,
+                });
             };
             // From here on no change is missed.
             let heard = changed.notified();
@@ -56,7 +59,10 @@ impl<E: Env> Kernel<E> {
                 continue;
             };
             if let Some(told) = verdict(&job) {
-                return Ok(Cancelled { told, state: job.state });
+                return Ok(Cancelled {
+                    told,
+                    state: job.state,
+                });
             }
             let now = clock.monotonic();
             let wait = if job.state == State::Cancelled {

@@ -38,10 +38,13 @@ pub(super) struct Stay {
 pub(super) fn judge(job: &Job, setback: Setback, limits: &Limits, stay: Stay) -> Judgement {
     let later = match setback {
         Setback::Never(failure, settlement) if !job.state.is_terminal() => {
-            return Judgement::Record(Event::Failed { failure, settlement });
+            return Judgement::Record(Event::Failed {
+                failure,
+                settlement,
+            });
         }
         Setback::Never(..) => return Judgement::Record(Event::Reported { written: false }),
-        Setback::Later(later) => later,
+        Setback::Later(later) => *later,
     };
     let (tries, tries_max, bound) = patience(job, &later, limits);
     let policy = Policy {
@@ -64,7 +67,13 @@ pub(super) fn judge(job: &Job, setback: Setback, limits: &Limits, stay: Stay) ->
         Verdict::TriesSpent => end(later, &format!("given up after {tries} tries")),
         Verdict::TimeSpent => {
             let seconds = bound.as_secs_f64();
-            end(later, &format!("given up, because {} may take {seconds} s", job.state.name()))
+            end(
+                later,
+                &format!(
+                    "given up, because {} may take {seconds} s",
+                    job.state.name()
+                ),
+            )
         }
     }
 }
@@ -77,9 +86,11 @@ fn patience(job: &Job, later: &Later, limits: &Limits) -> (u32, Option<u32>, Dur
         return (tries, None, Duration::from_millis(limits.persist_ms));
     }
     match job.state {
-        State::Validating => {
-            (tries, Some(limits.compile_tries), Duration::from_millis(limits.validate_ms))
-        }
+        State::Validating => (
+            tries,
+            Some(limits.compile_tries),
+            Duration::from_millis(limits.validate_ms),
+        ),
         State::Compiling => (tries, Some(limits.compile_tries), Duration::MAX),
         State::Executing => (job.attempt(), Some(limits.execute_attempts), Duration::MAX),
         // A known device that is away is waited for until the deadline.
@@ -90,5 +101,11 @@ fn patience(job: &Job, later: &Later, limits: &Limits) -> (u32, Option<u32>, Dur
 fn end(later: Later, why: &str) -> Judgement {
     let summary = format!("{} ({why})", later.cause);
     let failure = Failure::new(later.category, summary);
-    Judgement::Record(Event::Failed { failure, settlement: later.settlement })
+    Judgement::Record(Event::Failed {
+        failure,
+        settlement: later.settlement,
+    })
 }
+
+#[cfg(test)]
+mod tests;

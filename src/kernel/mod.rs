@@ -50,7 +50,11 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         let (limits, devices) = (Limits::default(), Policy::default());
-        Self { limits, devices, traces: Traces::none() }
+        Self {
+            limits,
+            devices,
+            traces: Traces::none(),
+        }
     }
 }
 
@@ -109,7 +113,9 @@ pub enum Error {
 }
 
 fn say(violations: &[Violation]) -> String {
-    let each = violations.iter().map(|wrong| format!("{} {}", wrong.field, wrong.reason));
+    let each = violations
+        .iter()
+        .map(|wrong| format!("{} {}", wrong.field, wrong.reason));
     each.collect::<Vec<_>>().join("; ")
 }
 
@@ -193,7 +199,9 @@ impl<E: Env> Kernel<E> {
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
-        self.table.lock().expect("no code panics while it holds the table")
+        self.table
+            .lock()
+            .expect("no code panics while it holds the table")
     }
 
     /// Changes the table, and starts whatever has room now.
@@ -202,7 +210,8 @@ impl<E: Env> Kernel<E> {
         let alarm = table.timers.next();
         let changed = change(&mut table);
         let woken = table.pump();
-        self.metrics.set_jobs(table.scheduler.waiting(), table.active());
+        self.metrics
+            .set_jobs(table.scheduler.waiting(), table.active());
         let alarm_moved = table.timers.next() != alarm;
         drop(table);
         if alarm_moved {
@@ -223,13 +232,19 @@ impl<E: Env> Kernel<E> {
     }
 
     fn launch(&self, job: Arc<crate::job::Job>) {
-        let Some(kernel) = self.me.upgrade() else { return };
+        let Some(kernel) = self.me.upgrade() else {
+            return;
+        };
         self.env.spawn(kernel.run_job(job));
     }
 
     fn around(&self, answered: bool) -> Around {
         let now = self.env.clock().monotonic();
         let patience = Duration::from_millis(self.limits.first_contact_ms);
-        Around { now, first_contact_over: now.since(self.started) >= patience, answered }
+        Around {
+            now,
+            first_contact_over: now.since(self.started) >= patience,
+            answered,
+        }
     }
 }

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::devices::Shown;
+use crate::devices::{Shown, Standing};
 use crate::ids::JobId;
+use crate::job::Job;
 use crate::job::event::{Counts, Recorded};
 use crate::job::history::{Stay, stays};
 use crate::job::state::{Phase, State};
-use crate::job::Job;
 use crate::kernel::{Error, Kernel};
 use crate::ports::Env;
 use crate::ports::store::{Filter, JobStore as _};
@@ -51,7 +51,9 @@ impl<E: Env> Kernel<E> {
             return Ok(slot.job.clone());
         }
         let stored = self.env.store().job(id).await?;
-        stored.map(Arc::new).ok_or_else(|| Error::NotFound(id.to_string()))
+        stored
+            .map(Arc::new)
+            .ok_or_else(|| Error::NotFound(id.to_string()))
     }
 
     /// The results of an ended job.
@@ -92,12 +94,7 @@ impl<E: Env> Kernel<E> {
     ///
     /// # Errors
     /// [`Error::Unavailable`], [`Error::Corrupt`].
-    pub async fn list(
-        &self,
-        filter: &Filter,
-        before: u64,
-        most: usize,
-    ) -> Result<Vec<Job>, Error> {
+    pub async fn list(&self, filter: &Filter, before: u64, most: usize) -> Result<Vec<Job>, Error> {
         Ok(self.env.store().list(filter, before, most).await?)
     }
 
@@ -122,6 +119,11 @@ impl<E: Env> Kernel<E> {
             return format!("{} will be tried again: {setback}", job.state.name());
         }
         match job.state {
+            State::Pending if self.devices.standing(&job.spec.target) == Standing::NeverReached => {
+                self.devices
+                    .why_waiting(&job.spec.target)
+                    .unwrap_or_default()
+            }
             State::Pending => {
                 let waiting = self.table().waiting_to_compile();
                 format!("waits for a compile slot, as do {waiting} jobs")

@@ -26,11 +26,16 @@ impl<E: Env> Kernel<E> {
         let mut recorded = Vec::with_capacity(events.len());
         let mut along = Vec::with_capacity(events.len());
         for event in events {
-            next.apply(&event, at).unwrap_or_else(|refused| panic!("{}: {refused}", job.id));
+            next.apply(&event, at)
+                .unwrap_or_else(|refused| panic!("{}: {refused}", job.id));
             recorded.push(next.recorded(event));
             along.push(next.clone());
         }
-        let append = Append { job: next, events: recorded.clone(), submission: None };
+        let append = Append {
+            job: next,
+            events: recorded.clone(),
+            submission: None,
+        };
         self.commit(append).await?;
         for (after, recorded) in along.into_iter().zip(&recorded) {
             self.publish(job, &after, recorded);
@@ -66,7 +71,10 @@ impl<E: Env> Kernel<E> {
         }
         let now = self.env.clock().monotonic();
         if before.state == State::Executing && after.state == State::Completing {
-            let device = after.device.as_ref().expect("what was executed had a device");
+            let device = after
+                .device
+                .as_ref()
+                .expect("what was executed had a device");
             self.devices.took(device, now.since(self.entered(after.id)));
         }
         self.with_table(|table| {

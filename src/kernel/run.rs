@@ -77,7 +77,11 @@ impl<E: Env> Kernel<E> {
         };
         loop {
             let heard = wished.notified();
-            let wish = self.table().jobs.get_mut(&job).and_then(|slot| slot.wish(answered));
+            let wish = self
+                .table()
+                .jobs
+                .get_mut(&job)
+                .and_then(|slot| slot.wish(answered));
             if let Some(event) = wish {
                 return event;
             }
@@ -108,15 +112,18 @@ impl<E: Env> Kernel<E> {
 
     fn deadline(&self, job: JobId) -> Monotonic {
         let never = Monotonic(Duration::MAX);
-        self.table().jobs.get(&job).map_or(never, |slot| slot.deadline)
+        self.table()
+            .jobs
+            .get(&job)
+            .map_or(never, |slot| slot.deadline)
     }
 }
 
 impl Hand {
     /// Whether the answer of a device is here; one that has just come counts.
     fn is_answered(&mut self) -> bool {
-        if let Self::Out(answer) = self
-            && let Ok(answered) = answer.try_recv()
+        if let Self::Out(call) = self
+            && let Ok(answered) = call.answer.try_recv()
         {
             *self = Self::Answered(Box::new(answered));
         }

@@ -32,7 +32,10 @@ impl<E: Env> Kernel<E> {
     /// finds out.
     pub async fn submit(&self, request: JobRequest) -> Result<Submitted, Error> {
         let clock = self.env.clock();
-        let around = Circumstances { now: clock.now(), chance: self.env.chance_u128() };
+        let around = Circumstances {
+            now: clock.now(),
+            chance: self.env.chance_u128(),
+        };
         let accepted = request.accept(around).map_err(Error::Invalid)?;
         let key = accepted.spec.idempotency_key.clone().map(|key| Key {
             tenant: accepted.spec.owner.tenant.clone(),
@@ -50,24 +53,49 @@ impl<E: Env> Kernel<E> {
         let mut chance = [0; 10];
         self.env.fill(&mut chance);
         let id = JobId::new(around.now.unix_ms(), chance);
-        let Accepted { spec, program, fingerprint } = accepted;
-        let event = Event::Submitted { spec: Box::new(spec.clone()) };
+        let Accepted {
+            spec,
+            program,
+            fingerprint,
+        } = accepted;
+        let event = Event::Submitted {
+            spec: Box::new(spec.clone()),
+        };
         let job = Job::submitted(id, spec, around.now);
         let events = vec![job.recorded(event)];
-        let submission = Some(Submission { program, key, fingerprint });
-        match self.store_and_start(Append { job, events, submission }).await {
-            Ok(job) => Ok(Submitted { job, deduplicated: false }),
+        let submission = Some(Submission {
+            program,
+            key,
+            fingerprint,
+        });
+        match self
+            .store_and_start(Append {
+                job,
+                events,
+                submission,
+            })
+            .await
+        {
+            Ok(job) => Ok(Submitted {
+                job,
+                deduplicated: false,
+            }),
             Err(AppendError::KeyTaken(holder)) => self.same_job(holder, fingerprint).await,
             Err(AppendError::Full(why)) => {
                 let retry_after = Duration::from_secs(5);
-                Err(Error::Overloaded { what: format!("the job store is full: {why}"), retry_after })
+                Err(Error::Overloaded {
+                    what: format!("the job store is full: {why}"),
+                    retry_after,
+                })
             }
             Err(why @ AppendError::Unavailable(_)) => Err(Error::Unavailable(format!(
                 "{why}; repeat the request with the same idempotency key"
             ))),
             Err(why @ (AppendError::Fenced(_) | AppendError::OutOfOrder { .. })) => {
                 self.stop(&why.to_string());
-                Err(Error::Unavailable("this kernel has stopped; ask the one in its place".into()))
+                Err(Error::Unavailable(
+                    "this kernel has stopped; ask the one in its place".into(),
+                ))
             }
         }
     }
@@ -78,7 +106,10 @@ impl<E: Env> Kernel<E> {
             return Ok(());
         }
         let what = format!("{active} jobs have not ended, and {most} are the limit");
-        Err(Error::Overloaded { what, retry_after: Duration::from_secs(5) })
+        Err(Error::Overloaded {
+            what,
+            retry_after: Duration::from_secs(5),
+        })
     }
 
     async fn same_job(&self, holder: KeyHolder, wanted: Sha256Sum) -> Result<Submitted, Error> {
@@ -86,7 +117,10 @@ impl<E: Env> Kernel<E> {
             return Err(Error::KeyConflict(holder.job));
         }
         let job = self.job(holder.job).await?;
-        Ok(Submitted { job, deduplicated: true })
+        Ok(Submitted {
+            job,
+            deduplicated: true,
+        })
     }
 
     /// In a task of its own: a caller that gives up must not leave a job in the store that
@@ -110,7 +144,10 @@ impl<E: Env> Kernel<E> {
 
     async fn store_new(&self, append: &Append) -> Result<Arc<Job>, AppendError> {
         let submission = self.env.store().append(self.epoch, append.clone()).await?;
-        let job = Job { submission, ..append.job.clone() };
+        let job = Job {
+            submission,
+            ..append.job.clone()
+        };
         log::event(&job, &append.events[0]);
         self.take_in(job.clone());
         self.wake([job.id]);

@@ -2,7 +2,7 @@
 //! while it has something to do; else it waits here as data (D17). Whoever wants something of a
 //! job says so here, and its loop does it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio::sync::Notify;
@@ -28,6 +28,8 @@ pub(super) struct Table {
     pub(super) timers: Timers,
     compile: Pool,
     store: Pool,
+    /// Jobs that wait for the driver-manager to be reached for the first time.
+    unreached: BTreeSet<JobId>,
     /// Jobs in the table that have not ended.
     active: usize,
 }
@@ -82,6 +84,7 @@ impl Table {
             timers: Timers::default(),
             compile: Pool::new(limits.compile_slots),
             store: Pool::new(limits.store_slots),
+            unreached: BTreeSet::new(),
             active: 0,
         }
     }
@@ -183,13 +186,17 @@ impl Table {
 
     /// Decides what the owner of `job` does next; on [`Step::Leave`] it owns it no longer.
     pub(super) fn next_step(&mut self, job: JobId, book: &Book, around: Around) -> Step {
-        let Some(slot) = self.jobs.get_mut(&job) else { return Step::Leave };
+        let Some(slot) = self.jobs.get_mut(&job) else {
+            return Step::Leave;
+        };
         let Some(duty) = slot.job.duty() else {
             self.forget(job);
             return Step::Leave;
         };
         // An answer in hand is dealt with first: whether a wish comes too late depends on it.
-        if !around.answered && let Some(event) = slot.wish(false) {
+        if !around.answered
+            && let Some(event) = slot.wish(false)
+        {
             return Step::Record(event);
         }
         if let Some(at) = slot.resume_at {
@@ -202,6 +209,10 @@ impl Table {
         let rank = Rank::of(&slot.job);
         match duty {
             Duty::Admit | Duty::Validate | Duty::Compile => {
+                // What the device can do must be known before anything is compiled for it.
+                if book.standing(&slot.job.spec.target) == Standing::NeverReached {
+                    return self.wait_for_contact(job, book, around);
+                }
                 if !self.compile.take(job) {
                     self.compile.enqueue(job, rank);
                     return self.leave(job);
@@ -228,23 +239,35 @@ impl Table {
         if let Some(device) = self.scheduler.held_by(job).cloned() {
             let left_waiting = self.scheduler.load(&device).waiting;
             let left_waiting = u32::try_from(left_waiting).unwrap_or(u32::MAX);
-            return Step::Record(Event::Assigned { device, left_waiting });
+            return Step::Record(Event::Assigned {
+                device,
+                left_waiting,
+            });
         }
-        let hopeless = match book.standing(&target) {
-            Standing::Known => None,
-            Standing::Unknown => Some(book.unknown_device(&target)),
-            Standing::NeverReached if around.first_contact_over => Some(format!(
-                "{}; it was never reached since start",
-                book.why_waiting(&target).unwrap_or_default()
-            )),
-            Standing::NeverReached => None,
-        };
-        if let Some(summary) = hopeless {
-            let failure = Failure::new(Category::AllocationError, summary);
-            return Step::Record(Event::Failed { failure, settlement: None });
+        match book.standing(&target) {
+            Standing::Known => {}
+            Standing::Unknown => return fail(book.unknown_device(&target)),
+            Standing::NeverReached => return self.wait_for_contact(job, book, around),
         }
         self.scheduler.enqueue(job, &target, rank);
         self.leave(job)
+    }
+
+    /// Nothing is known of any device: the job waits until there is, but not for ever (D19).
+    fn wait_for_contact(&mut self, job: JobId, book: &Book, around: Around) -> Step {
+        self.compile.leave(job);
+        if around.first_contact_over {
+            let target = &self.jobs[&job].job.spec.target;
+            let why = book.why_waiting(target).unwrap_or_default();
+            return fail(format!("{why}; it was never reached since start"));
+        }
+        self.unreached.insert(job);
+        self.leave(job)
+    }
+
+    /// The jobs that wait for a first word of the driver-manager; they wait no longer.
+    pub(super) fn take_unreached(&mut self) -> BTreeSet<JobId> {
+        std::mem::take(&mut self.unreached)
     }
 
     fn leave(&mut self, job: JobId) -> Step {
@@ -260,6 +283,7 @@ impl Table {
         self.store.leave(job);
         self.scheduler.remove(job);
         self.scheduler.release(job);
+        self.unreached.remove(&job);
         self.timers.clear(job, Alarm::Deadline);
         self.timers.clear(job, Alarm::Wake);
         if let Some(slot) = self.jobs.remove(&job) {
@@ -279,8 +303,19 @@ impl Table {
         while let Some(job) = self.store.pick() {
             woken.push(job);
         }
-        woken.into_iter().filter_map(|job| self.claim(job)).collect()
+        woken
+            .into_iter()
+            .filter_map(|job| self.claim(job))
+            .collect()
     }
+}
+
+fn fail(summary: String) -> Step {
+    let failure = Failure::new(Category::AllocationError, summary);
+    Step::Record(Event::Failed {
+        failure,
+        settlement: None,
+    })
 }
 
 /// What a decision in the table depends on.
@@ -298,7 +333,8 @@ impl Slot {
     pub(super) fn wish(&mut self, answered: bool) -> Option<Event> {
         let state = self.job.state;
         if state.is_terminal() {
-            let due = self.wishes.receipt && state == State::Cancelled && self.job.receipt.is_none();
+            let due =
+                self.wishes.receipt && state == State::Cancelled && self.job.receipt.is_none();
             return due.then_some(Event::ReceiptGiven);
         }
         if self.wishes.deadline {
@@ -311,6 +347,9 @@ impl Slot {
         if answered {
             return None;
         }
-        self.wishes.cancel.clone().map(|reason| Event::CancelRequested { reason })
+        self.wishes
+            .cancel
+            .clone()
+            .map(|reason| Event::CancelRequested { reason })
     }
 }

@@ -49,7 +49,10 @@ impl<E: Env> Kernel<E> {
     pub(super) async fn poll_devices(self: Arc<Self>) {
         loop {
             self.refresh_devices().await;
-            self.env.clock().sleep(Duration::from_millis(self.limits.device_poll_ms)).await;
+            self.env
+                .clock()
+                .sleep(Duration::from_millis(self.limits.device_poll_ms))
+                .await;
         }
     }
 
@@ -61,25 +64,24 @@ impl<E: Env> Kernel<E> {
                 self.devices.lost(&why.to_string());
             }
         }
-        let around = self.around(false);
         let lanes = self.devices.lanes(&self.limits);
-        let hopeless = self.with_table(|table| {
+        let concerned = self.with_table(|table| {
             for lane in &lanes {
-                table.scheduler.set_device(&lane.device, lane.slots, lane.open);
-                self.metrics.set_device(&lane.device, table.scheduler.load(&lane.device));
+                table
+                    .scheduler
+                    .set_device(&lane.device, lane.slots, lane.open);
+                self.metrics
+                    .set_device(&lane.device, table.scheduler.load(&lane.device));
             }
-            let mut hopeless = Vec::new();
+            // Whoever waits for a first word, or for a device that is not there after all.
+            let mut concerned = table.take_unreached();
             for device in table.scheduler.wanted() {
-                match self.devices.standing(device) {
-                    Standing::Known => continue,
-                    Standing::NeverReached if !around.first_contact_over => continue,
-                    Standing::Unknown | Standing::NeverReached => {
-                        hopeless.extend(table.scheduler.queue(device));
-                    }
+                if self.devices.standing(device) == Standing::Unknown {
+                    concerned.extend(table.scheduler.queue(device));
                 }
             }
-            hopeless
+            concerned
         });
-        self.wake(hopeless);
+        self.wake(concerned);
     }
 }

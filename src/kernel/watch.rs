@@ -35,7 +35,13 @@ impl<E: Env> Kernel<E> {
     ) -> Result<impl Stream<Item = Result<Recorded, Error>> + Send + use<E>, Error> {
         self.job(job).await?;
         let kernel = self.clone();
-        let watcher = Watcher { kernel, job, seq: after, read: VecDeque::new(), ended: false };
+        let watcher = Watcher {
+            kernel,
+            job,
+            seq: after,
+            read: VecDeque::new(),
+            ended: false,
+        };
         Ok(futures::stream::unfold(watcher, |mut watcher| async move {
             let next = watcher.next().await.transpose()?;
             watcher.ended = next.is_err();

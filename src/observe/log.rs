@@ -6,7 +6,10 @@ use crate::job::event::{Event, Recorded};
 
 /// Logs an event of `job`, which is as the event left it.
 pub fn event(job: &Job, recorded: &Recorded) {
-    let device = job.device.as_ref().or_else(|| job.ledger.last().map(|entry| &entry.device));
+    let device = job
+        .device
+        .as_ref()
+        .or_else(|| job.ledger.last().map(|entry| &entry.device));
     let device_id = device.map(ToString::to_string);
     let trace_id = format!("{:032x}", job.spec.trace.trace_id);
     let message = recorded.event.sentence();
@@ -25,8 +28,9 @@ pub fn event(job: &Job, recorded: &Recorded) {
         };
     }
     match recorded.event {
-        Event::Failed { .. } | Event::Reported { written: false } => line!(error),
-        Event::Retried { .. } | Event::Doubted { .. } | Event::CircuitLost { .. } => line!(warn),
+        Event::Reported { written: false } => line!(error),
+        Event::Failed { .. } | Event::Retried { .. } => line!(warn),
+        Event::Doubted { .. } | Event::CircuitLost { .. } => line!(warn),
         Event::DeadlinePassed => line!(warn),
         _ => line!(info),
     }

@@ -8,6 +8,7 @@ use prometheus::{
 
 use crate::ids::DeviceId;
 use crate::job::Job;
+use crate::job::state::State;
 use crate::schedule::Load;
 
 /// One kernel's metrics.
@@ -23,8 +24,9 @@ pub struct Metrics {
 }
 
 /// Seconds; from an embedded neighbour's answer to a long execution.
-const BUCKETS: [f64; 14] =
-    [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0];
+const BUCKETS: [f64; 14] = [
+    0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0,
+];
 
 impl Default for Metrics {
     fn default() -> Self {
@@ -60,7 +62,10 @@ impl Default for Metrics {
             )
             .expect("the name is valid"),
             slots_taken: IntGaugeVec::new(
-                Opts::new("eigen_kernel_device_slots_taken", "Slots of a device that are taken."),
+                Opts::new(
+                    "eigen_kernel_device_slots_taken",
+                    "Slots of a device that are taken.",
+                ),
                 &["device_id"],
             )
             .expect("the name is valid"),
@@ -75,7 +80,17 @@ impl Default for Metrics {
             Box::new(metrics.slots_taken.clone()),
         ];
         for collector in all {
-            metrics.registry.register(collector).expect("each name is registered once");
+            metrics
+                .registry
+                .register(collector)
+                .expect("each name is registered once");
+        }
+        // Dashboards find every series of a good life before the first job lives it.
+        for pair in State::ALL[..8].windows(2) {
+            metrics
+                .transitions
+                .with_label_values(&[pair[0].name(), pair[1].name()]);
+            metrics.stage_duration.with_label_values(&[pair[0].name()]);
         }
         metrics
     }
@@ -84,22 +99,32 @@ impl Default for Metrics {
 impl Metrics {
     /// Counts a change of state.
     pub fn moved(&self, before: &Job, after: &Job) {
-        self.transitions.with_label_values(&[before.state.name(), after.state.name()]).inc();
+        self.transitions
+            .with_label_values(&[before.state.name(), after.state.name()])
+            .inc();
         let stayed = after.updated_at.since(before.state_since).as_secs_f64();
-        self.stage_duration.with_label_values(&[before.state.name()]).observe(stayed);
+        self.stage_duration
+            .with_label_values(&[before.state.name()])
+            .observe(stayed);
     }
 
     /// Tells how many jobs wait for a device, and how many have not ended.
     pub fn set_jobs(&self, queued: usize, active: usize) {
-        self.queue_depth.set(i64::try_from(queued).unwrap_or(i64::MAX));
-        self.active_jobs.set(i64::try_from(active).unwrap_or(i64::MAX));
+        self.queue_depth
+            .set(i64::try_from(queued).unwrap_or(i64::MAX));
+        self.active_jobs
+            .set(i64::try_from(active).unwrap_or(i64::MAX));
     }
 
     /// Tells how busy a listed device is.
     pub fn set_device(&self, device: &DeviceId, load: Load) {
-        self.slots.with_label_values(&[device.as_str()]).set(i64::from(load.slots));
+        self.slots
+            .with_label_values(&[device.as_str()])
+            .set(i64::from(load.slots));
         let taken = i64::try_from(load.running).unwrap_or(i64::MAX);
-        self.slots_taken.with_label_values(&[device.as_str()]).set(taken);
+        self.slots_taken
+            .with_label_values(&[device.as_str()])
+            .set(taken);
     }
 
     /// All metrics in Prometheus' text form.

@@ -50,7 +50,10 @@ impl Traces {
             .with_id_generator(ChosenIds)
             .with_sampler(opentelemetry_sdk::trace::Sampler::AlwaysOn)
             .build();
-        Self { tracer: provider.tracer("qrtx"), provider }
+        Self {
+            tracer: provider.tracer("qrtx"),
+            provider,
+        }
     }
 
     /// Spans go nowhere.
@@ -108,7 +111,10 @@ impl Traces {
             KeyValue::new("attempt", i64::from(job.attempt())),
             KeyValue::new("tries", i64::from(job.tries)),
         ];
-        let device = job.device.as_ref().or_else(|| job.ledger.last().map(|entry| &entry.device));
+        let device = job
+            .device
+            .as_ref()
+            .or_else(|| job.ledger.last().map(|entry| &entry.device));
         attributes.extend(device.map(|device| KeyValue::new("device_id", device.to_string())));
         let parent = Context::new().with_remote_span_context(SpanContext::new(
             TraceId::from(span.trace_id),
@@ -118,7 +124,11 @@ impl Traces {
             TraceState::default(),
         ));
         // A trace that starts with the job has no parent span, so its id comes from the generator.
-        let parent = if span.parent == 0 { Context::new() } else { parent };
+        let parent = if span.parent == 0 {
+            Context::new()
+        } else {
+            parent
+        };
         NEXT.with(|next| next.set((span.trace_id, span.span_id)));
         let builder = SpanBuilder::from_name(span.name)
             .with_kind(span.kind)

@@ -48,13 +48,18 @@ pub fn open(root: &str) -> Result<Opened, OpenError> {
     };
     std::fs::create_dir_all(Path::new(root)).map_err(|why| failed(why.into()))?;
     let local = || LocalFileSystem::new_with_prefix(root).map_err(|why| failed(why.into()));
-    Ok(Opened { store: Arc::new(local()?), synced: Arc::new(local()?.with_fsync(true)) })
+    Ok(Opened {
+        store: Arc::new(local()?),
+        synced: Arc::new(local()?.with_fsync(true)),
+    })
 }
 
 /// What a bucket acknowledges is on stable storage.
 #[cfg(feature = "s3")]
 fn bucket(root: &str) -> Result<Opened, OpenError> {
-    let url: url::Url = root.parse().map_err(|_| OpenError::Unknown(root.to_owned()))?;
+    let url: url::Url = root
+        .parse()
+        .map_err(|_| OpenError::Unknown(root.to_owned()))?;
     if url.scheme() != "s3" {
         return Err(OpenError::Unknown(root.to_owned()));
     }
@@ -67,7 +72,10 @@ fn bucket(root: &str) -> Result<Opened, OpenError> {
     let prefix = object_store::path::Path::from(url.path());
     let store: Arc<dyn ObjectStore> =
         Arc::new(object_store::prefix::PrefixStore::new(bucket, prefix));
-    Ok(Opened { synced: store.clone(), store })
+    Ok(Opened {
+        synced: store.clone(),
+        store,
+    })
 }
 
 #[cfg(not(feature = "s3"))]

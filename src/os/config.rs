@@ -125,18 +125,30 @@ impl Options {
         };
         // A variable that is set to nothing is not set.
         let pick = |ours: Option<String>, theirs: Option<String>| {
-            [ours, theirs].into_iter().flatten().map(|text| text.trim().to_owned()).find(|text| !text.is_empty())
+            [ours, theirs]
+                .into_iter()
+                .flatten()
+                .map(|text| text.trim().to_owned())
+                .find(|text| !text.is_empty())
         };
         if let Some(store) = pick(self.store, file.store)
             && store != "memory"
         {
             let reason = "this version has memory only";
-            return Err(ConfigError::Value { setting: "--store", value: store, reason });
+            return Err(ConfigError::Value {
+                setting: "--store",
+                value: store,
+                reason,
+            });
         }
         let mut devices = Policy::default();
         for (device, decided) in file.devices {
-            devices.slots.extend(decided.slots.map(|slots| (device.clone(), slots)));
-            devices.on_unknown_outcome.extend(decided.on_unknown_outcome.map(|on| (device, on)));
+            devices
+                .slots
+                .extend(decided.slots.map(|slots| (device.clone(), slots)));
+            devices
+                .on_unknown_outcome
+                .extend(decided.on_unknown_outcome.map(|on| (device, on)));
         }
         Ok(Config {
             compiler: url("--compiler", pick(self.compiler, file.compiler))?,
@@ -153,10 +165,14 @@ impl Options {
 
 fn read(file: &Path) -> Result<Options, ConfigError> {
     let name = file.display().to_string();
-    let text = std::fs::read_to_string(file)
-        .map_err(|source| ConfigError::Unreadable { file: name.clone(), source })?;
-    toml::from_str(&text)
-        .map_err(|source| ConfigError::Malformed { file: name, source: Box::new(source) })
+    let text = std::fs::read_to_string(file).map_err(|source| ConfigError::Unreadable {
+        file: name.clone(),
+        source,
+    })?;
+    toml::from_str(&text).map_err(|source| ConfigError::Malformed {
+        file: name,
+        source: Box::new(source),
+    })
 }
 
 /// An endpoint with or without its scheme: the neighbours' deployment has both forms.
@@ -175,12 +191,20 @@ fn url(setting: &'static str, given: Option<String>) -> Result<Option<String>, C
         }
         "it must be host:port, for example 127.0.0.1:50051"
     };
-    Err(ConfigError::Value { setting, value, reason })
+    Err(ConfigError::Value {
+        setting,
+        value,
+        reason,
+    })
 }
 
 fn address(given: Option<String>, default: &str) -> String {
     let given = given.unwrap_or_else(|| default.to_owned());
-    given.strip_prefix("http://").map_or(given.clone(), |bare| bare.trim_end_matches('/').to_owned())
+    given
+        .strip_prefix("http://")
+        .unwrap_or(&given)
+        .trim_end_matches('/')
+        .to_owned()
 }
 
 #[cfg(test)]
@@ -188,7 +212,9 @@ mod tests {
     use super::*;
 
     fn refused(setting: &'static str, value: &str) -> String {
-        url(setting, Some(value.to_owned())).unwrap_err().to_string()
+        url(setting, Some(value.to_owned()))
+            .unwrap_err()
+            .to_string()
     }
 
     #[test]
@@ -197,7 +223,10 @@ mod tests {
         assert_eq!(with, url("--driver", Some("dm:50054".to_owned())).unwrap());
         assert!(refused("--driver", "dm").contains("host:port"));
         assert!(refused("--driver", "https://dm:1").contains("no TLS"));
-        assert_eq!(address(Some("http://0.0.0.0:50052".to_owned()), ""), "0.0.0.0:50052");
+        assert_eq!(
+            address(Some("http://0.0.0.0:50052".to_owned()), ""),
+            "0.0.0.0:50052"
+        );
     }
 
     #[test]
@@ -208,7 +237,10 @@ mod tests {
         let read = toml::Value::try_from(read.limits.unwrap()).unwrap();
         assert_eq!(read, defaults, "the example shows the defaults");
         for name in defaults.as_table().unwrap().keys() {
-            assert!(text.contains(&format!("\n{name} = ")), "{name} is not in the example");
+            assert!(
+                text.contains(&format!("\n{name} = ")),
+                "{name} is not in the example"
+            );
         }
     }
 }

@@ -1,11 +1,7 @@
 //! The real world: clocks, chance, files, sockets, signals. Nothing in here is part of the
 //! simulated build, and nothing outside may do what it does.
 
-#![expect(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    reason = "the ports end here"
-)]
+#![expect(clippy::disallowed_methods, reason = "the ports end here")]
 
 pub mod artifacts;
 pub mod clock;

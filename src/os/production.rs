@@ -15,20 +15,19 @@ use crate::neighbours::{AnyDevices, Compilers};
 use crate::os::artifacts::Opened;
 use crate::os::clock::SystemClock;
 use crate::os::config::Config;
-use crate::ports::Env;
-use crate::store::MemoryStore;
+use crate::ports::{Env, JobStore};
 
 /// The real world as the kernel sees it.
 #[derive(Debug)]
-pub struct Production {
+pub struct Production<S> {
     clock: SystemClock,
     compiler: Compilers<SystemClock>,
     devices: AnyDevices<SystemClock>,
-    store: MemoryStore,
+    store: S,
     artifacts: Opened,
 }
 
-impl Production {
+impl<S> Production<S> {
     /// The world as `config` describes it. Nothing is connected yet: each neighbour is when it
     /// is first needed, and again whenever the connection was lost.
     ///
@@ -36,13 +35,19 @@ impl Production {
     /// An endpoint that is no address.
     pub fn new(
         config: &Config,
-        store: MemoryStore,
+        store: S,
         artifacts: Opened,
     ) -> Result<Self, tonic::transport::Error> {
         let clock = SystemClock::default();
         let neighbour = |name, setting, endpoint: &String| {
             let channel = connect(endpoint)?;
-            Ok(Neighbour { channel, name, endpoint: endpoint.clone(), setting, clock })
+            Ok(Neighbour {
+                channel,
+                name,
+                endpoint: endpoint.clone(),
+                setting,
+                clock,
+            })
         };
         let remote = config.compiler.as_ref().map(|endpoint| {
             let setting = "EIGEN_COMPILER_ENDPOINT (--compiler)";
@@ -50,7 +55,9 @@ impl Production {
             Ok(CompilerClient::new(neighbour, config.optimize))
         });
         let devices = match &config.driver {
-            None => AnyDevices::Embedded(EmbeddedDevice::new(clock, off_the_async_threads, cores())),
+            None => {
+                AnyDevices::Embedded(EmbeddedDevice::new(clock, off_the_async_threads, cores()))
+            }
             Some(endpoint) => {
                 let setting = "DRIVER_MANAGER_ENDPOINT (--driver)";
                 let neighbour = neighbour("driver-manager", setting, endpoint)?;
@@ -91,11 +98,11 @@ fn connect(url: &str) -> Result<Channel, tonic::transport::Error> {
     Ok(Channel::new(channel))
 }
 
-impl Env for Production {
+impl<S: JobStore> Env for Production<S> {
     type Clock = SystemClock;
     type Compiler = Compilers<SystemClock>;
     type Devices = AnyDevices<SystemClock>;
-    type Store = MemoryStore;
+    type Store = S;
 
     fn clock(&self) -> &SystemClock {
         &self.clock
@@ -109,7 +116,7 @@ impl Env for Production {
         &self.devices
     }
 
-    fn store(&self) -> &MemoryStore {
+    fn store(&self) -> &S {
         &self.store
     }
 

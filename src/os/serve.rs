@@ -12,11 +12,12 @@ use tonic::transport::server::TcpIncoming;
 
 use crate::grpc;
 use crate::kernel::{Kernel, Settings};
+use crate::observe::Traces;
 use crate::os::config::Config;
 use crate::os::production::Production;
 use crate::os::{artifacts, http, telemetry};
+use crate::ports::JobStore;
 use crate::ports::store::ReadError;
-use crate::observe::Traces;
 use crate::store::MemoryStore;
 
 /// How long open streams may hold up a shutdown.
@@ -24,9 +25,9 @@ const DRAIN: Duration = Duration::from_secs(5);
 
 /// A kernel that serves.
 #[derive(Debug)]
-pub struct Serving {
+pub struct Serving<S: JobStore> {
     /// The kernel itself.
-    pub kernel: Arc<Kernel<Production>>,
+    pub kernel: Arc<Kernel<Production<S>>>,
     /// Where the gRPC gateway listens.
     pub grpc: SocketAddr,
     /// Where HTTP listens, if it was asked for.
@@ -65,20 +66,26 @@ pub enum ServeError {
 ///
 /// # Errors
 /// [`ServeError`].
-pub async fn start(config: &Config, with_http: bool) -> Result<Serving, ServeError> {
-    start_on(config, with_http, MemoryStore::default(), telemetry::traces()).await
+pub async fn start(config: &Config, with_http: bool) -> Result<Serving<MemoryStore>, ServeError> {
+    start_on(
+        config,
+        with_http,
+        MemoryStore::default(),
+        telemetry::traces(),
+    )
+    .await
 }
 
 /// The same on a store that is there already, with spans going where the caller wants them.
 ///
 /// # Errors
 /// [`ServeError`].
-pub async fn start_on(
+pub async fn start_on<S: JobStore>(
     config: &Config,
     with_http: bool,
-    store: MemoryStore,
+    store: S,
     traces: Traces,
-) -> Result<Serving, ServeError> {
+) -> Result<Serving<S>, ServeError> {
     let opened = artifacts::open(&config.qfs_root)?;
     let env = Production::new(config, store, opened)?;
     let settings = Settings {
@@ -97,7 +104,11 @@ pub async fn start_on(
 
     let kernel = Kernel::start(env, settings).await?;
     let (stop, stopping) = watch::channel(false);
-    let mut servers = vec![tokio::spawn(serve_grpc(kernel.clone(), grpc_listener, stopping.clone()))];
+    let mut servers = vec![tokio::spawn(serve_grpc(
+        kernel.clone(),
+        grpc_listener,
+        stopping.clone(),
+    ))];
     if let Some(listener) = http_listener {
         let router = http::router(kernel.clone());
         servers.push(tokio::spawn(async move {
@@ -107,16 +118,27 @@ pub async fn start_on(
             }
         }));
     }
-    Ok(Serving { kernel, grpc, http, traces, stop, servers })
+    Ok(Serving {
+        kernel,
+        grpc,
+        http,
+        traces,
+        stop,
+        servers,
+    })
 }
 
 async fn listen(address: &str, setting: &'static str) -> Result<TcpListener, ServeError> {
     let bound = TcpListener::bind(address).await;
-    bound.map_err(|source| ServeError::Listen { address: address.to_owned(), setting, source })
+    bound.map_err(|source| ServeError::Listen {
+        address: address.to_owned(),
+        setting,
+        source,
+    })
 }
 
-async fn serve_grpc(
-    kernel: Arc<Kernel<Production>>,
+async fn serve_grpc<S: JobStore>(
+    kernel: Arc<Kernel<Production<S>>>,
     listener: TcpListener,
     stopping: watch::Receiver<bool>,
 ) {
@@ -136,7 +158,7 @@ async fn told(mut stopping: watch::Receiver<bool>) {
     let _ = stopping.wait_for(|stop| *stop).await;
 }
 
-impl Serving {
+impl<S: JobStore> Serving<S> {
     /// Stops taking requests, lets those that are open end for a while, and hands over the last
     /// spans.
     pub async fn stop(self) {

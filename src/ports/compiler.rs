@@ -47,10 +47,16 @@ impl Capabilities {
     /// no sense is not known.
     pub fn parse(map: &BTreeMap<String, String>) -> Self {
         let ops = map.get("ops").map(|ops| {
-            ops.split(',').map(|op| op.trim().to_uppercase()).filter(|op| !op.is_empty()).collect()
+            ops.split(',')
+                .map(|op| op.trim().to_uppercase())
+                .filter(|op| !op.is_empty())
+                .collect()
         });
         let qubits = map.get("qubits").or_else(|| map.get("max_qubits"));
-        Self { ops, qubits: qubits.and_then(|qubits| qubits.trim().parse().ok()) }
+        Self {
+            ops,
+            qubits: qubits.and_then(|qubits| qubits.trim().parse().ok()),
+        }
     }
 }
 
@@ -91,7 +97,10 @@ pub enum CallError {
 impl CallError {
     /// It may work later, and nobody said when.
     pub fn unavailable(message: impl Into<String>) -> Self {
-        Self::Unavailable { message: message.into(), retry_after: None }
+        Self::Unavailable {
+            message: message.into(),
+            retry_after: None,
+        }
     }
 }
 

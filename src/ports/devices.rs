@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
+use futures::stream::BoxStream;
+
 use crate::ids::{DeviceId, ExecutionId, FencingToken};
 use crate::job::event::CircuitFormat;
 use crate::job::state::Phase;
@@ -189,14 +191,9 @@ pub trait Devices: Send + Sync + 'static {
         token: FencingToken,
     ) -> impl Future<Output = Result<Option<Inspection>, CallError>> + Send;
 
-    /// The phase an execution is in after `known`, as soon as it is another; `None` when the
-    /// device reports no phases or no more (D16).
-    fn next_phase(
-        &self,
-        call: CallContext<'_>,
-        run: ExecutionId,
-        known: Phase,
-    ) -> impl Future<Output = Option<Phase>> + Send;
+    /// The phases that an execution goes through, from its first on, as the device reports
+    /// them; ends at once for a device that reports none (D16).
+    fn phases(&self, call: CallContext<'_>, run: ExecutionId) -> BoxStream<'static, Phase>;
 
     /// Where the devices are, for messages: an address, or "embedded".
     fn endpoint(&self) -> &str;

@@ -145,8 +145,10 @@ pub trait JobStore: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`ReadError`].
-    fn program(&self, job: JobId)
-    -> impl Future<Output = Result<Option<Vec<u8>>, ReadError>> + Send;
+    fn program(
+        &self,
+        job: JobId,
+    ) -> impl Future<Output = Result<Option<Vec<u8>>, ReadError>> + Send;
 
     /// Who holds a key.
     ///

@@ -83,7 +83,11 @@ impl Scheduler {
             Some(Place::Waits(..)) => self.remove(job),
             None => {}
         }
-        self.lanes.entry(device.clone()).or_default().waiting.insert((rank, job));
+        self.lanes
+            .entry(device.clone())
+            .or_default()
+            .waiting
+            .insert((rank, job));
         self.places.insert(job, Place::Waits(device.clone(), rank));
         self.waiting += 1;
         self.refresh(device);
@@ -91,7 +95,9 @@ impl Scheduler {
 
     /// Takes a job out of its queue; a slot it holds stays held. Does nothing otherwise.
     pub fn remove(&mut self, job: JobId) {
-        let Some(Place::Waits(device, rank)) = self.places.get(&job).cloned() else { return };
+        let Some(Place::Waits(device, rank)) = self.places.get(&job).cloned() else {
+            return;
+        };
         self.places.remove(&job);
         self.waiting -= 1;
         self.lane(&device).waiting.remove(&(rank, job));
@@ -102,13 +108,20 @@ impl Scheduler {
     pub fn pick(&mut self) -> Option<Pick> {
         let device = self.ready.first()?.clone();
         let lane = self.lane(&device);
-        let (_, job) = lane.waiting.pop_first().expect("a ready lane has a job waiting");
+        let (_, job) = lane
+            .waiting
+            .pop_first()
+            .expect("a ready lane has a job waiting");
         let left_waiting = lane.waiting.len();
         lane.held.insert(job);
         self.waiting -= 1;
         self.places.insert(job, Place::Holds(device.clone()));
         self.refresh(&device);
-        Some(Pick { job, device, left_waiting })
+        Some(Pick {
+            job,
+            device,
+            left_waiting,
+        })
     }
 
     /// Notes that a job holds a slot, because its record says so. After a restart there may be
@@ -116,14 +129,20 @@ impl Scheduler {
     pub fn hold(&mut self, job: JobId, device: &DeviceId) {
         self.remove(job);
         self.release(job);
-        self.lanes.entry(device.clone()).or_default().held.insert(job);
+        self.lanes
+            .entry(device.clone())
+            .or_default()
+            .held
+            .insert(job);
         self.places.insert(job, Place::Holds(device.clone()));
         self.refresh(device);
     }
 
     /// The job holds nothing afterwards; a place in a queue stays. Does nothing otherwise.
     pub fn release(&mut self, job: JobId) {
-        let Some(Place::Holds(device)) = self.places.get(&job).cloned() else { return };
+        let Some(Place::Holds(device)) = self.places.get(&job).cloned() else {
+            return;
+        };
         self.places.remove(&job);
         self.lane(&device).held.remove(&job);
         self.refresh(&device);
@@ -131,11 +150,13 @@ impl Scheduler {
 
     /// How busy a device is; nothing is known of one that was never named.
     pub fn load(&self, device: &DeviceId) -> Load {
-        self.lanes.get(device).map_or_else(Load::default, |lane| Load {
-            waiting: lane.waiting.len(),
-            running: lane.held.len(),
-            slots: lane.slots,
-        })
+        self.lanes
+            .get(device)
+            .map_or_else(Load::default, |lane| Load {
+                waiting: lane.waiting.len(),
+                running: lane.held.len(),
+                slots: lane.slots,
+            })
     }
 
     /// Jobs that wait, on all devices together.
@@ -153,16 +174,24 @@ impl Scheduler {
 
     /// The jobs that wait for a device, most urgent first.
     pub fn queue(&self, device: &DeviceId) -> impl Iterator<Item = JobId> {
-        self.lanes.get(device).into_iter().flat_map(|lane| lane.waiting.iter().map(|(_, job)| *job))
+        self.lanes
+            .get(device)
+            .into_iter()
+            .flat_map(|lane| lane.waiting.iter().map(|(_, job)| *job))
     }
 
     /// The devices that jobs wait for.
     pub fn wanted(&self) -> impl Iterator<Item = &DeviceId> {
-        self.lanes.iter().filter(|(_, lane)| !lane.waiting.is_empty()).map(|(device, _)| device)
+        self.lanes
+            .iter()
+            .filter(|(_, lane)| !lane.waiting.is_empty())
+            .map(|(device, _)| device)
     }
 
     fn lane(&mut self, device: &DeviceId) -> &mut Lane {
-        self.lanes.get_mut(device).expect("every place names a lane that exists")
+        self.lanes
+            .get_mut(device)
+            .expect("every place names a lane that exists")
     }
 
     fn refresh(&mut self, device: &DeviceId) {
@@ -183,7 +212,9 @@ impl Scheduler {
             assert_eq!(self.ready.contains(device), lane.is_ready(), "{device}");
             for (rank, job) in &lane.waiting {
                 let place = self.places.get(job);
-                assert!(matches!(place, Some(Place::Waits(at, as_)) if at == device && as_ == rank));
+                assert!(
+                    matches!(place, Some(Place::Waits(at, as_)) if at == device && as_ == rank)
+                );
             }
             for job in &lane.held {
                 assert_eq!(self.held_by(*job), Some(device));
@@ -191,7 +222,13 @@ impl Scheduler {
             places += lane.waiting.len() + lane.held.len();
         }
         assert_eq!(places, self.places.len());
-        assert_eq!(self.waiting, self.lanes.values().map(|lane| lane.waiting.len()).sum::<usize>());
+        assert_eq!(
+            self.waiting,
+            self.lanes
+                .values()
+                .map(|lane| lane.waiting.len())
+                .sum::<usize>()
+        );
     }
 }
 

@@ -17,7 +17,11 @@ pub struct Rank {
 impl Rank {
     /// A place in the order.
     pub fn new(priority: u8, expires_at: Timestamp, submission: u64) -> Self {
-        Self { priority: Reverse(priority), expires_at, submission }
+        Self {
+            priority: Reverse(priority),
+            expires_at,
+            submission,
+        }
     }
 
     /// The place of `job`.

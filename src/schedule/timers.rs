@@ -74,7 +74,11 @@ mod tests {
         timers.set(job(3), Alarm::Wake, at(1));
         timers.clear(job(3), Alarm::Wake);
 
-        assert_eq!(timers.next(), Some(at(4)), "a moved alarm goes off at its new time only");
+        assert_eq!(
+            timers.next(),
+            Some(at(4)),
+            "a moved alarm goes off at its new time only"
+        );
         assert_eq!(timers.pop_due(at(3)), None);
         assert_eq!(timers.pop_due(at(6)), Some((job(2), Alarm::Deadline)));
         assert_eq!(timers.pop_due(at(6)), Some((job(1), Alarm::Wake)));

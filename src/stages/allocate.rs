@@ -32,18 +32,27 @@ pub(super) async fn perform<E: Env>(
             let failure = Failure::new(Category::AllocationError, message);
             return Err(Setback::Never(failure, None));
         }
-        Err(CallError::Unavailable { message, retry_after }) => {
+        Err(CallError::Unavailable {
+            message,
+            retry_after,
+        }) => {
             ctx.devices.lost(&message);
             return Err(not_now(message, retry_after));
         }
     }
 
     let circuit = job.circuit.clone().expect("Allocating has a circuit");
-    let data = match ctx.artifacts.read(job.id, &compile::file_of(&circuit)).await {
+    let data = match ctx
+        .artifacts
+        .read(job.id, &compile::file_of(&circuit))
+        .await
+    {
         Ok(data) => data,
         // The store has the program, so nothing is lost but time.
         Err(lost @ (ArtifactError::Missing(_) | ArtifactError::Damaged { .. })) => {
-            return Ok(Event::CircuitLost { cause: lost.to_string() });
+            return Ok(Event::CircuitLost {
+                cause: lost.to_string(),
+            });
         }
         Err(away) => return Err(away.into()),
     };
@@ -51,7 +60,10 @@ pub(super) async fn perform<E: Env>(
     let token = FencingToken::new(ctx.epoch, attempt);
     let on_unknown = ctx.devices.on_unknown(&device);
     *hand = Hand::Ready(Box::new(Run {
-        id: ExecutionId { job: job.id, attempt },
+        id: ExecutionId {
+            job: job.id,
+            attempt,
+        },
         token,
         device,
         format: circuit.format,
@@ -64,5 +76,10 @@ pub(super) async fn perform<E: Env>(
 
 fn not_now(cause: String, retry_after: Option<Duration>) -> Setback {
     let category = Category::AllocationError;
-    Setback::Later(Later { category, cause, retry_after, settlement: None })
+    Setback::Later(Box::new(Later {
+        category,
+        cause,
+        retry_after,
+        settlement: None,
+    }))
 }

@@ -2,12 +2,15 @@
 //! that mentions it.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::circuit;
 use crate::job::Job;
-use crate::job::event::{ArtifactRef, CircuitRef, Event};
+use crate::job::event::{ArtifactRef, CircuitFormat, CircuitRef, Event};
 use crate::job::failure::{Category, Failure};
 use crate::job::spec::ProgramFormat;
+use crate::limits::CIRCUIT_BYTES_MAX;
 use crate::ports::Env;
 use crate::ports::compiler::{Circuit, Compiler as _, Program};
 use crate::stages::{Context, Setback, documents};
@@ -15,18 +18,35 @@ use crate::store::artifacts::ArtifactError;
 
 pub(super) async fn perform<E: Env>(ctx: &Context<'_, E>, job: &Job) -> Result<Event, Setback> {
     let program = ctx.program(job).await?;
-    ctx.artifacts.keep(job.id, "input.job.json", &documents::request(job)).await?;
-    ctx.artifacts.keep(job.id, job.spec.format.file_name(), &program).await?;
+    ctx.artifacts
+        .keep(job.id, "input.job.json", &documents::request(job))
+        .await?;
+    ctx.artifacts
+        .keep(job.id, job.spec.format.file_name(), &program)
+        .await?;
     let circuit = circuit(ctx, job, &program).await?;
-    let kept = ctx.artifacts.keep(job.id, circuit.format.file_name(), &circuit.data).await?;
-    let circuit = CircuitRef { format: circuit.format, sha256: kept.sha256, bytes: kept.bytes };
+    let key_widths = plausible(&circuit)?;
+    let kept = ctx
+        .artifacts
+        .keep(job.id, circuit.format.file_name(), &circuit.data)
+        .await?;
+    let circuit = CircuitRef {
+        format: circuit.format,
+        sha256: kept.sha256,
+        bytes: kept.bytes,
+        key_widths,
+    };
     Ok(Event::Compiled { circuit })
 }
 
 /// Where a compiled circuit lies.
 pub(super) fn file_of(circuit: &CircuitRef) -> ArtifactRef {
     let file = circuit.format.file_name().to_owned();
-    ArtifactRef { file, sha256: circuit.sha256, bytes: circuit.bytes }
+    ArtifactRef {
+        file,
+        sha256: circuit.sha256,
+        bytes: circuit.bytes,
+    }
 }
 
 /// The circuit of `program`, as the compiler answers.
@@ -40,15 +60,42 @@ pub(super) async fn circuit<E: Env>(
         format => (format, Cow::Borrowed(program)),
     };
     let device = ctx.devices.capabilities(&job.spec.target);
-    let program = Program { format, source: &source, device: device.as_ref() };
+    let program = Program {
+        format,
+        source: &source,
+        device: device.as_ref(),
+    };
     let call = ctx.call(job, Duration::from_millis(ctx.limits.compile_ms));
     let compiled = ctx.env.compiler().compile(call, program).await;
     let circuit = compiled.map_err(|error| Setback::of_call(Category::CompileError, error))?;
-    if circuit.data.is_empty() {
-        let cause = "the compiler answered with an empty circuit; look at its log".to_owned();
-        return Err(Setback::Never(Failure::new(Category::CompileError, cause), None));
-    }
     Ok(circuit)
+}
+
+/// What is no circuit must never reach a device, whoever made it.
+fn plausible(circuit: &Circuit) -> Result<BTreeSet<u32>, Setback> {
+    let refuse = |why: String| {
+        let summary = format!("the compiled circuit cannot be run: {why}; look at the compiler");
+        Err(Setback::Never(
+            Failure::new(Category::CompileError, summary),
+            None,
+        ))
+    };
+    let size = circuit.data.len();
+    if size == 0 {
+        return refuse("it is empty".to_owned());
+    }
+    if size > CIRCUIT_BYTES_MAX {
+        return refuse(format!(
+            "it has {size} bytes, and drivers take {CIRCUIT_BYTES_MAX}"
+        ));
+    }
+    match circuit.format {
+        CircuitFormat::Qasm3Text => Ok(BTreeSet::new()),
+        CircuitFormat::AqoJson => match circuit::outline(&circuit.data) {
+            Ok(outline) => Ok(outline.key_widths),
+            Err(why) => refuse(why.to_string()),
+        },
+    }
 }
 
 /// The circuit that an `aqo_ref` names.
@@ -60,7 +107,9 @@ async fn resolve<E: Env>(ctx: &Context<'_, E>, program: &[u8]) -> Result<Vec<u8>
         Setback::Never(Failure::new(Category::ValidationError, summary), None)
     };
     match ctx.artifacts.resolve(reference).await {
-        None => Err(invalid("is no reference; use qfs://<path below the artifact root>")),
+        None => Err(invalid(
+            "is no reference; use qfs://<path below the artifact root>",
+        )),
         Some(Err(ArtifactError::Missing(_))) => Err(invalid("names nothing that is stored")),
         Some(read) => Ok(read?),
     }

@@ -21,12 +21,21 @@ pub(super) async fn perform<E: Env>(ctx: &Context<'_, E>, job: &Job) -> Result<E
     let mut artifacts = inputs(ctx, job).await?;
     artifacts.push(ctx.artifacts.keep(job.id, "results.json", &results).await?);
     for artifact in &artifacts {
-        ctx.artifacts.read(job.id, artifact).await.map_err(Setback::from_damage)?;
+        ctx.artifacts
+            .read(job.id, artifact)
+            .await
+            .map_err(Setback::from_damage)?;
     }
     let manifest = documents::manifest(job, &artifacts);
     let manifest = ctx.artifacts.keep(job.id, "meta.json", &manifest).await?;
-    ctx.artifacts.read(job.id, &manifest).await.map_err(Setback::from_damage)?;
-    Ok(Event::Stored { artifacts, manifest })
+    ctx.artifacts
+        .read(job.id, &manifest)
+        .await
+        .map_err(Setback::from_damage)?;
+    Ok(Event::Stored {
+        artifacts,
+        manifest,
+    })
 }
 
 impl Setback {
@@ -42,10 +51,14 @@ async fn large_counts<E: Env>(
     job: &Job,
     object: &ArtifactRef,
 ) -> Result<BTreeMap<String, u64>, Setback> {
-    let encoded = ctx.artifacts.read(job.id, object).await.map_err(|error| match error {
-        away @ ArtifactError::Unavailable { .. } => Setback::from(away),
-        lost => Setback::Never(Failure::new(Category::PersistError, lost.to_string()), None),
-    })?;
+    let encoded = ctx
+        .artifacts
+        .read(job.id, object)
+        .await
+        .map_err(|error| match error {
+            away @ ArtifactError::Unavailable { .. } => Setback::from(away),
+            lost => Setback::Never(Failure::new(Category::PersistError, lost.to_string()), None),
+        })?;
     serde_json::from_slice(&encoded).map_err(|why| {
         let summary = format!("{} holds no counts: {why}", object.file);
         Setback::Never(Failure::new(Category::PersistError, summary), None)
@@ -62,11 +75,17 @@ async fn inputs<E: Env>(ctx: &Context<'_, E>, job: &Job) -> Result<Vec<ArtifactR
     {
         // The same program and request make the same circuit again; the read-back will tell.
         let again = compile::circuit(ctx, job, &program).await?;
-        ctx.artifacts.keep(job.id, &circuit.file, &again.data).await?;
+        ctx.artifacts
+            .keep(job.id, &circuit.file, &again.data)
+            .await?;
     }
     Ok(vec![
-        ctx.artifacts.keep(job.id, "input.job.json", &request).await?,
-        ctx.artifacts.keep(job.id, job.spec.format.file_name(), &program).await?,
+        ctx.artifacts
+            .keep(job.id, "input.job.json", &request)
+            .await?,
+        ctx.artifacts
+            .keep(job.id, job.spec.format.file_name(), &program)
+            .await?,
         circuit,
     ])
 }

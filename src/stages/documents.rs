@@ -13,7 +13,10 @@ const BITSTRING_ORDER: &str = "msb_first_by_classical_index";
 
 /// How the keys of a job's counts are to be read.
 pub fn bitstring_order(outcome: &Outcome) -> &str {
-    outcome.metadata.get("bitstring_order").map_or(BITSTRING_ORDER, String::as_str)
+    outcome
+        .metadata
+        .get("bitstring_order")
+        .map_or(BITSTRING_ORDER, String::as_str)
 }
 
 /// `input.job.json`: the request as it was accepted, defaults filled in.
@@ -62,7 +65,11 @@ pub(super) fn manifest(job: &Job, artifacts: &[ArtifactRef]) -> Vec<u8> {
     let listed: Vec<_> = artifacts
         .iter()
         .map(|artifact| {
-            let mime = if artifact.file.ends_with(".json") { "application/json" } else { "text/plain" };
+            let mime = if artifact.file.ends_with(".json") {
+                "application/json"
+            } else {
+                "text/plain"
+            };
             json!({
                 "path": artifact.file,
                 "sha256": artifact.sha256,

@@ -1,9 +1,11 @@
 //! Executing: the one call of this execution, or, without it, the question what became of it.
 //! There is no way from here to a second call under the same intent (D14).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use futures::stream::{BoxStream, Fuse};
+use futures::{StreamExt as _, future};
 use tokio::sync::oneshot;
 
 use crate::job::Job;
@@ -15,7 +17,7 @@ use crate::limits;
 use crate::ports::devices::{Devices as _, Run, RunError, RunResult};
 use crate::ports::{Clock as _, Env};
 use crate::reconcile::{self, Finding};
-use crate::stages::{Context, Hand, Later, Setback};
+use crate::stages::{Call, Context, Hand, Later, Setback};
 
 /// Pauses between two questions after a running execution.
 const ASK_AGAIN: [Duration; 4] = [
@@ -33,15 +35,16 @@ pub(super) async fn perform<E: Env>(
     match hand {
         Hand::Ready(run) => {
             *hand = Hand::Out(fire(ctx, job, (**run).clone()));
-            Ok(vec![Event::PhaseReached { phase: Phase::QuantumRunning }])
+            Ok(vec![Event::PhaseReached {
+                phase: Phase::QuantumRunning,
+            }])
         }
-        Hand::Out(answer) => {
-            let phase = job.phase.expect("Executing has a phase");
-            let call = ctx.call(job, Duration::from_millis(ctx.limits.call_ms));
+        Hand::Out(call) => {
+            let known = job.phase.expect("Executing has a phase");
             let answered = tokio::select! {
                 biased;
-                answered = &mut *answer => answered,
-                Some(phase) = ctx.env.devices().next_phase(call, job.execution_id(), phase) => {
+                answered = &mut call.answer => answered,
+                Some(phase) = next_phase(&mut call.phases, known) => {
                     return Ok(vec![Event::PhaseReached { phase }]);
                 }
             };
@@ -61,19 +64,25 @@ pub(super) async fn perform<E: Env>(
 
 /// Asks the device, in a task of its own: whoever stops waiting for the answer, the call goes
 /// on to its end or its bound, so that the answer can still settle the ledger.
-fn fire<E: Env>(
-    ctx: &Context<'_, E>,
-    job: &Job,
-    run: Run,
-) -> oneshot::Receiver<Result<RunResult, RunError>> {
+fn fire<E: Env>(ctx: &Context<'_, E>, job: &Job, run: Run) -> Call {
     let (tell, answer) = oneshot::channel();
     let call = ctx.call(job, ctx.left(ctx.limits.execute_ms));
+    let phases = ctx.env.devices().phases(call, run.id).fuse();
     let running = ctx.env.devices().execute(call, run);
     ctx.env.spawn(async move {
         // Nobody listens any more when the kernel has stopped; then the ledger is reconciled.
         let _ = tell.send(running.await);
     });
-    answer
+    Call { answer, phases }
+}
+
+/// The next phase that can follow `known`. What else a device reports is not worth a record.
+async fn next_phase(phases: &mut Fuse<BoxStream<'static, Phase>>, known: Phase) -> Option<Phase> {
+    let reported = |phase: &Phase| {
+        // That the answer is back is ours to say.
+        future::ready(known.may_become(*phase) && *phase != Phase::PostProcessing)
+    };
+    phases.filter(reported).next().await
 }
 
 async fn conclude<E: Env>(
@@ -108,7 +117,8 @@ async fn deliver<E: Env>(
 ) -> Result<Vec<Event>, Setback> {
     let shots = job.spec.shots;
     let device = job.device.as_ref().expect("Executing has a device");
-    let counts = match checked(&result.counts, shots) {
+    let circuit = job.circuit.as_ref().expect("Executing has a circuit");
+    let counts = match checked(&result.counts, shots, &circuit.key_widths) {
         Ok(counts) => counts,
         Err(flaw) => {
             keep_rejected(ctx, job, &result).await;
@@ -124,22 +134,43 @@ async fn deliver<E: Env>(
         Counts::Object(keep_large(ctx, job, &encoded).await)
     };
     let outcome = Box::new(Outcome {
-        circuit_sha256: job.circuit_sha256().expect("Executing has a circuit"),
+        circuit_sha256: circuit.sha256,
         counts,
-        execution_seconds: result.execution_seconds,
+        execution_seconds: seconds(result.execution_seconds),
         metadata: result.metadata,
     });
     let mut events = Vec::new();
-    if job.phase.is_some_and(|phase| phase.may_become(Phase::PostProcessing)) {
-        events.push(Event::PhaseReached { phase: Phase::PostProcessing });
+    if job
+        .phase
+        .is_some_and(|phase| phase.may_become(Phase::PostProcessing))
+    {
+        events.push(Event::PhaseReached {
+            phase: Phase::PostProcessing,
+        });
     }
     events.push(Event::Executed { outcome });
     Ok(events)
 }
 
-/// Counts as they must be: bit strings of one width, no negative number, the sum as asked.
-fn checked(counts: &BTreeMap<String, i64>, shots: u32) -> Result<BTreeMap<String, u64>, String> {
+/// A time that is none has no stored form, and is worth no more than none.
+fn seconds(told: f64) -> f64 {
+    if told.is_finite() { told.max(0.0) } else { 0.0 }
+}
+
+/// Counts as they must be: bit strings of one width that fits the circuit, no negative number,
+/// the sum as asked.
+fn checked(
+    counts: &BTreeMap<String, i64>,
+    shots: u32,
+    key_widths: &BTreeSet<u32>,
+) -> Result<BTreeMap<String, u64>, String> {
     let width = counts.keys().next().map_or(0, String::len);
+    let fits = |wanted: &u32| usize::try_from(*wanted) == Ok(width);
+    if !counts.is_empty() && !key_widths.is_empty() && !key_widths.iter().any(fits) {
+        return Err(format!(
+            "the keys have {width} bits, the circuit measures {key_widths:?}"
+        ));
+    }
     let mut sum = 0_u64;
     let mut good = BTreeMap::new();
     for (key, &count) in counts {
@@ -167,7 +198,10 @@ async fn keep_large<E: Env>(ctx: &Context<'_, E>, job: &Job, encoded: &[u8]) -> 
             Ok(kept) => return kept,
             Err(why) => tracing::warn!(job_id = %job.id, "the counts cannot be kept yet: {why}"),
         }
-        ctx.env.clock().sleep(pauses.next().unwrap_or(ASK_AGAIN[3])).await;
+        ctx.env
+            .clock()
+            .sleep(pauses.next().unwrap_or(ASK_AGAIN[3]))
+            .await;
     }
 }
 
@@ -190,9 +224,15 @@ async fn look_back<E: Env>(ctx: &Context<'_, E>, job: &Job) -> Result<Vec<Event>
         match ask(ctx, job, entry).await {
             Ok(Finding::Answer(result)) => return deliver(ctx, job, result).await,
             Ok(Finding::NotRun(proof)) => {
-                return Err(again("the execution never reached the device".into(), None, proof));
+                return Err(again(
+                    "the execution never reached the device".into(),
+                    None,
+                    proof,
+                ));
             }
-            Ok(Finding::Ended(settlement, message)) => return Err(never(message, Some(settlement))),
+            Ok(Finding::Ended(settlement, message)) => {
+                return Err(never(message, Some(settlement)));
+            }
             Ok(Finding::Unknown(why)) => return Err(unknown(job, entry, &why)),
             Ok(Finding::Wait | Finding::Tombstone) => {}
             Err(why) => last = why,
@@ -209,7 +249,10 @@ async fn ask<E: Env>(ctx: &Context<'_, E>, job: &Job, entry: &Entry) -> Result<F
     let devices = ctx.env.devices();
     let cannot = || Finding::Unknown(format!("{} cannot be asked", devices.endpoint()));
     let call = ctx.call(job, Duration::from_millis(ctx.limits.call_ms));
-    let seen = devices.inspect(call, job.execution_id()).await.map_err(|why| why.to_string())?;
+    let seen = devices
+        .inspect(call, job.execution_id())
+        .await
+        .map_err(|why| why.to_string())?;
     let finding = seen.map_or_else(cannot, |seen| reconcile::inspected(entry, seen));
     // At the bound a running execution is given up, and that needs a tombstone as well.
     let given_up = finding == Finding::Wait && ctx.left(ctx.limits.execute_ms).is_zero();
@@ -223,10 +266,20 @@ async fn ask<E: Env>(ctx: &Context<'_, E>, job: &Job, entry: &Entry) -> Result<F
 
 /// Nobody can say whether the device ran: its policy, as it was at the intent, decides.
 fn unknown(job: &Job, entry: &Entry, why: &str) -> Setback {
-    let first = job.doubt.as_deref().unwrap_or("the kernel was restarted meanwhile");
-    let cause = format!("whether {} ran the job is unknown: {first}; {why}", entry.device);
+    let first = job
+        .doubt
+        .as_deref()
+        .unwrap_or("the kernel was restarted meanwhile");
+    let cause = format!(
+        "whether {} ran the job is unknown: {first}; {why}",
+        entry.device
+    );
     match entry.on_unknown {
-        OnUnknown::Rerun => again(cause.clone(), None, Settlement::unknown(entry.requested, cause)),
+        OnUnknown::Rerun => again(
+            cause.clone(),
+            None,
+            Settlement::unknown(entry.requested, cause),
+        ),
         // The execution stays open: its slot is free when it is settled, not when we give up.
         OnUnknown::Fail => never(
             format!(
@@ -241,7 +294,12 @@ fn unknown(job: &Job, entry: &Entry, why: &str) -> Setback {
 
 fn again(cause: String, retry_after: Option<Duration>, settlement: Settlement) -> Setback {
     let category = Category::ExecuteError;
-    Setback::Later(Later { category, cause, retry_after, settlement: Some(settlement) })
+    Setback::Later(Box::new(Later {
+        category,
+        cause,
+        retry_after,
+        settlement: Some(settlement),
+    }))
 }
 
 fn never(message: String, settlement: Option<Settlement>) -> Setback {
@@ -253,18 +311,34 @@ mod tests {
     use super::*;
 
     fn counts(rows: &[(&str, i64)]) -> BTreeMap<String, i64> {
-        rows.iter().map(|(key, count)| ((*key).to_owned(), *count)).collect()
+        rows.iter()
+            .map(|(key, count)| ((*key).to_owned(), *count))
+            .collect()
     }
 
     #[test]
     fn counts_that_cannot_be_right_are_told_why() {
-        let flaw = |rows: &[(&str, i64)]| checked(&counts(rows), 10).unwrap_err();
-        assert_eq!(flaw(&[("00", 4), ("11", 5)]), "they sum to 9, 10 shots were asked for");
+        let flaw = |rows: &[(&str, i64)]| checked(&counts(rows), 10, &BTreeSet::new()).unwrap_err();
+        assert_eq!(
+            flaw(&[("00", 4), ("11", 5)]),
+            "they sum to 9, 10 shots were asked for"
+        );
         assert_eq!(flaw(&[]), "they sum to 0, 10 shots were asked for");
         assert_eq!(flaw(&[("0", -1), ("1", 11)]), "0 was counted -1 times");
-        assert_eq!(flaw(&[("00", 5), ("111", 5)]), "\"111\" is not a bit string of width 2");
+        assert_eq!(
+            flaw(&[("00", 5), ("111", 5)]),
+            "\"111\" is not a bit string of width 2"
+        );
         assert_eq!(flaw(&[("0x", 10)]), "\"0x\" is not a bit string of width 2");
-        assert_eq!(flaw(&[("0", i64::MAX), ("1", i64::MAX)]).split(',').count(), 2);
-        assert!(checked(&counts(&[("00", 4), ("11", 6)]), 10).is_ok());
+        assert_eq!(
+            flaw(&[("0", i64::MAX), ("1", i64::MAX)]).split(',').count(),
+            2
+        );
+        let good = counts(&[("00", 4), ("11", 6)]);
+        assert!(checked(&good, 10, &BTreeSet::from([2])).is_ok());
+        assert_eq!(
+            checked(&good, 10, &BTreeSet::from([1, 3])).unwrap_err(),
+            "the keys have 2 bits, the circuit measures {1, 3}"
+        );
     }
 }

@@ -10,13 +10,17 @@ mod report;
 mod settle;
 mod validate;
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+
+use futures::stream::{BoxStream, Fuse};
 
 use crate::ids::Epoch;
 use crate::job::event::Event;
 use crate::job::failure::{Category, Failure};
 use crate::job::ledger::Settlement;
+use crate::job::state::Phase;
 use crate::job::{Duty, Job};
 use crate::limits::Limits;
 use crate::ports::compiler::{CallContext, CallError};
@@ -54,17 +58,31 @@ pub enum Hand {
     Empty,
     /// The run that may be asked for once its intent is recorded.
     Ready(Box<Run>),
-    /// The call is out; its answer comes here.
-    Out(oneshot::Receiver<Result<RunResult, RunError>>),
+    /// The call is out.
+    Out(Call),
     /// The answer is here. From now on a cancel is too late.
     Answered(Box<Result<RunResult, RunError>>),
+}
+
+/// A call that is out.
+pub struct Call {
+    /// Its answer comes here.
+    pub answer: oneshot::Receiver<Result<RunResult, RunError>>,
+    /// The phases that the device reports meanwhile.
+    pub phases: Fuse<BoxStream<'static, Phase>>,
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").finish_non_exhaustive()
+    }
 }
 
 /// Why a stage did not get on.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Setback {
     /// Another try may work.
-    Later(Later),
+    Later(Box<Later>),
     /// Another try would not.
     Never(Failure, Option<Settlement>),
 }
@@ -86,16 +104,27 @@ impl Setback {
     /// A call that brought no answer, as a setback of that category.
     pub fn of_call(category: Category, error: CallError) -> Self {
         match error {
-            CallError::Unavailable { message, retry_after } => {
-                Self::Later(Later { category, cause: message, retry_after, settlement: None })
-            }
+            CallError::Unavailable {
+                message,
+                retry_after,
+            } => Self::Later(Box::new(Later {
+                category,
+                cause: message,
+                retry_after,
+                settlement: None,
+            })),
             CallError::Rejected(message) => Self::Never(Failure::new(category, message), None),
         }
     }
 
     fn persist(cause: String) -> Self {
         let category = Category::PersistError;
-        Self::Later(Later { category, cause, retry_after: None, settlement: None })
+        Self::Later(Box::new(Later {
+            category,
+            cause,
+            retry_after: None,
+            settlement: None,
+        }))
     }
 }
 
@@ -110,9 +139,10 @@ impl From<ReadError> for Setback {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Unavailable(_) => Self::persist(error.to_string()),
-            ReadError::Corrupt { .. } => {
-                Self::Never(Failure::new(Category::PersistError, error.to_string()), None)
-            }
+            ReadError::Corrupt { .. } => Self::Never(
+                Failure::new(Category::PersistError, error.to_string()),
+                None,
+            ),
         }
     }
 }
@@ -120,8 +150,16 @@ impl From<ReadError> for Setback {
 impl<E: Env> Context<'_, E> {
     /// What goes along with a call for `job` that may take `bound` at most.
     pub fn call<'j>(&self, job: &'j Job, bound: Duration) -> CallContext<'j> {
-        let span = job.spec.trace.stage_span(&job.id.to_string(), job.state_seq);
-        CallContext { job: job.id, spec: &job.spec, span, deadline: bound }
+        let span = job
+            .spec
+            .trace
+            .stage_span(&job.id.to_string(), job.state_seq);
+        CallContext {
+            job: job.id,
+            spec: &job.spec,
+            span,
+            deadline: bound,
+        }
     }
 
     /// What is left of a bound on this stay, given in ms.
@@ -153,7 +191,9 @@ pub async fn perform<E: Env>(
     match duty {
         Duty::Validate => validate::perform(ctx, job).await.map(|event| vec![event]),
         Duty::Compile => compile::perform(ctx, job).await.map(|event| vec![event]),
-        Duty::Allocate => allocate::perform(ctx, job, hand).await.map(|event| vec![event]),
+        Duty::Allocate => allocate::perform(ctx, job, hand)
+            .await
+            .map(|event| vec![event]),
         Duty::Execute => execute::perform(ctx, job, hand).await,
         Duty::Complete => complete::perform(ctx, job).await.map(|event| vec![event]),
         Duty::Settle => Ok(vec![settle::perform(ctx, job, hand).await]),

@@ -13,7 +13,9 @@ use crate::reconcile::{self, Finding};
 use crate::stages::{Context, Hand};
 
 pub(super) async fn perform<E: Env>(ctx: &Context<'_, E>, job: &Job, hand: &mut Hand) -> Event {
-    let entry = job.open_run().expect("there is an open execution to settle");
+    let entry = job
+        .open_run()
+        .expect("there is an open execution to settle");
     tokio::select! {
         biased;
         event = late_answer(job, entry, hand) => event,
@@ -31,15 +33,21 @@ async fn late_answer(job: &Job, entry: &Entry, hand: &mut Hand) -> Event {
     let answered = match hand {
         Hand::Ready(_) => {
             let settlement = Settlement::not_run(entry.requested, "the device was never asked");
-            return Event::Settled { settlement, evidence: Evidence::NeverAsked };
+            return Event::Settled {
+                settlement,
+                evidence: Evidence::NeverAsked,
+            };
         }
-        Hand::Out(answer) => answer.await.ok(),
+        Hand::Out(call) => (&mut call.answer).await.ok(),
         Hand::Answered(answer) => Some((**answer).clone()),
         Hand::Empty => None,
     };
     *hand = Hand::Empty;
     match answered.and_then(|answered| settled_by(job, entry, answered)) {
-        Some(settlement) => Event::Settled { settlement, evidence: Evidence::Driver },
+        Some(settlement) => Event::Settled {
+            settlement,
+            evidence: Evidence::Driver,
+        },
         None => std::future::pending().await,
     }
 }
@@ -52,12 +60,14 @@ fn settled_by(
     let shots = entry.requested;
     match answered {
         Ok(_) => Some(Settlement::wasted(shots, too_late(job))),
-        Err(RunError::NotSent(_)) => {
-            Some(Settlement::not_run(shots, "the request never left the kernel"))
-        }
-        Err(RunError::Refused { message, .. }) => {
-            Some(Settlement::not_run(shots, format!("the driver refused: {message}")))
-        }
+        Err(RunError::NotSent(_)) => Some(Settlement::not_run(
+            shots,
+            "the request never left the kernel",
+        )),
+        Err(RunError::Refused { message, .. }) => Some(Settlement::not_run(
+            shots,
+            format!("the driver refused: {message}"),
+        )),
         Err(RunError::Doubt(_)) => None,
     }
 }
@@ -78,11 +88,10 @@ async fn stopped<E: Env>(ctx: &Context<'_, E>, job: &Job, entry: &Entry) -> Even
     loop {
         let call = ctx.call(job, Duration::from_millis(ctx.limits.call_ms));
         match devices.stop(call, job.execution_id(), entry.token).await {
-            Ok(Some(seen)) => {
-                if let Some(settlement) = settlement(job, entry, reconcile::stopped(entry, seen)) {
-                    return Event::Settled { settlement, evidence: Evidence::Driver };
-                }
-            }
+            Ok(Some(seen)) => match reconcile::stopped(entry, seen) {
+                Finding::Wait | Finding::Tombstone => {}
+                found => return settled(job, entry, found),
+            },
             Ok(None) if job.state == State::Cancelled && job.receipt.is_none() => {
                 return Event::ReceiptGiven;
             }
@@ -94,11 +103,21 @@ async fn stopped<E: Env>(ctx: &Context<'_, E>, job: &Job, entry: &Entry) -> Even
     }
 }
 
-fn settlement(job: &Job, entry: &Entry, finding: Finding) -> Option<Settlement> {
-    match finding {
-        Finding::Answer(_) => Some(Settlement::wasted(entry.requested, too_late(job))),
-        Finding::Ended(settlement, _) | Finding::NotRun(settlement) => Some(settlement),
-        Finding::Unknown(why) => Some(Settlement::unknown(entry.requested, why)),
-        Finding::Wait | Finding::Tombstone => None,
+/// What the driver's word settles, and whether it is one.
+fn settled(job: &Job, entry: &Entry, found: Finding) -> Event {
+    let (settlement, evidence) = match found {
+        Finding::Answer(_) => (
+            Settlement::wasted(entry.requested, too_late(job)),
+            Evidence::Driver,
+        ),
+        Finding::Ended(settlement, _) | Finding::NotRun(settlement) => {
+            (settlement, Evidence::Driver)
+        }
+        Finding::Unknown(why) => (Settlement::unknown(entry.requested, why), Evidence::None),
+        Finding::Wait | Finding::Tombstone => unreachable!("these settle nothing"),
+    };
+    Event::Settled {
+        settlement,
+        evidence,
     }
 }

@@ -18,9 +18,17 @@ pub(super) async fn perform<E: Env>(ctx: &Context<'_, E>, job: &Job) -> Result<E
         format => {
             let source = ctx.program(job).await?;
             let device = ctx.devices.capabilities(&job.spec.target);
-            let program = Program { format, source: &source, device: device.as_ref() };
+            let program = Program {
+                format,
+                source: &source,
+                device: device.as_ref(),
+            };
             let call = ctx.call(job, ctx.left(ctx.limits.validate_ms));
-            ctx.env.compiler().validate(call, program).await.map_err(blame)?
+            ctx.env
+                .compiler()
+                .validate(call, program)
+                .await
+                .map_err(blame)?
         }
     };
     let by = match validity {
@@ -47,10 +55,15 @@ async fn refuse_unknown_target<E: Env>(ctx: &Context<'_, E>, job: &Job) -> Resul
     if ctx.devices.standing(target) != Standing::Unknown {
         return Ok(());
     }
-    let Ok(devices) = ctx.env.devices().list().await else { return Ok(()) };
+    let Ok(devices) = ctx.env.devices().list().await else {
+        return Ok(());
+    };
     if devices.iter().any(|device| device.id == *target) {
         return Ok(());
     }
-    let failure = Failure::new(Category::AllocationError, ctx.devices.unknown_device(target));
+    let failure = Failure::new(
+        Category::AllocationError,
+        ctx.devices.unknown_device(target),
+    );
     Err(Setback::Never(failure, None))
 }

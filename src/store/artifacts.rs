@@ -85,7 +85,11 @@ impl Artifacts {
         let found = Sha256Sum::of(&content);
         if found != wanted.sha256 {
             let path = path.to_string();
-            return Err(ArtifactError::Damaged { path, wanted: wanted.sha256, found });
+            return Err(ArtifactError::Damaged {
+                path,
+                wanted: wanted.sha256,
+                found,
+            });
         }
         Ok(content)
     }
@@ -96,10 +100,14 @@ impl Artifacts {
     /// # Errors
     /// [`ArtifactError`].
     pub async fn resolve(&self, reference: &str) -> Option<Result<Vec<u8>, ArtifactError>> {
-        let path = reference.trim();
-        let path = path.strip_prefix("qfs://").or_else(|| path.strip_prefix("circuitfs://"));
-        let path = path.unwrap_or(reference.trim()).trim_start_matches('/');
-        let path = Path::parse(path).ok().filter(|path| !path.as_ref().is_empty())?;
+        let whole = reference.trim();
+        let path = whole
+            .strip_prefix("qfs://")
+            .or_else(|| whole.strip_prefix("circuitfs://"));
+        let path = path.unwrap_or(whole).trim_start_matches('/');
+        let path = Path::parse(path)
+            .ok()
+            .filter(|path| !path.as_ref().is_empty())?;
         Some(get(&self.store, &path).await)
     }
 }
@@ -141,8 +149,14 @@ async fn set_aside(
     found: &[u8],
 ) -> Result<(), ArtifactError> {
     let from = path(job, file);
-    let to = path(job, &format!("{file}.aside-{:016x}", Sha256Sum::of(found).prefix()));
-    store.rename(&from, &to).await.map_err(|why| unavailable(&from, &why))
+    let to = path(
+        job,
+        &format!("{file}.aside-{:016x}", Sha256Sum::of(found).prefix()),
+    );
+    store
+        .rename(&from, &to)
+        .await
+        .map_err(|why| unavailable(&from, &why))
 }
 
 async fn get(store: &Arc<dyn ObjectStore>, path: &Path) -> Result<Vec<u8>, ArtifactError> {
@@ -155,5 +169,8 @@ async fn get(store: &Arc<dyn ObjectStore>, path: &Path) -> Result<Vec<u8>, Artif
 }
 
 fn unavailable(path: &Path, why: &object_store::Error) -> ArtifactError {
-    ArtifactError::Unavailable { path: path.to_string(), reason: why.to_string() }
+    ArtifactError::Unavailable {
+        path: path.to_string(),
+        reason: why.to_string(),
+    }
 }

@@ -60,14 +60,19 @@ fn decode<T: DeserializeOwned>(job: JobId, bytes: &[u8]) -> Result<T, ReadError>
     let read: Versioned<T> =
         serde_json::from_slice(bytes).map_err(|why| corrupt(why.to_string()))?;
     if read.v != FORMAT {
-        return Err(corrupt(format!("its form is version {}, this kernel reads {FORMAT}", read.v)));
+        return Err(corrupt(format!(
+            "its form is version {}, this kernel reads {FORMAT}",
+            read.v
+        )));
     }
     Ok(read.record)
 }
 
 impl MemoryStore {
     fn data(&self) -> MutexGuard<'_, Data> {
-        self.data.lock().expect("no code panics while it holds the store")
+        self.data
+            .lock()
+            .expect("no code panics while it holds the store")
     }
 }
 
@@ -76,21 +81,36 @@ impl Data {
         if epoch.0 != self.epoch {
             return Err(AppendError::Fenced(Epoch(self.epoch)));
         }
-        let Append { mut job, events, submission } = append;
+        let Append {
+            mut job,
+            events,
+            submission,
+        } = append;
         let given = job.seq + 1 - events.len() as u64;
         let encoded: Vec<_> = events.iter().map(encode).collect();
-        let last = self.rows.get(&job.id).map_or(0, |row| row.events.len() as u64);
+        let last = self
+            .rows
+            .get(&job.id)
+            .map_or(0, |row| row.events.len() as u64);
         if last + 1 != given {
             return match self.rows.get(&job.id) {
                 Some(row) if row.has(given, &encoded) => Ok(row.submission),
-                _ => Err(AppendError::OutOfOrder { job: job.id, given, last }),
+                _ => Err(AppendError::OutOfOrder {
+                    job: job.id,
+                    given,
+                    last,
+                }),
             };
         }
         if let Some(submission) = submission {
             self.insert(&job, submission)?;
         }
         let Some(row) = self.rows.get_mut(&job.id) else {
-            return Err(AppendError::OutOfOrder { job: job.id, given, last });
+            return Err(AppendError::OutOfOrder {
+                job: job.id,
+                given,
+                last,
+            });
         };
         job.submission = row.submission;
         row.events.extend(encoded);
@@ -110,7 +130,13 @@ impl Data {
             if let Some(holder) = self.keys.get(&key) {
                 return Err(AppendError::KeyTaken(*holder));
             }
-            self.keys.insert(key, KeyHolder { job: job.id, fingerprint: submission.fingerprint });
+            self.keys.insert(
+                key,
+                KeyHolder {
+                    job: job.id,
+                    fingerprint: submission.fingerprint,
+                },
+            );
         }
         self.submissions += 1;
         self.by_submission.insert(self.submissions, job.id);
@@ -134,13 +160,21 @@ impl Row {
     /// Whether these very events are stored from number `given` on.
     fn has(&self, given: u64, encoded: &[Vec<u8>]) -> bool {
         let from = usize::try_from(given.saturating_sub(1)).unwrap_or(usize::MAX);
-        self.events.get(from..from.saturating_add(encoded.len())).is_some_and(|at| at == encoded)
+        self.events
+            .get(from..from.saturating_add(encoded.len()))
+            .is_some_and(|at| at == encoded)
     }
 
     fn matches(&self, filter: &Filter) -> bool {
         (filter.states.is_empty() || filter.states.contains(&self.state))
-            && filter.target.as_ref().is_none_or(|target| *target == self.target)
-            && filter.tenant.as_ref().is_none_or(|tenant| *tenant == self.tenant)
+            && filter
+                .target
+                .as_ref()
+                .is_none_or(|target| *target == self.target)
+            && filter
+                .tenant
+                .as_ref()
+                .is_none_or(|tenant| *tenant == self.tenant)
     }
 }
 
@@ -156,14 +190,30 @@ impl JobStore for MemoryStore {
     }
 
     async fn job(&self, job: JobId) -> Result<Option<Job>, ReadError> {
-        self.data().rows.get(&job).map(|row| decode(job, &row.head)).transpose()
+        self.data()
+            .rows
+            .get(&job)
+            .map(|row| decode(job, &row.head))
+            .transpose()
     }
 
-    async fn events(&self, job: JobId, after: u64, most: usize) -> Result<Vec<Recorded>, ReadError> {
+    async fn events(
+        &self,
+        job: JobId,
+        after: u64,
+        most: usize,
+    ) -> Result<Vec<Recorded>, ReadError> {
         let data = self.data();
         let after = usize::try_from(after).unwrap_or(usize::MAX);
-        let rows = data.rows.get(&job).into_iter().flat_map(|row| row.events.iter());
-        rows.skip(after).take(most).map(|event| decode(job, event)).collect()
+        let rows = data
+            .rows
+            .get(&job)
+            .into_iter()
+            .flat_map(|row| row.events.iter());
+        rows.skip(after)
+            .take(most)
+            .map(|event| decode(job, event))
+            .collect()
     }
 
     async fn program(&self, job: JobId) -> Result<Option<Vec<u8>>, ReadError> {
@@ -188,6 +238,9 @@ impl JobStore for MemoryStore {
 
     async fn unfinished(&self) -> Result<Vec<Job>, ReadError> {
         let data = self.data();
-        data.unfinished.iter().map(|(_, job)| decode(*job, &data.rows[job].head)).collect()
+        data.unfinished
+            .iter()
+            .map(|(_, job)| decode(*job, &data.rows[job].head))
+            .collect()
     }
 }

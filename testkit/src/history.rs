@@ -83,7 +83,10 @@ pub struct Stored {
 impl History {
     /// Pairs of a client and a job that it was told of.
     pub fn pairs(&self) -> BTreeSet<(&str, JobId)> {
-        self.told.iter().map(|told| (told.client.as_str(), told.job)).collect()
+        self.told
+            .iter()
+            .map(|told| (told.client.as_str(), told.job))
+            .collect()
     }
 
     /// What one client was told of one job, in order.
@@ -95,6 +98,10 @@ impl History {
     /// The jobs of which a client has an acknowledgement.
     pub fn accepted(&self) -> BTreeSet<JobId> {
         let accepted = |told: &&Told| matches!(told.news, News::Accepted { .. });
-        self.told.iter().filter(accepted).map(|told| told.job).collect()
+        self.told
+            .iter()
+            .filter(accepted)
+            .map(|told| told.job)
+            .collect()
     }
 }

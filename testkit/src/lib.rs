@@ -1,7 +1,11 @@
-//! What tests, benches and the simulated world share: a clock that is moved by hand, and doubles
-//! of the two neighbours. Everything but [`neighbours::serve`] runs in both worlds.
+//! What tests, benches and the simulated world share: builders of jobs, histories and what must
+//! be true of them, the contracts that every implementation of a port keeps, a clock that is moved
+//! by hand, and doubles of the two neighbours. Everything but [`neighbours::serve`] runs in both
+//! worlds.
 
+pub mod contract;
 pub mod hand_clock;
 pub mod history;
 pub mod invariants;
+pub mod jobs;
 pub mod neighbours;

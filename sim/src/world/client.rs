@@ -42,7 +42,9 @@ pub struct Client {
 
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Client").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("Client")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }
 
@@ -56,13 +58,22 @@ impl Client {
         heard: Heard,
     ) -> Self {
         let name = client_name(planned.plan.client);
-        Self { name, planned, channel, nemesis, trace, heard }
+        Self {
+            name,
+            planned,
+            channel,
+            nemesis,
+            trace,
+            heard,
+        }
     }
 
     /// Does all of it; returns when the job has ended and its results are fetched.
     pub async fn run(self) {
         madsim::time::sleep(self.planned.at).await;
-        let Some(job) = self.submit().await else { return };
+        let Some(job) = self.submit().await else {
+            return;
+        };
         let cancel = self.clone().cancel_if_wanted(job);
         let watch = async {
             self.watch(job).await;
@@ -99,7 +110,9 @@ impl Client {
         };
         loop {
             let (mut client, request) = (self.ours(), request.clone());
-            let answered = self.patiently(async move { client.enqueue_job(request).await }).await;
+            let answered = self
+                .patiently(async move { client.enqueue_job(request).await })
+                .await;
             match answered {
                 Ok(answer) => {
                     let job = answer.into_inner().job_id.parse().expect("a job id");
@@ -119,9 +132,14 @@ impl Client {
     async fn watch(&self, job: JobId) {
         let (mut seq, mut ended) = (0, false);
         loop {
-            let request = wire::WatchJobRequest { job_id: job.to_string(), after_seq: seq };
+            let request = wire::WatchJobRequest {
+                job_id: job.to_string(),
+                after_seq: seq,
+            };
             let mut client = self.ours();
-            let opened = self.patiently(async move { client.watch_job(request).await }).await;
+            let opened = self
+                .patiently(async move { client.watch_job(request).await })
+                .await;
             let mut events = match opened {
                 Ok(events) => events.into_inner(),
                 Err(why) => {
@@ -137,7 +155,15 @@ impl Client {
                         let state = state(event.state());
                         ended |= state.is_terminal();
                         let said = format!("event {seq}: {}, {}", event.kind, state.name());
-                        self.hears(job, News::Event { seq, kind: event.kind, state }, &said);
+                        self.hears(
+                            job,
+                            News::Event {
+                                seq,
+                                kind: event.kind,
+                                state,
+                            },
+                            &said,
+                        );
                         self.ask_as_system_api(job).await;
                     }
                     Ok(Ok(None)) if ended => return,
@@ -156,9 +182,13 @@ impl Client {
     /// What the one real client of this kernel would show now.
     async fn ask_as_system_api(&self, job: JobId) {
         let mut client = system_api::KernelGatewayServiceClient::new(self.channel.clone());
-        let request =
-            internal::GetJobStatusRequest { job_id: job.to_string(), ..Default::default() };
-        let asked = self.patiently(async move { client.get_job_status(request).await }).await;
+        let request = internal::GetJobStatusRequest {
+            job_id: job.to_string(),
+            ..Default::default()
+        };
+        let asked = self
+            .patiently(async move { client.get_job_status(request).await })
+            .await;
         if let Ok(answer) = asked
             && let Some(shown) = public(answer.into_inner().state())
         {
@@ -168,15 +198,26 @@ impl Client {
 
     async fn fetch(&self, job: JobId) {
         loop {
-            let request = wire::GetJobResultsRequest { job_id: job.to_string() };
+            let request = wire::GetJobResultsRequest {
+                job_id: job.to_string(),
+            };
             let mut client = self.ours();
-            let asked = self.patiently(async move { client.get_job_results(request).await }).await;
+            let asked = self
+                .patiently(async move { client.get_job_results(request).await })
+                .await;
             match asked {
                 Ok(answer) => {
                     let answer = answer.into_inner();
                     let state = state(answer.state());
                     let said = format!("results: {}, {:?}", state.name(), answer.counts);
-                    self.hears(job, News::Results { state, counts: answer.counts }, &said);
+                    self.hears(
+                        job,
+                        News::Results {
+                            state,
+                            counts: answer.counts,
+                        },
+                        &said,
+                    );
                     return;
                 }
                 Err(why) => self.note(&format!("results failed: {}", why.message())),
@@ -189,9 +230,15 @@ impl Client {
         self.nemesis.wants_cancel(self.planned.ordinal).await;
         loop {
             let reason = "the scenario says so".to_owned();
-            let request = wire::CancelJobRequest { job_id: job.to_string(), reason };
+            let request = wire::CancelJobRequest {
+                job_id: job.to_string(),
+                reason,
+            };
             let mut client = self.ours();
-            match self.patiently(async move { client.cancel_job(request).await }).await {
+            match self
+                .patiently(async move { client.cancel_job(request).await })
+                .await
+            {
                 Ok(answer) => {
                     let receipt = answer.into_inner().receipt().as_str_name().to_owned();
                     let said = format!("cancel: {receipt}");
@@ -204,15 +251,25 @@ impl Client {
         }
     }
 
-    async fn patiently<T>(&self, call: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
+    async fn patiently<T>(
+        &self,
+        call: impl Future<Output = Result<T, Status>>,
+    ) -> Result<T, Status> {
         let late = |_| Err(Status::deadline_exceeded("no answer in time"));
-        madsim::time::timeout(PATIENCE, call).await.unwrap_or_else(late)
+        madsim::time::timeout(PATIENCE, call)
+            .await
+            .unwrap_or_else(late)
     }
 
     fn hears(&self, job: JobId, news: News, said: &str) {
         self.note(said);
         let (at, client) = (self.trace.now(), self.name.clone());
-        self.heard.lock().expect("no holder panics").push(Told { at, client, job, news });
+        self.heard.lock().expect("no holder panics").push(Told {
+            at,
+            client,
+            job,
+            news,
+        });
     }
 
     fn note(&self, what: &str) {
@@ -222,12 +279,20 @@ impl Client {
 }
 
 fn is_final(code: Code) -> bool {
-    matches!(code, Code::InvalidArgument | Code::FailedPrecondition | Code::Unimplemented)
+    matches!(
+        code,
+        Code::InvalidArgument | Code::FailedPrecondition | Code::Unimplemented
+    )
 }
 
 fn state(told: wire::TaskState) -> State {
-    let name = told.as_str_name().trim_start_matches("TASK_STATE_").to_lowercase();
-    let known = State::ALL.into_iter().find(|state| state.name().to_lowercase() == name);
+    let name = told
+        .as_str_name()
+        .trim_start_matches("TASK_STATE_")
+        .to_lowercase();
+    let known = State::ALL
+        .into_iter()
+        .find(|state| state.name().to_lowercase() == name);
     known.expect("the kernel tells states that it has")
 }
 

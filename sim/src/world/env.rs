@@ -47,7 +47,10 @@ pub fn elapsed() -> Duration {
 impl Clock for SimulatedClock {
     fn now(&self) -> Timestamp {
         let now = BEGIN + elapsed();
-        Timestamp(now.0.saturating_add(self.skew_micros.load(Ordering::Relaxed)))
+        Timestamp(
+            now.0
+                .saturating_add(self.skew_micros.load(Ordering::Relaxed)),
+        )
     }
 
     fn monotonic(&self) -> Monotonic {

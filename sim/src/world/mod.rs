@@ -44,7 +44,10 @@ pub fn run(scenario: &Scenario, seed: u64) -> Outcome {
     thread.join().unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-        Outcome { broke: Some(text.unwrap_or_default()), ..Outcome::default() }
+        Outcome {
+            broke: Some(text.unwrap_or_default()),
+            ..Outcome::default()
+        }
     })
 }
 
@@ -74,10 +77,14 @@ impl World {
         let names: Arc<Mutex<Option<Nemesis>>> = Arc::default();
         let known = names.clone();
         let network = Network::new(seed, trace.clone(), wires, move |headers| {
-            let job = headers.get("x-correlation-id").and_then(|id| id.to_str().ok());
+            let job = headers
+                .get("x-correlation-id")
+                .and_then(|id| id.to_str().ok());
             let job = job.and_then(|id| id.parse().ok());
             let nemesis = known.lock().expect("no holder panics");
-            let name = job.zip(nemesis.as_ref()).map(|(job, nemesis)| nemesis.name(job));
+            let name = job
+                .zip(nemesis.as_ref())
+                .map(|(job, nemesis)| nemesis.name(job));
             name.map(|name| format!(" for {name}")).unwrap_or_default()
         });
         let (nemesis, orders) = Nemesis::new(scenario, trace.clone(), network.clone());
@@ -111,7 +118,11 @@ impl World {
         F: Future<Output = ()> + Send + 'static,
     {
         let world = self.clone();
-        Handle::current().create_node().name(name).init(move || main(world.clone())).build()
+        Handle::current()
+            .create_node()
+            .name(name)
+            .init(move || main(world.clone()))
+            .build()
     }
 
     /// What `qrtx serve` does: a kernel on its store, and its gateways.
@@ -135,7 +146,9 @@ impl World {
             match Kernel::start(env, settings.clone()).await {
                 Ok(kernel) => break kernel,
                 // A supervisor starts the process again when it could not start.
-                Err(why) => self.trace.note(Lane::Node, format!("kernel cannot start: {why}")),
+                Err(why) => self
+                    .trace
+                    .note(Lane::Node, format!("kernel cannot start: {why}")),
             }
             madsim::time::sleep(Duration::from_secs(1)).await;
         };
@@ -143,7 +156,9 @@ impl World {
         let (world, watched) = (self.clone(), kernel.clone());
         madsim::task::spawn(async move {
             let why = watched.stopped().await;
-            world.trace.note(Lane::Node, format!("kernel stops by itself: {why}"));
+            world
+                .trace
+                .note(Lane::Node, format!("kernel stops by itself: {why}"));
             *world.stopped.lock().expect("no holder panics") = Some(why);
         });
         self.network.serve(process, routes).await;
@@ -157,12 +172,22 @@ impl Built {
         let compiler = world.doubles.compiler.clone();
         world.server("compiler", move |world| {
             let routes = compiler.routes();
-            async move { world.network.serve(world.nemesis.started("compiler"), routes).await }
+            async move {
+                world
+                    .network
+                    .serve(world.nemesis.started("compiler"), routes)
+                    .await
+            }
         });
         let driver = world.doubles.driver.clone();
         world.server("driver-manager", move |world| {
             let routes = driver.routes();
-            async move { world.network.serve(world.nemesis.started("driver-manager"), routes).await }
+            async move {
+                world
+                    .network
+                    .serve(world.nemesis.started("driver-manager"), routes)
+                    .await
+            }
         });
         world.server("kernel", World::kernel);
         madsim::task::spawn(watch_devices(
@@ -209,7 +234,12 @@ impl World {
                 continue;
             }
             let done = clients.iter().all(madsim::task::JoinHandle::is_finished);
-            let owing = self.kept.jobs.unfinished().await.expect("memory can be read");
+            let owing = self
+                .kept
+                .jobs
+                .unfinished()
+                .await
+                .expect("memory can be read");
             let late = elapsed() > self.nemesis.last_fault() + self.scenario.bound.0;
             if (done && owing.is_empty()) || late {
                 let ended = elapsed();
@@ -228,21 +258,37 @@ impl World {
             ..History::default()
         };
         for device in &self.scenario.devices {
-            history.slots.insert(device.id.clone(), device.slots as usize);
+            history
+                .slots
+                .insert(device.id.clone(), device.slots as usize);
         }
         let mut ordinals = std::collections::BTreeMap::new();
         for job in listed.expect("memory can be listed") {
-            let events = jobs.events(job.id, 0, usize::MAX).await.expect("memory can be read");
+            let events = jobs
+                .events(job.id, 0, usize::MAX)
+                .await
+                .expect("memory can be read");
             let artifacts = artifacts::of(&self.kept.artifacts, job.id).await;
             let at_completion = self.kept.at_completion.lock().expect("no holder panics");
             let at_completion = at_completion.get(&job.id).cloned();
             ordinals.insert(job.id, self.nemesis.ordinal(job.id));
-            history.stored.insert(job.id, Stored { job, events, artifacts, at_completion });
+            history.stored.insert(
+                job.id,
+                Stored {
+                    job,
+                    events,
+                    artifacts,
+                    at_completion,
+                },
+            );
         }
         Outcome {
             lines: self.trace.taken(),
             history,
-            ordinals: ordinals.into_iter().filter_map(|(id, n)| Some((id, n?))).collect(),
+            ordinals: ordinals
+                .into_iter()
+                .filter_map(|(id, n)| Some((id, n?)))
+                .collect(),
             unfired: self.nemesis.unfired(),
             stopped: self.stopped.lock().expect("no holder panics").clone(),
             broke: None,

@@ -30,9 +30,16 @@ impl Doubles {
             sketch.capability("slots", &plan.slots.to_string())
         });
         let driver = DriverDouble::new(clock("driver-manager")).with_devices(devices);
-        let driver = if scenario.askable { driver.with_control() } else { driver };
+        let driver = if scenario.askable {
+            driver.with_control()
+        } else {
+            driver
+        };
         driver.set_takes(scenario.run_takes.0);
-        Self { compiler: CompilerDouble::new(clock("compiler")), driver }
+        Self {
+            compiler: CompilerDouble::new(clock("compiler")),
+            driver,
+        }
     }
 
     /// What a process on that node has lost when it comes back.
@@ -80,9 +87,20 @@ pub async fn watch_devices(
 fn fact(nemesis: &Nemesis, trace: &Trace, run: &Run, what: &str) -> Option<usize> {
     let job: Option<JobId> = run.job.parse().ok();
     let name = job.map_or_else(|| run.job.clone(), |job| nemesis.name(job));
-    let attempt = run.execution.as_deref().and_then(|id| id.rsplit('#').next()).unwrap_or("?");
+    let attempt = run
+        .execution
+        .as_deref()
+        .and_then(|id| id.rsplit('#').next())
+        .unwrap_or("?");
     let (device, shots) = (&run.device, run.shots_fired);
-    let fired = if what == "starts" { String::new() } else { format!(", {shots} shots fired") };
-    trace.note(Lane::Device, format!("{device} {what}: {name}, execution {attempt}{fired}"));
+    let fired = if what == "starts" {
+        String::new()
+    } else {
+        format!(", {shots} shots fired")
+    };
+    trace.note(
+        Lane::Device,
+        format!("{device} {what}: {name}, execution {attempt}{fired}"),
+    );
     nemesis.ordinal(job?)
 }

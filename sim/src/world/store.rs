@@ -49,8 +49,19 @@ pub struct Kept {
 impl PointedStore {
     /// What is kept, in the hands of `process`.
     pub fn new(process: Process, kept: &Kept, nemesis: Nemesis, trace: Trace) -> Self {
-        let Kept { jobs: inner, artifacts, at_completion } = kept.clone();
-        Self { process, inner, artifacts, at_completion, nemesis, trace }
+        let Kept {
+            jobs: inner,
+            artifacts,
+            at_completion,
+        } = kept.clone();
+        Self {
+            process,
+            inner,
+            artifacts,
+            at_completion,
+            nemesis,
+            trace,
+        }
     }
 
     async fn at(&self, job: JobId, events: &[&'static str], moment: Moment) {
@@ -80,7 +91,8 @@ impl JobStore for PointedStore {
     async fn claim(&self) -> Result<Epoch, ReadError> {
         self.readable().await?;
         let epoch = self.inner.claim().await?;
-        self.trace.note(Lane::Store, format!("epoch {} begins", epoch.0));
+        self.trace
+            .note(Lane::Store, format!("epoch {} begins", epoch.0));
         Ok(epoch)
     }
 
@@ -88,18 +100,28 @@ impl JobStore for PointedStore {
         self.process.living().await;
         self.enter(&append);
         let job = append.job.id;
-        let events: Vec<_> = append.events.iter().map(|recorded| recorded.event.name()).collect();
+        let events: Vec<_> = append
+            .events
+            .iter()
+            .map(|recorded| recorded.event.name())
+            .collect();
         self.at(job, &events, Moment::Before).await;
         madsim::time::sleep(COMMIT).await;
         self.process.living().await;
         let fault = self.nemesis.store_fault();
         if fault == Some(StoreFault::Away) {
-            self.trace.note(Lane::Store, format!("{}: not written", self.nemesis.name(job)));
+            self.trace.note(
+                Lane::Store,
+                format!("{}: not written", self.nemesis.name(job)),
+            );
             return Err(AppendError::Unavailable("it is away".to_owned()));
         }
         if events.contains(&"Stored") {
             let there = artifacts::of(&self.artifacts, job).await;
-            self.at_completion.lock().expect("no holder panics").insert(job, there);
+            self.at_completion
+                .lock()
+                .expect("no holder panics")
+                .insert(job, there);
         }
         let (state, seq) = (append.job.state.name(), append.job.seq);
         let written = self.inner.append(epoch, append).await;
@@ -107,11 +129,14 @@ impl JobStore for PointedStore {
             Ok(_) => format!("{} -> {state} #{seq}", events.join(", ")),
             Err(why) => format!("{}: {why}", events.join(", ")),
         };
-        self.trace.note(Lane::Store, format!("{}: {what}", self.nemesis.name(job)));
+        self.trace
+            .note(Lane::Store, format!("{}: {what}", self.nemesis.name(job)));
         if written.is_ok() {
             self.at(job, &events, Moment::AfterWriteBeforeAck).await;
             if fault == Some(StoreFault::WritesAndSaysNo) {
-                return Err(AppendError::Unavailable("the commit was not confirmed".to_owned()));
+                return Err(AppendError::Unavailable(
+                    "the commit was not confirmed".to_owned(),
+                ));
             }
             self.nemesis.at_commit(job, &events, Moment::After);
         }
@@ -123,7 +148,12 @@ impl JobStore for PointedStore {
         self.inner.job(job).await
     }
 
-    async fn events(&self, job: JobId, after: u64, most: usize) -> Result<Vec<Recorded>, ReadError> {
+    async fn events(
+        &self,
+        job: JobId,
+        after: u64,
+        most: usize,
+    ) -> Result<Vec<Recorded>, ReadError> {
         self.readable().await?;
         self.inner.events(job, after, most).await
     }

@@ -10,7 +10,10 @@ pub fn check(history: &History) -> Vec<String> {
     let mut keys = BTreeMap::new();
     for told in &history.told {
         let Some(stored) = history.stored.get(&told.job) else {
-            broken.push(format!("{} was told of {}, which is not stored", told.client, told.job));
+            broken.push(format!(
+                "{} was told of {}, which is not stored",
+                told.client, told.job
+            ));
             continue;
         };
         match &told.news {
@@ -27,7 +30,9 @@ pub fn check(history: &History) -> Vec<String> {
                 };
                 if kept.filter(same).is_none() {
                     let (client, job) = (&told.client, told.job);
-                    broken.push(format!("{client} was told event {seq} of {job}, {kind}: not stored"));
+                    broken.push(format!(
+                        "{client} was told event {seq} of {job}, {kind}: not stored"
+                    ));
                 }
             }
             News::Public(_) | News::Results { .. } | News::Receipt(_) => {}
@@ -60,7 +65,14 @@ mod tests {
     fn an_event_that_is_stored_otherwise_is_refused() {
         let mut history = good();
         let kind = "Failed".to_owned();
-        tell(&mut history, News::Event { seq: 8, kind, state: State::Failed });
+        tell(
+            &mut history,
+            News::Event {
+                seq: 8,
+                kind,
+                state: State::Failed,
+            },
+        );
         assert_eq!(check(&history).len(), 1);
     }
 
@@ -69,7 +81,12 @@ mod tests {
         let mut history = good();
         let other = qrtx::ids::JobId::new(2, [8; 10]);
         history.stored.insert(other, history.stored[&job()].clone());
-        tell(&mut history, News::Accepted { key: "key 0".to_owned() });
+        tell(
+            &mut history,
+            News::Accepted {
+                key: "key 0".to_owned(),
+            },
+        );
         history.told.last_mut().unwrap().job = other;
         assert_eq!(check(&history).len(), 1);
     }

@@ -36,7 +36,13 @@ mod tests {
     #[test]
     fn an_end_that_is_told_otherwise_is_refused() {
         let mut history = good();
-        tell(&mut history, News::Results { state: State::Failed, counts: Default::default() });
+        tell(
+            &mut history,
+            News::Results {
+                state: State::Failed,
+                counts: Default::default(),
+            },
+        );
         assert_eq!(check(&history).len(), 1);
     }
 

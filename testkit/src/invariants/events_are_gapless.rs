@@ -23,7 +23,9 @@ pub fn check(history: &History) -> Vec<String> {
 }
 
 fn gap(seqs: impl Iterator<Item = u64>) -> Option<String> {
-    let (expected, found) = (1..).zip(seqs).find(|(expected, found)| expected != found)?;
+    let (expected, found) = (1..)
+        .zip(seqs)
+        .find(|(expected, found)| expected != found)?;
     Some(format!("event {found} comes where {expected} should be"))
 }
 
@@ -34,7 +36,9 @@ mod tests {
 
     fn told_without(seq: u64) -> History {
         let mut history = good();
-        history.told.retain(|told| !matches!(told.news, News::Event { seq: it, .. } if it == seq));
+        history
+            .told
+            .retain(|told| !matches!(told.news, News::Event { seq: it, .. } if it == seq));
         history
     }
 
@@ -47,7 +51,10 @@ mod tests {
     #[test]
     fn an_event_that_was_told_twice_is_refused() {
         let mut history = good();
-        let at = history.told.iter().position(|told| matches!(told.news, News::Event { .. }));
+        let at = history
+            .told
+            .iter()
+            .position(|told| matches!(told.news, News::Event { .. }));
         let again = history.told[at.unwrap()].clone();
         history.told.push(again);
         assert_eq!(check(&history).len(), 1);
@@ -56,7 +63,10 @@ mod tests {
     #[test]
     fn a_gap_in_the_store_is_refused() {
         let mut history = good();
-        history.stored.values_mut().for_each(|stored| drop(stored.events.remove(2)));
+        history
+            .stored
+            .values_mut()
+            .for_each(|stored| drop(stored.events.remove(2)));
         assert_eq!(check(&history).len(), 1);
     }
 }

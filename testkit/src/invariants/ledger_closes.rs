@@ -16,25 +16,36 @@ use crate::neighbours::Run;
 pub fn check(history: &History) -> Vec<String> {
     let mut runs: BTreeMap<&str, Vec<&Run>> = BTreeMap::new();
     for run in &history.runs {
-        runs.entry(run.execution.as_deref().unwrap_or(&run.job)).or_default().push(run);
+        runs.entry(run.execution.as_deref().unwrap_or(&run.job))
+            .or_default()
+            .push(run);
     }
     let mut broken = Vec::new();
     for (id, stored) in &history.stored {
         for entry in &stored.job.ledger {
             let execution = format!("{id}#{}", entry.attempt);
             let ran = runs.remove(execution.as_str()).unwrap_or_default();
-            let wrong = shots(entry, &ran).into_iter().chain(content(stored, entry, &ran));
+            let wrong = shots(entry, &ran)
+                .into_iter()
+                .chain(content(stored, entry, &ran));
             broken.extend(wrong.map(|what| format!("{execution}: {what}")));
         }
     }
-    broken.extend(runs.keys().map(|execution| format!("{execution} ran and is in no ledger")));
+    broken.extend(
+        runs.keys()
+            .map(|execution| format!("{execution} ran and is in no ledger")),
+    );
     broken
 }
 
 fn shots(entry: &Entry, ran: &[&Run]) -> Option<String> {
     let settled = &entry.settlement;
     if settled.total() != u64::from(entry.requested) {
-        return Some(format!("{} shots of {} are accounted for", settled.total(), entry.requested));
+        return Some(format!(
+            "{} shots of {} are accounted for",
+            settled.total(),
+            entry.requested
+        ));
     }
     let fired: i64 = ran.iter().map(|run| run.shots_fired).sum();
     let least = i64::from(settled.delivered) + i64::from(settled.wasted);
@@ -54,7 +65,10 @@ fn content(stored: &Stored, entry: &Entry, ran: &[&Run]) -> Vec<String> {
     };
     if let Counts::Inline(counts) = &outcome.counts {
         let told = |run: &&&Run| {
-            let measured = run.counts.iter().map(|(key, shots)| (key, u64::try_from(*shots).ok()));
+            let measured = run
+                .counts
+                .iter()
+                .map(|(key, shots)| (key, u64::try_from(*shots).ok()));
             measured.eq(counts.iter().map(|(key, shots)| (key, Some(*shots))))
         };
         if ran.iter().find(told).is_none() {

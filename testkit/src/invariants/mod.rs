@@ -54,11 +54,19 @@ pub const ALL: [Invariant; 8] = [
     safety("events_are_gapless", events_are_gapless::check),
     safety("result_before_done", result_before_done::check),
     safety("ledger_closes", ledger_closes::check),
-    Invariant { name: "every_job_ends", kind: Kind::Liveness, check: every_job_ends::check },
+    Invariant {
+        name: "every_job_ends",
+        kind: Kind::Liveness,
+        check: every_job_ends::check,
+    },
 ];
 
 const fn safety(name: &'static str, check: fn(&History) -> Vec<String>) -> Invariant {
-    Invariant { name, kind: Kind::Safety, check }
+    Invariant {
+        name,
+        kind: Kind::Safety,
+        check,
+    }
 }
 
 #[cfg(test)]
@@ -68,14 +76,24 @@ mod tests {
     #[test]
     fn a_good_history_breaks_nothing() {
         for invariant in ALL {
-            assert_eq!((invariant.check)(&sample::good()), [""; 0], "{}", invariant.name);
+            assert_eq!(
+                (invariant.check)(&sample::good()),
+                [""; 0],
+                "{}",
+                invariant.name
+            );
         }
     }
 
     #[test]
     fn an_empty_history_breaks_nothing() {
         for invariant in ALL {
-            assert_eq!((invariant.check)(&History::default()), [""; 0], "{}", invariant.name);
+            assert_eq!(
+                (invariant.check)(&History::default()),
+                [""; 0],
+                "{}",
+                invariant.name
+            );
         }
     }
 }

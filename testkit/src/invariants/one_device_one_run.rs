@@ -22,7 +22,9 @@ pub fn check(history: &History) -> Vec<String> {
     for (device, slots) in &history.slots {
         let most = most_at_once(history.runs.iter().filter(|run| run.device == *device));
         if most > *slots {
-            broken.push(format!("{device} has {slots} slots and was at {most} runs at once"));
+            broken.push(format!(
+                "{device} has {slots} slots and was at {most} runs at once"
+            ));
         }
     }
     broken

@@ -12,7 +12,9 @@ pub fn check(history: &History) -> Vec<String> {
         for news in history.told_of(client, job) {
             let News::Public(state) = news else { continue };
             if let Some(before) = furthest.filter(|before| state < before) {
-                broken.push(format!("{client} saw {job} go from {before:?} to {state:?}"));
+                broken.push(format!(
+                    "{client} saw {job} go from {before:?} to {state:?}"
+                ));
             }
             furthest = furthest.max(Some(*state));
         }

@@ -14,12 +14,25 @@ pub fn check(history: &History) -> Vec<String> {
     for (id, stored) in &history.stored {
         if stored.job.state == State::Completed {
             let missing = missing(stored);
-            broken.extend(missing.into_iter().map(|what| format!("{id} is Completed: {what}")));
+            broken.extend(
+                missing
+                    .into_iter()
+                    .map(|what| format!("{id} is Completed: {what}")),
+            );
         }
     }
     for told in &history.told {
-        let News::Results { state: State::Completed, counts } = &told.news else { continue };
-        let shots = history.stored.get(&told.job).map(|stored| stored.job.spec.shots);
+        let News::Results {
+            state: State::Completed,
+            counts,
+        } = &told.news
+        else {
+            continue;
+        };
+        let shots = history
+            .stored
+            .get(&told.job)
+            .map(|stored| stored.job.spec.shots);
         let sum: i64 = counts.values().sum();
         if shots.map(i64::from) != Some(sum) {
             let (client, job) = (&told.client, told.job);
@@ -58,7 +71,14 @@ mod tests {
     #[test]
     fn an_artifact_that_came_after_the_end_is_refused() {
         let mut history = good();
-        history.stored.get_mut(&job()).unwrap().at_completion.as_mut().unwrap().clear();
+        history
+            .stored
+            .get_mut(&job())
+            .unwrap()
+            .at_completion
+            .as_mut()
+            .unwrap()
+            .clear();
         assert_eq!(check(&history).len(), 2);
     }
 

@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use qrtx::ids::{Epoch, FencingToken, JobId, Sha256Sum};
 use qrtx::job::Job;
-use qrtx::job::event::{
-    ArtifactRef, CircuitFormat, CircuitRef, Counts, Event, OnUnknown, Outcome,
-};
+use qrtx::job::event::{ArtifactRef, CircuitFormat, CircuitRef, Counts, Event, OnUnknown, Outcome};
 use qrtx::job::spec::{JobSpec, Owner, ProgramFormat};
 use qrtx::job::state::PublicState;
 use qrtx::job::trace::TraceContext;
@@ -40,26 +38,39 @@ fn spec() -> JobSpec {
         compiler_options: BTreeMap::new(),
         metadata: BTreeMap::new(),
         expires_at: Timestamp(1_000_000_000),
-        owner: Owner { tenant: "t".into(), project: "p".into(), subject: String::new() },
+        owner: Owner {
+            tenant: "t".into(),
+            project: "p".into(),
+            subject: String::new(),
+        },
         idempotency_key: Some("key 0".to_owned()),
         request_id: "r".to_owned(),
-        trace: TraceContext { trace_id: 1, parent_span: 0, sampled: false },
+        trace: TraceContext {
+            trace_id: 1,
+            parent_span: 0,
+            sampled: false,
+        },
     }
 }
 
 fn counts<N: From<u8>>() -> BTreeMap<String, N> {
-    [("00", 4), ("11", 6)].map(|(key, shots)| (key.to_owned(), N::from(shots))).into()
+    [("00", 4), ("11", 6)]
+        .map(|(key, shots)| (key.to_owned(), N::from(shots)))
+        .into()
 }
 
 /// A job that was accepted, ran once, and was completed; one client watched it.
 pub(super) fn good() -> History {
     let (id, at) = (job(), Timestamp(5));
     let mut job = Job::submitted(id, spec(), at);
-    let mut events = vec![job.recorded(Event::Submitted { spec: Box::new(spec()) })];
+    let mut events = vec![job.recorded(Event::Submitted {
+        spec: Box::new(spec()),
+    })];
     let circuit = CircuitRef {
         format: CircuitFormat::AqoJson,
         sha256: Sha256Sum::of(CIRCUIT),
         bytes: 9,
+        key_widths: [2].into(),
     };
     let token = FencingToken::new(Epoch(1), 1);
     let outcome = Box::new(Outcome {
@@ -70,10 +81,18 @@ pub(super) fn good() -> History {
     });
     for event in [
         Event::Admitted,
-        Event::Validated { by: "skipped".to_owned() },
+        Event::Validated {
+            by: "skipped".to_owned(),
+        },
         Event::Compiled { circuit },
-        Event::Assigned { device: "qpu".parse().unwrap(), left_waiting: 0 },
-        Event::Intended { token, on_unknown: OnUnknown::Fail },
+        Event::Assigned {
+            device: "qpu".parse().unwrap(),
+            left_waiting: 0,
+        },
+        Event::Intended {
+            token,
+            on_unknown: OnUnknown::Fail,
+        },
         Event::Executed { outcome },
         Event::Stored {
             artifacts: vec![ArtifactRef::of("results.json", RESULTS)],
@@ -85,22 +104,49 @@ pub(super) fn good() -> History {
     }
     job.spec = Arc::new(spec());
     let files = [("results.json", RESULTS), ("meta.json", META)];
-    let artifacts: BTreeMap<_, _> =
-        files.map(|(name, content)| (name.to_owned(), content.to_vec())).into();
+    let artifacts: BTreeMap<_, _> = files
+        .map(|(name, content)| (name.to_owned(), content.to_vec()))
+        .into();
     let at_completion = Some(artifacts.clone());
 
     let mut history = History::default();
-    tell(&mut history, News::Accepted { key: "key 0".to_owned() });
+    tell(
+        &mut history,
+        News::Accepted {
+            key: "key 0".to_owned(),
+        },
+    );
     for recorded in &events {
         let kind = recorded.event.name().to_owned();
-        tell(&mut history, News::Event { seq: recorded.seq, kind, state: recorded.state });
+        tell(
+            &mut history,
+            News::Event {
+                seq: recorded.seq,
+                kind,
+                state: recorded.state,
+            },
+        );
         tell(&mut history, News::Public(recorded.state.public()));
     }
-    tell(&mut history, News::Results { state: job.state, counts: counts::<i64>() });
+    tell(
+        &mut history,
+        News::Results {
+            state: job.state,
+            counts: counts::<i64>(),
+        },
+    );
     tell(&mut history, News::Public(PublicState::Done));
     history.slots.insert("qpu".to_owned(), 1);
     history.runs.push(run(&job));
-    history.stored.insert(id, Stored { job, events, artifacts, at_completion });
+    history.stored.insert(
+        id,
+        Stored {
+            job,
+            events,
+            artifacts,
+            at_completion,
+        },
+    );
     history
 }
 
@@ -126,5 +172,10 @@ fn run(job: &Job) -> Run {
 /// Tells the one client one thing more.
 pub(super) fn tell(history: &mut History, news: News) {
     let client = "client-0".to_owned();
-    history.told.push(Told { at: Duration::ZERO, client, job: job(), news });
+    history.told.push(Told {
+        at: Duration::ZERO,
+        client,
+        job: job(),
+        news,
+    });
 }

@@ -1,10 +1,15 @@
 //! How the two services dress their errors, as captured from them.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
+
+#[expect(
+    clippy::disallowed_types,
+    reason = "tonic-types asks for one, and nobody sees its order"
+)]
+type Metadata = std::collections::HashMap<String, String>;
 
 const DRIVER_DOMAIN: &str = "eigen.driver_manager";
 const COMPILER_DOMAIN: &str = "eigen.compiler";
@@ -28,7 +33,7 @@ pub(super) fn compiler(
     stage: &str,
     violations: Vec<FieldViolation>,
 ) -> Status {
-    let metadata: HashMap<_, _> = [
+    let metadata: Metadata = [
         ("stage", stage),
         ("rule", "double"),
         ("pass_name", stage),
@@ -75,7 +80,7 @@ fn driver_details(reason: &str, code: Code, job: &str, retry: Option<Duration>) 
     } else {
         ""
     };
-    let metadata: HashMap<_, _> = [
+    let metadata: Metadata = [
         ("taxonomy", reason),
         ("remediation", ""),
         ("correlation_id", ""),

@@ -1,5 +1,6 @@
 //! The doubles of the neighbours, through real tonic clients over loopback.
 
+#![expect(clippy::disallowed_methods, reason = "tests run on the real runtime")]
 #![cfg(not(madsim))]
 #![expect(clippy::unwrap_used, reason = "the helpers of tests are tests")]
 

@@ -1,0 +1,86 @@
+//! What a decision of the scheduler costs, beside the cheapest thing that keeps an order.
+
+use std::collections::BinaryHeap;
+use std::hint::black_box;
+
+use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
+use qrtx::ids::{DeviceId, JobId};
+use qrtx::schedule::Scheduler;
+use qrtx::schedule::rank::Rank;
+use qrtx::time::Timestamp;
+
+const WAITING: [u64; 2] = [1_000, 1_000_000];
+
+fn job(number: u64) -> JobId {
+    let mut chance = [0; 10];
+    chance[2..].copy_from_slice(&number.to_be_bytes());
+    JobId::new(number, chance)
+}
+
+/// Priorities and deadlines that are spread without any chance.
+fn rank(number: u64) -> Rank {
+    let mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let priority = u8::try_from(mixed % 101).expect("it is below 101");
+    let expires_at = i64::try_from(mixed >> 40).expect("24 bits are left");
+    Rank::new(priority, Timestamp(expires_at), number)
+}
+
+fn device() -> DeviceId {
+    "sim-1".parse().expect("it is short and plain")
+}
+
+fn waiting_scheduler(jobs: u64) -> Scheduler {
+    let mut scheduler = Scheduler::default();
+    scheduler.set_device(&device(), 1, true);
+    for number in 0..jobs {
+        scheduler.enqueue(job(number), &device(), rank(number));
+    }
+    scheduler
+}
+
+fn waiting_heap(jobs: u64) -> BinaryHeap<std::cmp::Reverse<(Rank, JobId)>> {
+    (0..jobs)
+        .map(|number| std::cmp::Reverse((rank(number), job(number))))
+        .collect()
+}
+
+/// One job comes, the most urgent one gets its turn and is done: the queue keeps its length.
+fn scheduler(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("scheduler");
+    for waiting in WAITING {
+        group.bench_function(BenchmarkId::new("enqueue_pick", waiting), |bencher| {
+            let (mut queue, device, mut next) = (waiting_scheduler(waiting), device(), waiting);
+            bencher.iter_batched(
+                || {
+                    next += 1;
+                    (job(next), rank(next))
+                },
+                |(job, rank)| {
+                    queue.enqueue(job, &device, rank);
+                    let pick = queue.pick().expect("the only slot is free");
+                    queue.release(pick.job);
+                    black_box(pick)
+                },
+                BatchSize::SmallInput,
+            );
+        });
+        group.bench_function(BenchmarkId::new("binary_heap", waiting), |bencher| {
+            let (mut heap, mut next) = (waiting_heap(waiting), waiting);
+            bencher.iter_batched(
+                || {
+                    next += 1;
+                    (job(next), rank(next))
+                },
+                |(job, rank)| {
+                    heap.push(std::cmp::Reverse((rank, job)));
+                    black_box(heap.pop().expect("one was just pushed"))
+                },
+                BatchSize::SmallInput,
+            );
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, scheduler);
+criterion_main!(benches);

@@ -1,0 +1,20 @@
+//! The kernel as its users meet it: over gRPC, with its real neighbours or their doubles.
+
+#![cfg(not(madsim))]
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "tests say what they expect, and look at real clocks and files"
+)]
+
+mod bad_input;
+mod cancel;
+mod circuits;
+mod harness;
+mod lifecycle;
+mod neighbours;
+mod recovery;
+mod responsive;
+mod spans;
+mod system_api;
+mod watch;

@@ -1,0 +1,199 @@
+//! A kernel dies at every point at which something is stored, and the next one goes on.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use qrtx::grpc::proto::kernel as wire;
+use qrtx::ids::{Epoch, JobId, Sha256Sum};
+use qrtx::job::Job;
+use qrtx::job::event::Recorded;
+use qrtx::observe::Traces;
+use qrtx::os::serve;
+use qrtx::ports::JobStore;
+use qrtx::ports::store::{Append, AppendError, Filter, Key, KeyHolder, ReadError};
+use qrtx::store::MemoryStore;
+
+use crate::circuits::bell;
+use crate::harness::{Deployment, client_of, enqueue, events, finish, history, request};
+
+/// A store whose kernel dies at an append: nothing it does afterwards reaches anything.
+#[derive(Clone)]
+struct Mortal {
+    store: MemoryStore,
+    /// Appends left to live.
+    left: Arc<AtomicI64>,
+    /// Whether the last one is still written.
+    written: bool,
+}
+
+impl JobStore for Mortal {
+    async fn claim(&self) -> Result<Epoch, ReadError> {
+        self.store.claim().await
+    }
+
+    async fn append(&self, epoch: Epoch, append: Append) -> Result<u64, AppendError> {
+        let left = self.left.fetch_sub(1, Ordering::SeqCst);
+        if left > 0 {
+            return self.store.append(epoch, append).await;
+        }
+        if left == 0 && self.written {
+            let _ = self.store.append(epoch, append).await;
+        }
+        pending().await
+    }
+
+    async fn job(&self, job: JobId) -> Result<Option<Job>, ReadError> {
+        self.store.job(job).await
+    }
+
+    async fn events(
+        &self,
+        job: JobId,
+        after: u64,
+        most: usize,
+    ) -> Result<Vec<Recorded>, ReadError> {
+        self.store.events(job, after, most).await
+    }
+
+    async fn program(&self, job: JobId) -> Result<Option<Vec<u8>>, ReadError> {
+        self.store.program(job).await
+    }
+
+    async fn key_holder(&self, key: &Key) -> Result<Option<KeyHolder>, ReadError> {
+        self.store.key_holder(key).await
+    }
+
+    async fn list(&self, filter: &Filter, before: u64, most: usize) -> Result<Vec<Job>, ReadError> {
+        self.store.list(filter, before, most).await
+    }
+
+    async fn unfinished(&self) -> Result<Vec<Job>, ReadError> {
+        self.store.unfinished().await
+    }
+}
+
+/// The appends of a good life after the first: one per event but the last phase, which comes
+/// with the counts.
+const APPENDS: i64 = 8;
+
+#[tokio::test]
+async fn a_job_completes_though_the_kernel_dies_at_any_append_before_or_after_the_write() {
+    for dies_at in 1..=APPENDS {
+        for written in [false, true] {
+            let case = format!("dies at append {dies_at}, written: {written}");
+            let mut deployment = Deployment::embedded().await;
+            deployment.stop().await;
+            let left = Arc::new(AtomicI64::new(dies_at));
+            let mortal = Mortal {
+                store: deployment.store.clone(),
+                left: left.clone(),
+                written,
+            };
+            let config = &deployment.config;
+            let dying = serve::start_on(config, false, mortal, Traces::none())
+                .await
+                .unwrap();
+            let mut client = client_of(dying.grpc).await;
+            let job_id = enqueue(&mut client, request(bell())).await;
+            while left.load(Ordering::SeqCst) >= 0 {
+                tokio::task::yield_now().await;
+            }
+
+            deployment.start().await;
+            let mut client = deployment.client().await;
+            let results = finish(&mut client, &job_id).await;
+            assert_eq!(
+                results.state(),
+                wire::TaskState::Completed,
+                "{case}: {:?}",
+                results.error
+            );
+            assert_eq!(results.counts.values().sum::<i64>(), 1000, "{case}");
+            for artifact in &results.artifacts {
+                let file = deployment.folder("").join(&artifact.path);
+                let content = std::fs::read(file).unwrap();
+                assert_eq!(
+                    Sha256Sum::of(&content).to_string(),
+                    artifact.sha256,
+                    "{case}"
+                );
+            }
+            let seen = events(&mut client, &job_id, 0).await;
+            assert!(
+                seen.iter().zip(1..).all(|(event, seq)| event.seq == seq),
+                "{case}"
+            );
+            let ledger = history(&mut client, &job_id).await.ledger;
+            let delivered: i64 = ledger.iter().map(|entry| entry.delivered).sum();
+            assert_eq!(delivered, 1000, "{case}: {ledger:?}");
+            for entry in ledger {
+                let sum = entry.delivered + entry.wasted + entry.not_run + entry.unknown;
+                assert_eq!(sum, entry.requested, "{case}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_intent_of_a_dead_kernel_is_never_executed_blindly_again() {
+    let mut deployment = Deployment::embedded().await;
+    deployment.stop().await;
+    // Whether the device ran cannot be known, and this device's shots are paid for.
+    let device = "sim:local".parse().unwrap();
+    let fail = qrtx::job::event::OnUnknown::Fail;
+    deployment
+        .config
+        .devices
+        .on_unknown_outcome
+        .insert(device, fail);
+    deployment.config.limits.execute_ms = 500;
+    let left = Arc::new(AtomicI64::new(6));
+    let mortal = Mortal {
+        store: deployment.store.clone(),
+        left: left.clone(),
+        written: true,
+    };
+    let dying = serve::start_on(&deployment.config, false, mortal, Traces::none())
+        .await
+        .unwrap();
+    let job_id = enqueue(&mut client_of(dying.grpc).await, request(bell())).await;
+    while left.load(Ordering::SeqCst) >= 0 {
+        tokio::task::yield_now().await;
+    }
+
+    deployment.start().await;
+    let mut client = deployment.client().await;
+    let results = finish(&mut client, &job_id).await;
+    assert_eq!(results.state(), wire::TaskState::Failed);
+    let error = results.error.unwrap();
+    assert_eq!(error.error_code, "ExecuteError");
+    assert!(
+        error.error_summary.contains("not run again"),
+        "{}",
+        error.error_summary
+    );
+    let ledger = history(&mut client, &job_id).await.ledger;
+    let [entry] = &ledger[..] else {
+        panic!("{ledger:?}")
+    };
+    assert_eq!(entry.unknown, entry.requested, "the doubt is in the ledger");
+}
+
+#[tokio::test]
+async fn an_older_kernel_that_wakes_up_is_refused_and_stops() {
+    let mut deployment = Deployment::embedded().await;
+    let mut old_client = deployment.client().await;
+    let old = deployment.take();
+    deployment.start().await;
+    let refused = old_client.enqueue_job(request(bell())).await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::Unavailable, "{refused:?}");
+    let why = old.kernel.stopped().await;
+    assert!(why.contains("taken over by epoch 2"), "{why}");
+    let mut client = deployment.client().await;
+    let job_id = enqueue(&mut client, request(bell())).await;
+    assert_eq!(
+        finish(&mut client, &job_id).await.state(),
+        wire::TaskState::Completed
+    );
+}

@@ -1,0 +1,15 @@
+//! Every job store keeps the same promises.
+
+use qrtx::store::memory::MemoryStore;
+use qrtx_testkit::contract;
+
+#[tokio::test]
+async fn the_memory_store_keeps_the_contract_and_its_clones_share_what_is_stored() {
+    // What a process leaves behind is the handle that somebody else still has.
+    let reopen = async |store: MemoryStore| {
+        let survivor = store.clone();
+        drop(store);
+        survivor
+    };
+    contract::store::job_store(async || MemoryStore::default(), reopen).await;
+}
