@@ -16,14 +16,14 @@ fn sim(arguments: &[&str], rustflags: Option<&str>) -> (Option<i32>, String) {
 fn every_scenario_keeps_its_promises_with_a_handful_of_seeds() {
     let (code, said) = sim(&["run", "all", "--seed", "1", "--seeds", "8"], None);
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("24 runs, 0 of them failed"), "{said}");
+    assert!(said.contains("32 runs, 0 of them failed"), "{said}");
 }
 
 #[test]
 fn the_same_seed_goes_the_same_way_in_two_processes() {
     let (code, said) = sim(&["self-check", "--seeds", "3"], Some("--cfg not_ours"));
     assert_eq!(code, Some(0), "{said}");
-    assert_eq!(said.matches("twice the same").count(), 9, "{said}");
+    assert_eq!(said.matches("twice the same").count(), 12, "{said}");
 }
 
 #[test]

@@ -37,7 +37,7 @@ impl Doubles {
         };
         driver.set_takes(scenario.run_takes.0);
         Self {
-            compiler: CompilerDouble::new(clock("compiler")),
+            compiler: CompilerDouble::new(clock("compiler")).takes(scenario.compile_takes.0),
             driver,
         }
     }

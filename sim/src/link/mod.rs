@@ -8,27 +8,27 @@
 //!
 //! Not here: flow control, GOAWAY, and request streams, which no contract of ours has.
 
+mod caller;
+mod wire;
+
 use std::collections::BTreeMap;
 use std::fmt;
-use std::future::Future;
-use std::io;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::Frame;
-use http_body_util::{BodyExt as _, StreamBody};
+use http_body_util::BodyExt as _;
 use madsim::runtime::NodeHandle;
 use madsim::time::{sleep, timeout};
-use qrtx::grpc::{Broken, Channel};
+use qrtx::grpc::Channel;
 use tokio::sync::{Notify, mpsc, oneshot};
+use tonic::Status;
 use tonic::body::Body;
 use tonic::service::Routes;
-use tonic::{Code, ConnectError, Status};
 use tower::Service as _;
 
+use self::caller::Link;
 use crate::process::Process;
 use crate::trace::{Lane, Trace};
 
@@ -281,275 +281,6 @@ impl Network {
             }
         }
     }
-}
-
-/// One caller's connection to one peer.
-#[derive(Clone)]
-struct Link {
-    net: Network,
-    from: Process,
-    to: Arc<str>,
-    /// Which life of the peer the connection was made to.
-    connected: Arc<Mutex<Option<u64>>>,
-}
-
-impl tower::Service<http::Request<Body>> for Link {
-    type Response = http::Response<Body>;
-    type Error = Broken;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Broken>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Broken>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        let link = self.clone();
-        Box::pin(async move {
-            link.from.living().await;
-            let from = link.from.clone();
-            let answered = link.exchange(request).await;
-            from.living().await;
-            answered
-        })
-    }
-}
-
-impl Link {
-    async fn exchange(self, request: http::Request<Body>) -> Result<http::Response<Body>, Broken> {
-        let (head, body) = request.into_parts();
-        let body = body
-            .collect()
-            .await
-            .map_err(|why| Broken(why.into()))?
-            .to_bytes();
-        let call = {
-            let mut state = self.net.state();
-            state.calls += 1;
-            state.calls
-        };
-        let method = head
-            .uri
-            .path()
-            .rsplit('/')
-            .next()
-            .unwrap_or_default()
-            .to_owned();
-        let whom = (self.net.0.describe)(&head.headers);
-        let (from, to) = (self.from.name().to_owned(), self.to.to_string());
-        self.net
-            .note(call, format_args!("{from} -> {to}: {method}{whom}"));
-        let mut open = Open {
-            net: self.net.clone(),
-            from: self.from.clone(),
-            call,
-            ended: false,
-        };
-
-        let life = match self.connect().await {
-            Ok(life) => life,
-            Err(why) => {
-                self.net.note(call, format_args!("cannot be sent: {why}"));
-                open.ended = true;
-                return Err(Broken(Box::new(ConnectError(Box::new(why)))));
-            }
-        };
-        let (answer, answered) = oneshot::channel();
-        let request = http::Request::from_parts(head, body);
-        let carried = carry(self.net.clone(), (from, to), (call, life), request, answer);
-        self.net.0.wires.spawn(carried);
-        let answered = answered.await;
-        // The network itself only drops a call when the run is over.
-        let answered = answered.unwrap_or_else(|_| Err(reset("the network is gone")));
-        match answered {
-            Ok((head, frames)) => Ok(head.map(|()| body_of(frames, open))),
-            Err(why) => {
-                open.ended = true;
-                self.net.note(call, format_args!("breaks: {why}"));
-                *self.connected.lock().expect("no holder panics") = None;
-                Err(Broken(Box::new(why)))
-            }
-        }
-    }
-
-    /// The peer's life that this connection is to, made now if there is none.
-    async fn connect(&self) -> Result<u64, io::Error> {
-        let there = || {
-            self.net
-                .state()
-                .listeners
-                .get(&*self.to)
-                .map(|listener| listener.life)
-        };
-        let known = *self.connected.lock().expect("no holder panics");
-        // A peer that died has broken its connections; that much has been noticed.
-        if let Some(life) = known.filter(|life| there() == Some(*life)) {
-            return Ok(life);
-        }
-        let handshake = async {
-            self.net.travel(self.from.name(), &self.to).await;
-            let life = there();
-            self.net.travel(&self.to, self.from.name()).await;
-            life
-        };
-        let late = |_| io::Error::new(io::ErrorKind::TimedOut, "connecting took too long");
-        let life = timeout(CONNECT_WITHIN, handshake).await.map_err(late)?;
-        let refused = || io::Error::new(io::ErrorKind::ConnectionRefused, "connection refused");
-        let life = life.ok_or_else(refused)?;
-        *self.connected.lock().expect("no holder panics") = Some(life);
-        Ok(life)
-    }
-}
-
-fn reset(why: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::ConnectionReset, why.to_owned())
-}
-
-/// Carries one call: the request there, the answer back, and the news that the caller has given
-/// up. It runs on the network's node and outlives both ends.
-async fn carry(
-    net: Network,
-    (from, to): (String, String),
-    (call, life): (u64, u64),
-    request: http::Request<Bytes>,
-    mut caller: oneshot::Sender<Result<(Head, Frames), io::Error>>,
-) {
-    net.travel(&from, &to).await;
-    let (answer, mut answered) = oneshot::channel();
-    let arrived = {
-        let state = net.state();
-        let listener = state
-            .listeners
-            .get(&to)
-            .filter(|listener| listener.life == life);
-        let incoming = Incoming {
-            call,
-            request,
-            answer,
-        };
-        listener.is_some_and(|listener| listener.calls.send(incoming).is_ok())
-    };
-    if !arrived {
-        net.travel(&to, &from).await;
-        let _ = caller.send(Err(reset("the peer is gone")));
-        return;
-    }
-    net.note(call, format_args!("arrives at {to}"));
-
-    let answered = tokio::select! {
-        biased;
-        answered = &mut answered => answered,
-        () = caller.closed() => {
-            // The handler works on until it hears of it, and that is when this returns.
-            net.travel(&from, &to).await;
-            return;
-        }
-        () = net.silence(&from, &to) => {
-            let _ = caller.send(Err(reset("the keep-alive was not answered")));
-            return;
-        }
-    };
-    let Ok((head, mut frames)) = answered else {
-        net.travel(&to, &from).await;
-        let _ = caller.send(Err(reset("the peer died")));
-        return;
-    };
-    net.travel(&to, &from).await;
-    if net.loses(&to, &from) {
-        net.note(call, format_args!("answer is lost"));
-        let _ = caller.send(Err(reset("the connection broke before the answer came")));
-        return;
-    }
-    if let Some(code) = code(head.headers()) {
-        net.note(call, format_args!("is answered {code:?} at {from}"));
-    }
-    let (send, given) = mpsc::unbounded_channel();
-    if caller.send(Ok((head, given))).is_err() {
-        net.travel(&from, &to).await;
-        return;
-    }
-    loop {
-        let frame = tokio::select! {
-            biased;
-            frame = frames.recv() => frame,
-            () = send.closed() => {
-                net.travel(&from, &to).await;
-                return;
-            }
-            () = net.silence(&from, &to) => {
-                let _ = send.send(Err(Status::unknown("the keep-alive was not answered")));
-                return;
-            }
-        };
-        // The end without trailers is a peer that died; the reader of the body tells so.
-        let Some(frame) = frame else { return };
-        net.travel(&to, &from).await;
-        match frame.as_ref().map(Frame::trailers_ref) {
-            Ok(Some(trailers)) => {
-                let code = code(trailers).unwrap_or(Code::Unknown);
-                net.note(call, format_args!("is answered {code:?} at {from}"));
-            }
-            Ok(None) => net.note(call, format_args!("message arrives at {from}")),
-            Err(why) => net.note(call, format_args!("breaks: {}", why.message())),
-        }
-        if send.send(frame).is_err() {
-            net.travel(&from, &to).await;
-            return;
-        }
-    }
-}
-
-impl Network {
-    fn loses(&self, from: &str, to: &str) -> bool {
-        let mut state = self.state();
-        let at = state
-            .losing
-            .iter()
-            .position(|way| way.0 == from && way.1 == to);
-        at.map(|at| state.losing.remove(at)).is_some()
-    }
-}
-
-/// A call as its caller holds it; dropping it is giving it up.
-struct Open {
-    net: Network,
-    from: Process,
-    call: u64,
-    ended: bool,
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        // A process that is dead says nothing, and its destructors are not to be seen.
-        if !self.ended && self.from.is_alive() {
-            self.net.note(
-                self.call,
-                format_args!("is given up by {}", self.from.name()),
-            );
-        }
-    }
-}
-
-/// The body of an answer: frames as they come. An end that is none is a broken connection.
-fn body_of(frames: Frames, open: Open) -> Body {
-    let stream = futures::stream::unfold((frames, open), |(mut frames, mut open)| async move {
-        if open.ended {
-            return None;
-        }
-        let frame = frames.recv().await;
-        open.from.living().await;
-        let frame = frame.unwrap_or_else(|| {
-            open.net
-                .note(open.call, format_args!("breaks: the peer died"));
-            Err(Status::unknown("error reading a body from connection"))
-        });
-        open.ended = frame.as_ref().map_or(true, Frame::is_trailers);
-        Some((frame, (frames, open)))
-    });
-    Body::new(StreamBody::new(stream))
-}
-
-fn code(headers: &http::HeaderMap) -> Option<Code> {
-    Some(Code::from_bytes(headers.get("grpc-status")?.as_bytes()))
 }
 
 /// The deadline that the caller put into the headers.
