@@ -66,6 +66,9 @@ impl<C: Clock> Neighbour<C> {
         let message = self.describe(&missed);
         match missed {
             Missed::Deadline(_) => CallError::unavailable(message),
+            // A status with a source was made on this side: the way broke, and tonic calls most
+            // of that UNKNOWN. The neighbour has said nothing.
+            Missed::Said(said) if said.source().is_some() => CallError::unavailable(message),
             Missed::Said(said) => match said.code() {
                 Code::Unavailable
                 | Code::ResourceExhausted
