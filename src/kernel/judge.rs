@@ -46,7 +46,7 @@ pub(super) fn judge(job: &Job, setback: Setback, limits: &Limits, stay: Stay) ->
         Setback::Never(..) => return Judgement::Record(Event::Reported { written: false }),
         Setback::Later(later) => *later,
     };
-    let (tries, tries_max, bound) = patience(job, &later, limits);
+    let (tries, tries_max, bound) = patience(job, &later, limits, stay.elapsed);
     let policy = Policy {
         tries_max,
         backoff_base: Duration::from_millis(limits.backoff_ms_base),
@@ -79,11 +79,22 @@ pub(super) fn judge(job: &Job, setback: Setback, limits: &Limits, stay: Stay) ->
 }
 
 /// Tries so far, tries allowed, and the bound on this stay (D18, D19).
-fn patience(job: &Job, later: &Later, limits: &Limits) -> (u32, Option<u32>, Duration) {
+fn patience(
+    job: &Job,
+    later: &Later,
+    limits: &Limits,
+    elapsed: Duration,
+) -> (u32, Option<u32>, Duration) {
+    let persist = Duration::from_millis(limits.persist_ms);
+    if job.state.is_terminal() {
+        // Tries after the end are counted nowhere: the time that has passed tells how many.
+        let base = u128::from(limits.backoff_ms_base.max(1));
+        let doublings = (elapsed.as_millis() / base + 1).ilog2();
+        return (doublings + 1, None, persist);
+    }
     let tries = job.tries + 1;
-    if later.category == Category::PersistError || job.state.is_terminal() {
-        // Back-off after the end is not counted anywhere, so it follows from the time passed.
-        return (tries, None, Duration::from_millis(limits.persist_ms));
+    if later.category == Category::PersistError {
+        return (tries, None, persist);
     }
     match job.state {
         State::Validating => (

@@ -1,8 +1,8 @@
 //! The kernel: jobs come in, are driven to their ends, and can be asked after at any time.
 //!
-//! [`table`] holds the jobs and decides whose turn it is; [`run`] drives one job; [`record`] is
-//! the one gate through which every change goes; [`recover`] makes a new process go on where the
-//! last one stopped, by the same road.
+//! `table` holds the jobs and decides whose turn it is; `run` drives one job; `record` is the one
+//! gate through which every change goes; `recover` makes a new process go on where the last one
+//! stopped, by the same road.
 
 mod cancel;
 mod judge;

@@ -1,7 +1,7 @@
 //! A kernel that serves on loopback, with a folder of its own, and clients of it.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use futures::StreamExt as _;
 use qrtx::grpc::proto::kernel as wire;
@@ -85,6 +85,11 @@ impl Deployment {
 
     pub(crate) async fn client(&self) -> Client {
         client_of(self.serving().grpc).await
+    }
+
+    /// Where the artifacts of all jobs lie.
+    pub(crate) fn root(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Where the artifacts of a job lie.

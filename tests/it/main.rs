@@ -7,6 +7,7 @@
     reason = "tests say what they expect, and look at real clocks and files"
 )]
 
+mod artifacts;
 mod bad_input;
 mod cancel;
 mod circuits;

@@ -111,7 +111,7 @@ async fn a_job_completes_though_the_kernel_dies_at_any_append_before_or_after_th
             );
             assert_eq!(results.counts.values().sum::<i64>(), 1000, "{case}");
             for artifact in &results.artifacts {
-                let file = deployment.folder("").join(&artifact.path);
+                let file = deployment.root().join(&artifact.path);
                 let content = std::fs::read(file).unwrap();
                 assert_eq!(
                     Sha256Sum::of(&content).to_string(),

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use opentelemetry::trace::{SpanId, TraceId};
 use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider, SpanData};
 use qrtx::observe::Traces;
+use qrtx::os::clock::SystemClock;
+use qrtx_testkit::neighbours::{CompilerDouble, DriverDouble, Method, Served};
 
 use crate::circuits::bell;
 use crate::harness::{Deployment, enqueue, finish, request};
@@ -59,6 +61,45 @@ async fn every_stage_is_a_span_below_the_job_and_the_job_is_below_its_caller() {
         end = span.end_time;
     }
     assert_eq!(end, job.end_time);
+}
+
+#[tokio::test]
+async fn the_neighbours_are_called_from_the_span_of_the_stage_that_calls() {
+    let clock = SystemClock::default();
+    let (compiler, driver) = (CompilerDouble::new(clock), DriverDouble::new(clock));
+    let compiles = Served::start(compiler.routes());
+    let drives = Served::start(driver.routes());
+    let exporter = InMemorySpanExporter::default();
+    let builder = SdkTracerProvider::builder().with_simple_exporter(exporter.clone());
+    let deployment = Deployment::traced(Traces::new(builder), |config| {
+        config.compiler = Some(compiles.url());
+        config.driver = Some(drives.url());
+    })
+    .await;
+    let mut client = deployment.client().await;
+    let mut traced = request(b"qubits=2".to_vec());
+    traced.program_format = "eigen_lang_source".to_owned();
+    traced.traceparent = format!("00-{TRACE:032x}-{CALLER:016x}-01");
+    let job_id = enqueue(&mut client, traced).await;
+    finish(&mut client, &job_id).await;
+
+    let spans = exporter.get_finished_spans().unwrap();
+    let calls = [compiler.calls(), driver.calls()].concat();
+    for (method, stage) in [
+        (Method::ValidateCircuit, "Validating"),
+        (Method::CompileCircuit, "Compiling"),
+        (Method::GetDeviceStatus, "Allocating"),
+        (Method::ExecuteCircuit, "Executing"),
+    ] {
+        let call = calls.iter().find(|call| call.method == method).unwrap();
+        let span = spans.iter().find(|span| span.name == stage).unwrap();
+        let parent = format!("00-{TRACE:032x}-{}-01", span.span_context.span_id());
+        assert_eq!(
+            call.header("traceparent"),
+            Some(parent.as_str()),
+            "{method:?}"
+        );
+    }
 }
 
 #[tokio::test]
