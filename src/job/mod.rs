@@ -307,11 +307,11 @@ impl Job {
                 self.settle(settlement);
                 if self.state == State::Cancelled && self.receipt.is_none() {
                     self.receipt = Some(match evidence {
-                        Evidence::NeverAsked => Receipt::NotStarted,
+                        Evidence::NeverAsked if self.never_ran() => Receipt::NotStarted,
                         Evidence::Driver => Receipt::StoppedOnDevice {
                             shots_used: settlement.wasted,
                         },
-                        Evidence::None => Receipt::StopUnconfirmed,
+                        Evidence::NeverAsked | Evidence::None => Receipt::StopUnconfirmed,
                     });
                 }
             }
