@@ -6,14 +6,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::circuit;
-use crate::devices::Standing;
 use crate::job::Job;
 use crate::job::event::{ArtifactRef, CircuitFormat, CircuitRef, Event};
 use crate::job::failure::{Category, Failure};
 use crate::job::spec::ProgramFormat;
 use crate::limits::CIRCUIT_BYTES_MAX;
+use crate::ports::Env;
 use crate::ports::compiler::{Circuit, Compiler as _, Program};
-use crate::ports::{Clock as _, Devices as _, Env};
 use crate::stages::{Context, Setback, documents};
 use crate::store::artifacts::ArtifactError;
 
@@ -60,7 +59,6 @@ pub(super) async fn circuit<E: Env>(
         ProgramFormat::AqoRef => (ProgramFormat::AqoJson, resolve(ctx, program).await?.into()),
         format => (format, Cow::Borrowed(program)),
     };
-    meet_the_devices(ctx, job).await;
     let device = ctx.devices.capabilities(&job.spec.target);
     let program = Program {
         format,
@@ -71,17 +69,6 @@ pub(super) async fn circuit<E: Env>(
     let compiled = ctx.env.compiler().compile(call, program).await;
     let circuit = compiled.map_err(|error| Setback::of_call(Category::CompileError, error))?;
     Ok(circuit)
-}
-
-/// A kernel that has just started may not have heard of the devices yet, and a circuit that is
-/// not lowered for its device is refused there for good. If they cannot be asked, the job is
-/// compiled as if its device could do everything.
-async fn meet_the_devices<E: Env>(ctx: &Context<'_, E>, job: &Job) {
-    if ctx.devices.standing(&job.spec.target) == Standing::NeverReached
-        && let Ok(devices) = ctx.env.devices().list().await
-    {
-        ctx.devices.listed(devices, ctx.env.clock().now());
-    }
 }
 
 /// What is no circuit must never reach a device, whoever made it.
