@@ -161,7 +161,7 @@ fn show(scenario: &Scenario, seed: u64, outcome: &Outcome, verdict: &Verdict) {
         .complaints()
         .iter()
         .for_each(|what| println!("  {what}"));
-    println!("again: cargo sim run {} --seed {seed}", scenario.id);
+    println!("again: cargo sim run {} --seed {seed}", scenario.called);
 }
 
 fn summary(scenario: &Scenario, seed: u64, outcome: &Outcome, verdict: &Verdict) -> String {
@@ -190,7 +190,7 @@ fn summary(scenario: &Scenario, seed: u64, outcome: &Outcome, verdict: &Verdict)
         "simulated_seconds": outcome.ended.as_secs_f64(),
         "lines": outcome.lines.len(),
         "trace_sha256": trace::hash(&outcome.lines),
-        "again": format!("cargo sim run {} --seed {seed}", scenario.id),
+        "again": format!("cargo sim run {} --seed {seed}", scenario.called),
     })
     .to_string()
 }

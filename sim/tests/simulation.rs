@@ -32,3 +32,18 @@ fn wrong_use_is_told_apart_from_a_failed_run() {
     assert_eq!(code, Some(2), "{said}");
     assert!(said.contains("calm"), "{said}");
 }
+
+#[test]
+fn a_run_that_is_not_well_says_so_and_how_to_repeat_it() {
+    for (name, wanted) in [("never-fires", 131), ("false-hope", 129), ("no-end", 128)] {
+        let path = format!("tests/scenarios/{name}.toml");
+        let (code, said) = sim(&["run", &path, "--seed", "7"], None);
+        assert_eq!(code, Some(wanted), "{said}");
+        let again = format!("scenarios/{name}.toml --seed 7");
+        assert!(
+            said.lines()
+                .any(|line| line.contains("again: cargo sim run") && line.contains(&again)),
+            "{said}"
+        );
+    }
+}

@@ -14,6 +14,9 @@ use super::step::Step;
 pub struct Scenario {
     /// The name, which is also the file's.
     pub id: String,
+    /// What to call it by: its name, or the path of a file that is not one of ours.
+    #[serde(skip)]
+    pub called: String,
     /// What this is about, for somebody who has never seen the code.
     pub story: String,
     /// Whether the driver-manager serves ExecutionControl: it can be asked what became of an

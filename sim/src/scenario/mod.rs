@@ -93,7 +93,7 @@ impl Scenario {
             path: path.to_owned(),
             reason,
         };
-        let scenario: Self = toml::from_str(&text).map_err(|why| invalid(why.to_string()))?;
+        let mut scenario: Self = toml::from_str(&text).map_err(|why| invalid(why.to_string()))?;
         if path
             .file_stem()
             .is_none_or(|stem| stem != scenario.id.as_str())
@@ -104,6 +104,11 @@ impl Scenario {
             )));
         }
         scenario.check().map_err(invalid)?;
+        let ours = path.parent() == Some(folder().as_path());
+        scenario.called = match ours {
+            true => scenario.id.clone(),
+            false => path.display().to_string(),
+        };
         Ok(scenario)
     }
 
