@@ -16,6 +16,9 @@ pub const REQUEST_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Counts up to this size travel in the event; above it the event names a synced object (D13).
 pub const COUNTS_BYTES_INLINE_MAX: usize = 1024 * 1024;
+/// Counts above this size, as far as they can be foreseen, are refused before anything runs: they
+/// would have to fit into one answer, and into memory several times over.
+pub const COUNTS_BYTES_MAX: u64 = 48 * 1024 * 1024;
 /// Entries of a job's metadata, and of its compiler options.
 pub const METADATA_ENTRIES_MAX: usize = 128;
 /// Keys and values of a job's metadata together; the same for its compiler options.
@@ -64,6 +67,8 @@ pub struct Limits {
     pub persist_ms: u64,
     /// How long jobs wait for a driver-manager that was never reached since start.
     pub first_contact_ms: u64,
+    /// One object written to or read from QFS.
+    pub artifact_ms: u64,
     /// Any other call to a neighbour: devices, inspect, stop.
     pub call_ms: u64,
     /// How often the devices are asked for.
@@ -95,6 +100,7 @@ impl Default for Limits {
             execute_attempts: 3,
             persist_ms: 3_600_000,
             first_contact_ms: 300_000,
+            artifact_ms: 30_000,
             call_ms: 5_000,
             device_poll_ms: 2_000,
             compile_slots: 16,

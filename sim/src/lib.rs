@@ -1,7 +1,7 @@
 //! The simulated world: the deployment of a kernel, its neighbours and its clients, each on a
 //! node of its own, real gRPC messages between them, and one seed that decides everything.
 //!
-//! [`scenario`] says what happens, [`world`] lets it happen, [`trace`] is what was seen. What
+//! [`scenario`] says what happens, `world` lets it happen, [`trace`] is what was seen. What
 //! needs madsim is compiled only in the simulated build (`cargo sim`).
 
 #[cfg(madsim)]

@@ -2,9 +2,7 @@
 
 #![expect(
     clippy::disallowed_methods,
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command line reads files and prints"
+    reason = "a command line reads files and waits"
 )]
 
 mod histogram;
@@ -13,6 +11,7 @@ mod run;
 mod serve;
 
 use std::fmt::Display;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -80,6 +79,24 @@ fn code(exit: Exit) -> ExitCode {
 
 /// Says what went wrong, on stderr.
 fn complain(exit: Exit, what: impl Display) -> Exit {
-    eprintln!("qrtx: {what}");
+    // Whoever closed stderr does not want to know.
+    let _ = writeln!(io::stderr(), "qrtx: {what}");
     exit
+}
+
+/// The same, and as a JSON document on stdout for whoever asked for one.
+fn complain_as(json: bool, exit: Exit, what: impl Display) -> Exit {
+    if json {
+        let document = serde_json::json!({ "error": { "message": what.to_string() } });
+        print(&format!("{document}\n"));
+    }
+    complain(exit, what)
+}
+
+/// Writes to stdout; false if nobody takes it.
+fn print(text: &str) -> bool {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .is_ok()
 }

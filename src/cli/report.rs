@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::cli::Exit;
 use crate::cli::histogram::histogram;
+use crate::cli::{Exit, complain, print};
 use crate::grpc::proto::kernel as wire;
 use crate::job::state::State;
 
@@ -100,19 +100,31 @@ impl Report {
         }
     }
 
+    /// Whether the report names an `error.json`.
+    pub(super) fn names_a_file_to_come(&self) -> bool {
+        self.error.is_some()
+    }
+
     /// Prints the report, and says how the command ends.
     pub(super) fn show(&self, json: bool) -> Exit {
-        if json {
-            let document = serde_json::to_string_pretty(self).expect("a report has a JSON form");
-            println!("{document}");
-        } else {
-            print!("{}", self.text());
-        }
+        let text = match json {
+            true => serde_json::to_string_pretty(self).expect("a report has a JSON form") + "\n",
+            false => self.text(),
+        };
+        let taken = print(&text);
         if let Some(error) = &self.error {
-            eprintln!(
-                "qrtx: {} {}: {}",
-                self.job_id, error.error_code, error.error_summary
+            let Error {
+                error_code,
+                error_summary,
+                ..
+            } = error;
+            complain(
+                Exit::Failed,
+                format!("{} {error_code}: {error_summary}", self.job_id),
             );
+        }
+        if !taken {
+            return complain(Exit::Failed, "nobody takes what is printed");
         }
         match self.state {
             "Completed" => Exit::Done,

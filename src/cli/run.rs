@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tonic::Code;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::cli::report::Report;
-use crate::cli::{Exit, complain};
+use crate::cli::{Exit, complain, complain_as};
 use crate::grpc::proto::kernel as wire;
 use crate::grpc::proto::kernel::kernel_gateway_client::KernelGatewayClient;
 use crate::limits::ANSWER_BYTES_MAX;
@@ -24,8 +25,8 @@ use crate::os::telemetry::{self, Logs};
   qrtx run examples/bell.aqo.json --shots 1000 --seed 7 --json
   qrtx run examples/ansatz.aqo.json --param theta=0.59
 
-Exit codes: 0 the job completed, 1 it failed, 2 wrong use, 4 it timed out,
-5 it was cancelled (Ctrl-C cancels it).")]
+Exit codes: 0 the job completed, 1 it failed, 2 wrong use, 3 the kernel cannot
+be reached, 4 it timed out, 5 it was cancelled (Ctrl-C cancels it).")]
 pub(super) struct Arguments {
     /// The program: *.aqo.json for a circuit as AQO, *.py for Eigen-Lang
     file: PathBuf,
@@ -68,7 +69,7 @@ pub(super) async fn run(arguments: Arguments) -> Exit {
     telemetry::start_logs(Logs::TextToStderr);
     let request = match request(&arguments) {
         Ok(request) => request,
-        Err(why) => return complain(Exit::Usage, why),
+        Err(why) => return complain_as(arguments.json, Exit::Usage, why),
     };
     // Nobody else is to find this kernel.
     let options = Options {
@@ -77,11 +78,11 @@ pub(super) async fn run(arguments: Arguments) -> Exit {
     };
     let config = match options.resolve() {
         Ok(config) => config,
-        Err(why) => return complain(Exit::Usage, why),
+        Err(why) => return complain_as(arguments.json, Exit::Usage, why),
     };
     let serving = match serve::start(&config, false).await {
         Ok(serving) => serving,
-        Err(why) => return complain(Exit::Failed, why),
+        Err(why) => return complain_as(arguments.json, Exit::Failed, why),
     };
     let exit = match connect(serving.grpc).await {
         Ok(channel) => {
@@ -111,10 +112,7 @@ fn request(arguments: &Arguments) -> Result<wire::EnqueueJobRequest, String> {
         None => format_of(file)?.to_owned(),
     };
     let program = std::fs::read(file).map_err(|why| format!("{}: {why}", file.display()))?;
-    let timeout = match arguments
-        .timeout
-        .map(std::time::Duration::try_from_secs_f64)
-    {
+    let timeout = match arguments.timeout.map(Duration::try_from_secs_f64) {
         None => None,
         Some(Ok(timeout)) => prost_types::Duration::try_from(timeout).ok(),
         Some(Err(_)) => return Err("--timeout must be a number of seconds above 0".to_owned()),
@@ -169,17 +167,36 @@ async fn follow(
         _ = tokio::signal::ctrl_c() => cancelled(client.clone(), &job_id).await,
     };
     if let Err(lost) = ended {
-        return complain(
-            Exit::Unreachable,
-            format!("{job_id} was lost sight of: {}", lost.message()),
-        );
+        let what = format!("{job_id} was lost sight of: {}", lost.message());
+        return complain_as(json, Exit::Unreachable, what);
     }
-    let results = client
-        .get_job_results(wire::GetJobResultsRequest { job_id })
-        .await;
-    match results {
-        Ok(results) => Report::new(results.into_inner(), qfs_root).show(json),
-        Err(lost) => complain(Exit::Failed, lost.message()),
+    let asked = wire::GetJobResultsRequest {
+        job_id: job_id.clone(),
+    };
+    match client.get_job_results(asked).await {
+        Ok(results) => {
+            let report = Report::new(results.into_inner(), qfs_root);
+            if report.names_a_file_to_come() {
+                until_reported(client, job_id).await;
+            }
+            report.show(json)
+        }
+        Err(lost) => complain_as(json, Exit::Failed, lost.message()),
+    }
+}
+
+/// `error.json` is written after the end; who is told where it lies should find it there.
+async fn until_reported(mut client: KernelGatewayClient<Channel>, job_id: String) {
+    for _ in 0..100 {
+        let asked = wire::GetJobHistoryRequest {
+            job_id: job_id.clone(),
+        };
+        let history = client.get_job_history(asked).await;
+        let written = |event: &wire::JobEvent| event.kind == "Reported";
+        if history.is_ok_and(|history| history.get_ref().events.iter().any(written)) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
@@ -205,7 +222,7 @@ async fn cancelled(
         reason: "interrupted".to_owned(),
     };
     let answer = client.cancel_job(request).await?.into_inner();
-    eprintln!("qrtx: {}", answer.message);
+    complain(Exit::Cancelled, answer.message);
     until_end(client, job_id).await
 }
 
@@ -216,12 +233,5 @@ fn refusal(refused: &tonic::Status, json: bool) -> Exit {
         Code::Unavailable => Exit::Unreachable,
         _ => Exit::Failed,
     };
-    if json {
-        let code = format!("{:?}", refused.code());
-        println!(
-            "{}",
-            serde_json::json!({ "error": { "code": code, "message": refused.message() } })
-        );
-    }
-    complain(exit, refused.message())
+    complain_as(json, exit, refused.message())
 }

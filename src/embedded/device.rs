@@ -28,6 +28,8 @@ pub const SIM_LOCAL: &str = "sim:local";
 
 /// Executions that are remembered after their end.
 const REMEMBERED_MAX: usize = 4096;
+/// Bytes of counts that are remembered; the last execution is, whatever its size.
+const REMEMBERED_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// The embedded device.
 #[derive(Debug)]
@@ -49,6 +51,8 @@ struct Memory {
     executions: BTreeMap<ExecutionId, Execution>,
     /// Those that ended, oldest first.
     over: VecDeque<ExecutionId>,
+    /// What they take.
+    bytes: usize,
     since: Timestamp,
 }
 
@@ -65,6 +69,7 @@ impl<C: Clock + Clone> EmbeddedDevice<C> {
         let memory = Memory {
             executions: BTreeMap::new(),
             over: VecDeque::new(),
+            bytes: 0,
             since: clock.now(),
         };
         let (memory, ended) = (Mutex::new(memory), Notify::new());
@@ -100,6 +105,30 @@ fn info(slots: usize) -> DeviceInfo {
         capabilities: capabilities
             .map(|(key, value)| (key.to_owned(), value))
             .into(),
+    }
+}
+
+impl Memory {
+    /// Forgets the oldest of those that are too many, or too large together.
+    fn forget(&mut self) {
+        while self.over.len() > REMEMBERED_MAX
+            || (self.bytes > REMEMBERED_BYTES_MAX && self.over.len() > 1)
+        {
+            let oldest = self.over.pop_front();
+            if let Some(forgotten) = oldest.and_then(|id| self.executions.remove(&id)) {
+                self.bytes -= size(&forgotten.fate);
+                // What is younger than the last one forgotten is still remembered.
+                self.since = self.since.max(forgotten.started + Duration::from_micros(1));
+            }
+        }
+    }
+}
+
+/// What a result takes, about.
+fn size(fate: &Fate) -> usize {
+    match fate {
+        Fate::Done(result) => result.counts.keys().map(|bits| bits.len() + 64).sum(),
+        _ => 0,
     }
 }
 
@@ -142,20 +171,11 @@ impl<C: Clock> Shared<C> {
             && execution.fate == Fate::Running
         {
             execution.fate = fate;
+            let size = size(&execution.fate);
             memory.over.push_back(id);
+            memory.bytes += size;
         }
-        while memory.over.len() > REMEMBERED_MAX {
-            let oldest = memory
-                .over
-                .pop_front()
-                .and_then(|id| memory.executions.remove(&id));
-            if let Some(forgotten) = oldest {
-                // What is younger than the last one forgotten is still remembered.
-                memory.since = memory
-                    .since
-                    .max(forgotten.started + Duration::from_micros(1));
-            }
-        }
+        memory.forget();
         drop(memory);
         self.ended.notify_waiters();
     }
@@ -265,9 +285,10 @@ fn answer(fate: Fate) -> Result<RunResult, RunError> {
             message,
             retry: None,
         }),
-        Fate::Cancelled { .. } | Fate::NotFound | Fate::Running => {
-            Err(RunError::Doubt("the execution was stopped".to_owned()))
-        }
+        Fate::Cancelled { .. } | Fate::NotFound | Fate::Running => Err(RunError::Doubt {
+            cause: "the execution was stopped".to_owned(),
+            over: true,
+        }),
     }
 }
 
@@ -295,7 +316,10 @@ impl<C: Clock + Clone> Devices for EmbeddedDevice<C> {
             shared.begin(run);
             let end = shared.clock.timeout(deadline, shared.end_of(id)).await;
             let seconds = deadline.as_secs_f64();
-            let late = || RunError::Doubt(format!("the simulation took longer than {seconds} s"));
+            let late = || RunError::Doubt {
+                cause: format!("the simulation took longer than {seconds} s"),
+                over: false,
+            };
             end.map_or_else(|| Err(late()), answer)
         }
     }
@@ -318,6 +342,9 @@ impl<C: Clock + Clone> Devices for EmbeddedDevice<C> {
         let started = shared.clock.now();
         {
             let mut memory = shared.memory();
+            if !memory.executions.contains_key(&run) {
+                memory.over.push_back(run);
+            }
             let known = memory.executions.entry(run).or_insert_with(|| Execution {
                 started,
                 stop: Arc::default(),

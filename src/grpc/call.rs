@@ -52,10 +52,16 @@ impl<C: Clock> Neighbour<C> {
         deadline: Duration,
         answer: impl Future<Output = Result<Response<T>, Status>> + Send,
     ) -> Result<T, Missed> {
+        let asked = self.clock.monotonic();
         match self.clock.timeout(deadline, answer).await {
             Some(Ok(answer)) => Ok(answer.into_inner()),
             // tonic tells its own deadline as CANCELLED; it may be a moment before ours.
-            Some(Err(said)) if said.code() == Code::Cancelled => Err(Missed::Deadline(deadline)),
+            Some(Err(said))
+                if said.code() == Code::Cancelled
+                    && self.clock.monotonic().since(asked) >= deadline.mul_f64(0.9) =>
+            {
+                Err(Missed::Deadline(deadline))
+            }
             Some(Err(said)) => Err(Missed::Said(said)),
             None => Err(Missed::Deadline(deadline)),
         }
@@ -86,7 +92,10 @@ impl<C: Clock> Neighbour<C> {
     pub(super) fn run_failed(&self, missed: Missed) -> RunError {
         let message = self.describe(&missed);
         let Missed::Said(said) = missed else {
-            return RunError::Doubt(message);
+            return RunError::Doubt {
+                cause: message,
+                over: false,
+            };
         };
         if never_left(&said) {
             return RunError::NotSent(message);
@@ -100,8 +109,12 @@ impl<C: Clock> Neighbour<C> {
                 | Code::ResourceExhausted
         );
         // Without the driver's own word, the status may come from anything on the way.
-        if !refusing || said.get_details_error_info().is_none() {
-            return RunError::Doubt(message);
+        let own_word = said.get_details_error_info().is_some();
+        if !refusing || !own_word {
+            return RunError::Doubt {
+                cause: message,
+                over: own_word,
+            };
         }
         let again = said.code() == Code::ResourceExhausted;
         let retry = again.then(|| retry_after(&said).unwrap_or_default());

@@ -4,6 +4,7 @@ use tonic::metadata::{MetadataKey, MetadataMap, MetadataValue};
 
 use crate::ids::{ExecutionId, FencingToken};
 use crate::job::request::JobRequest;
+use crate::job::trace::TraceContext;
 use crate::ports::compiler::CallContext;
 
 /// Names the execution towards the driver (D8).
@@ -53,11 +54,13 @@ pub(super) fn receive(headers: &MetadataMap, request: &mut JobRequest) {
             .find_map(|name| headers.get(*name)?.to_str().ok())
             .unwrap_or_default()
     };
+    if TraceContext::parse(&request.traceparent).is_none() {
+        text(&["traceparent"]).clone_into(&mut request.traceparent);
+    }
     for (field, names) in [
-        (&mut request.traceparent, &["traceparent"][..]),
         (
             &mut request.request_id,
-            &["x-eigen-request-id", "x-request-id"],
+            &["x-eigen-request-id", "x-request-id"][..],
         ),
         (
             &mut request.tenant,

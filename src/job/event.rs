@@ -62,6 +62,9 @@ pub enum Event {
     Doubted {
         /// What happened to the call.
         cause: String,
+        /// The driver itself has spoken: whatever ran, it is over.
+        #[serde(default)]
+        over: bool,
     },
     /// The counts are in hand.
     Executed {
@@ -104,7 +107,11 @@ pub enum Event {
         reason: String,
     },
     /// The deadline passed.
-    DeadlinePassed,
+    DeadlinePassed {
+        /// What the job was waiting for then; may be empty.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        waited_for: String,
+    },
     /// A cancel was answered before the driver confirmed anything.
     ReceiptGiven,
     /// What became of an execution that was open when the job ended.
@@ -258,7 +265,7 @@ impl Event {
             Self::Retried { .. } => "Retried",
             Self::Failed { .. } => "Failed",
             Self::CancelRequested { .. } => "CancelRequested",
-            Self::DeadlinePassed => "DeadlinePassed",
+            Self::DeadlinePassed { .. } => "DeadlinePassed",
             Self::ReceiptGiven => "ReceiptGiven",
             Self::Settled { .. } => "Settled",
             Self::Reported { .. } => "Reported",
@@ -285,7 +292,9 @@ impl Event {
                 "the execution is recorded and about to be asked for".to_owned()
             }
             Self::PhaseReached { phase } => format!("the execution reached {}", phase.name()),
-            Self::Doubted { cause } => format!("it is not known whether the device ran: {cause}"),
+            Self::Doubted { cause, .. } => {
+                format!("it is not known whether the device ran: {cause}")
+            }
             Self::Executed { outcome } => {
                 format!(
                     "the device answered after {:.6} s",
@@ -305,7 +314,12 @@ impl Event {
                 "a client cancelled".to_owned()
             }
             Self::CancelRequested { reason } => format!("a client cancelled: {reason}"),
-            Self::DeadlinePassed => "the job's deadline passed".to_owned(),
+            Self::DeadlinePassed { waited_for } if waited_for.is_empty() => {
+                "the job's deadline passed".to_owned()
+            }
+            Self::DeadlinePassed { waited_for } => {
+                format!("the job's deadline passed; {waited_for}")
+            }
             Self::ReceiptGiven => "the cancel was answered, the stop is unconfirmed".to_owned(),
             Self::Settled { settlement, .. } => format!(
                 "the open execution is settled: {} shots wasted, {} not run, {} unknown",

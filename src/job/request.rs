@@ -291,10 +291,10 @@ fn parse_timeout(
             .ok_or_else(|| format!("metadata \"timeout_seconds\" is {text:?}, no span of time"))?,
     };
     let most = limits::JOB_TIMEOUT_MAX;
-    if timeout.is_zero() || timeout > most {
+    if timeout.as_millis() == 0 || timeout > most {
         let seconds = timeout.as_secs_f64();
         return Err(format!(
-            "is {seconds} s; it must be above 0 and at most {} s",
+            "is {seconds} s; it must be at least 0.001 s and at most {} s",
             most.as_secs()
         ));
     }

@@ -6,7 +6,10 @@ use std::fmt::Write as _;
 use examples::{at, every_event, job, step};
 
 use super::*;
+use crate::job::event::{Event, Evidence};
 use crate::job::history::stays;
+use crate::job::ledger::Settlement;
+use crate::job::transition::transition;
 
 #[test]
 fn a_job_moves_as_the_table_says() {
@@ -76,7 +79,12 @@ fn every_event_has_a_sentence_for_people() {
 fn a_refusal_says_where_the_job_is() {
     let mut job = job();
     let refused = job
-        .apply(&Event::DeadlinePassed, at(1))
+        .apply(
+            &Event::DeadlinePassed {
+                waited_for: String::new(),
+            },
+            at(1),
+        )
         .and_then(|()| job.apply(&Event::Admitted, at(2)));
     assert_eq!(
         refused.unwrap_err().to_string(),
@@ -167,7 +175,12 @@ fn the_receipt_of_a_cancel_says_what_is_known_of_the_device() {
 #[test]
 fn an_open_execution_is_settled_before_the_end_is_reported() {
     let mut job = executing();
-    step(&mut job, Event::DeadlinePassed);
+    step(
+        &mut job,
+        Event::DeadlinePassed {
+            waited_for: String::new(),
+        },
+    );
     assert_eq!(
         (job.duty(), job.holds().is_some()),
         (Some(Duty::Settle), true)

@@ -42,7 +42,7 @@ pub fn transition(state: State, event: &Event) -> Result<State, Refused> {
             Pending | Validating | Compiling | Queued | Allocating | Executing,
             Event::CancelRequested { .. },
         ) => Cancelled,
-        (live, Event::DeadlinePassed) if !live.is_terminal() => Timeout,
+        (live, Event::DeadlinePassed { .. }) if !live.is_terminal() => Timeout,
         (live, Event::Failed { .. }) if !live.is_terminal() => Failed,
 
         // What is learnt after the end changes the record, never the end.

@@ -15,9 +15,11 @@ mod table;
 mod upkeep;
 mod watch;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use tokio::sync::Notify;
 
 use crate::devices::{Book, Policy};
@@ -64,7 +66,7 @@ pub struct Kernel<E: Env> {
     env: Arc<E>,
     limits: Limits,
     epoch: Epoch,
-    artifacts: Artifacts,
+    artifacts: Artifacts<E>,
     devices: Book,
     metrics: Metrics,
     traces: Traces,
@@ -137,9 +139,11 @@ impl<E: Env> Kernel<E> {
         let epoch = env.store().claim().await?;
         let unfinished = env.store().unfinished().await?;
         let started = env.clock().monotonic();
-        let artifacts = Artifacts::new(env.artifacts().clone(), env.synced_artifacts().clone());
+        let env = Arc::new(env);
+        let bound = Duration::from_millis(settings.limits.artifact_ms);
+        let artifacts = Artifacts::new(env.clone(), bound);
         let kernel = Arc::new_cyclic(|me| Self {
-            env: Arc::new(env),
+            env,
             epoch,
             artifacts,
             devices: Book::new(settings.devices),
@@ -199,9 +203,10 @@ impl<E: Env> Kernel<E> {
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
-        self.table
-            .lock()
-            .expect("no code panics while it holds the table")
+        self.table.lock().unwrap_or_else(|broken| {
+            self.stop("a decision of the job table panicked; the log has the reason");
+            broken.into_inner()
+        })
     }
 
     /// Changes the table, and starts whatever has room now.
@@ -231,11 +236,21 @@ impl<E: Env> Kernel<E> {
         due.into_iter().for_each(|job| self.launch(job));
     }
 
+    /// Starts the loop of a job. A loop that panics has broken a law of ours: nobody can say what
+    /// holds any more, so the kernel stops, and the next one goes on from what is stored.
     fn launch(&self, job: Arc<crate::job::Job>) {
         let Some(kernel) = self.me.upgrade() else {
             return;
         };
-        self.env.spawn(kernel.run_job(job));
+        let id = job.id;
+        self.env.spawn(async move {
+            let run = AssertUnwindSafe(kernel.clone().run_job(job)).catch_unwind();
+            if run.await.is_err() {
+                kernel.stop(&format!(
+                    "the loop of {id} panicked; the log has the reason"
+                ));
+            }
+        });
     }
 
     fn around(&self, answered: bool) -> Around {

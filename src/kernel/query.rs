@@ -7,13 +7,15 @@ use std::time::Duration;
 use crate::devices::{Shown, Standing};
 use crate::ids::JobId;
 use crate::job::Job;
-use crate::job::event::{Counts, Recorded};
+use crate::job::event::{ArtifactRef, Counts, Recorded};
 use crate::job::history::{Stay, stays};
 use crate::job::state::{Phase, State};
 use crate::kernel::{Error, Kernel};
 use crate::ports::Env;
 use crate::ports::store::{Filter, JobStore as _};
 use crate::schedule::Load;
+use crate::stages::documents;
+use crate::store::artifacts::ArtifactError;
 use crate::time::Timestamp;
 
 /// The results of an ended job.
@@ -68,14 +70,41 @@ impl<E: Env> Kernel<E> {
         let counts = match job.outcome.as_ref().map(|outcome| &outcome.counts) {
             None => BTreeMap::new(),
             Some(Counts::Inline(counts)) => counts.clone(),
-            Some(Counts::Object(object)) => {
-                let read = self.artifacts.read(id, object).await;
-                let read = read.map_err(|why| Error::Unavailable(why.to_string()))?;
-                serde_json::from_slice(&read).map_err(|why| Error::Corrupt(why.to_string()))?
-            }
+            Some(Counts::Object(object)) => self.large_counts(&job, object).await?,
         };
         let stays = stays(&self.history(id).await?);
         Ok(Results { job, counts, stays })
+    }
+
+    /// Counts that have an object of their own, or, if that is lost, those in the results.
+    async fn large_counts(
+        &self,
+        job: &Job,
+        object: &ArtifactRef,
+    ) -> Result<BTreeMap<String, u64>, Error> {
+        let lost = match self.artifacts.read(job.id, object).await {
+            Ok(read) => {
+                let counts = serde_json::from_slice(&read);
+                return counts.map_err(|why| Error::Corrupt(format!("{}: {why}", object.file)));
+            }
+            Err(away @ ArtifactError::Unavailable { .. }) => {
+                return Err(Error::Unavailable(away.to_string()));
+            }
+            Err(lost) => Error::Corrupt(lost.to_string()),
+        };
+        let Some(results) = job
+            .artifacts
+            .iter()
+            .find(|kept| kept.file == "results.json")
+        else {
+            return Err(lost);
+        };
+        let read = self
+            .artifacts
+            .read(job.id, results)
+            .await
+            .map_err(|_| lost)?;
+        documents::counts(&read).map_err(|why| Error::Corrupt(format!("results.json: {why}")))
     }
 
     /// Every event of a job.
@@ -104,7 +133,10 @@ impl<E: Env> Kernel<E> {
         let table = self.table();
         let outlook = |shown: Shown| {
             let load = table.scheduler.load(&shown.info.id);
-            let ahead = load.waiting + load.running.saturating_sub(load.slots as usize - 1);
+            let ahead = load.waiting
+                + load
+                    .running
+                    .saturating_sub((load.slots as usize).saturating_sub(1));
             let wait = shown.execution_seconds.map(|seconds| {
                 Duration::from_secs_f64(seconds * ahead as f64 / f64::from(load.slots.max(1)))
             });
@@ -140,7 +172,7 @@ impl<E: Env> Kernel<E> {
             }
             State::Allocating => "the device is being asked whether it is ready".to_owned(),
             State::Executing => match (&job.doubt, job.phase) {
-                (Some(doubt), _) => format!("the device is asked whether it ran: {doubt}"),
+                (Some(doubt), _) => format!("the device is asked whether it ran: {}", doubt.cause),
                 (None, Some(Phase::QuantumInitializing)) => "the call is being prepared".to_owned(),
                 (None, Some(phase)) => format!("the execution is in {}", phase.name()),
                 (None, None) => "the execution is under way".to_owned(),

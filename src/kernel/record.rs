@@ -79,6 +79,10 @@ impl<E: Env> Kernel<E> {
         }
         self.with_table(|table| {
             table.changed(before, Arc::new(after.clone()), now);
+            for device in [before.holds(), after.holds()].into_iter().flatten() {
+                self.metrics
+                    .set_device(device, table.scheduler.load(device));
+            }
             if let Some(not_before) = after.not_before {
                 table.pause(after.id, now + not_before.since(after.updated_at));
             }

@@ -11,7 +11,7 @@ use crate::devices::{Book, Standing};
 use crate::ids::JobId;
 use crate::job::event::Event;
 use crate::job::failure::{Category, Failure};
-use crate::job::state::State;
+use crate::job::state::{Phase, State};
 use crate::job::{Duty, Job};
 use crate::limits::Limits;
 use crate::schedule::Scheduler;
@@ -59,8 +59,8 @@ pub(super) struct Slot {
 pub(super) struct Wishes {
     /// A client cancelled, for this reason.
     pub(super) cancel: Option<String>,
-    /// The deadline passed.
-    pub(super) deadline: bool,
+    /// The deadline passed, while the job was waiting for this.
+    pub(super) deadline: Option<String>,
     /// A cancel must be answered now.
     pub(super) receipt: bool,
 }
@@ -337,10 +337,10 @@ impl Slot {
                 self.wishes.receipt && state == State::Cancelled && self.job.receipt.is_none();
             return due.then_some(Event::ReceiptGiven);
         }
-        if self.wishes.deadline {
-            return Some(Event::DeadlinePassed);
+        if let Some(waited_for) = self.wishes.deadline.clone() {
+            return Some(Event::DeadlinePassed { waited_for });
         }
-        if state == State::Completing {
+        if state == State::Completing || self.job.phase == Some(Phase::PostProcessing) {
             // Whoever cancelled finds out by looking at the job.
             self.wishes.cancel = None;
         }

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::devices::Standing;
+use crate::devices::{Book, Standing};
+use crate::job::Job;
+use crate::job::state::State;
 use crate::kernel::Kernel;
 use crate::ports::devices::Devices as _;
 use crate::ports::{Clock as _, Env};
@@ -36,7 +38,7 @@ impl<E: Env> Kernel<E> {
                     if alarm == Alarm::Deadline
                         && let Some(slot) = table.jobs.get_mut(&job)
                     {
-                        slot.wishes.deadline = true;
+                        slot.wishes.deadline = Some(waited_for(&slot.job, &self.devices));
                     }
                     due.push(job);
                 }
@@ -84,4 +86,16 @@ impl<E: Env> Kernel<E> {
         });
         self.wake(concerned);
     }
+}
+
+/// What a job that waits for a device would need, for a person; else nothing.
+fn waited_for(job: &Job, devices: &Book) -> String {
+    let waits = matches!(
+        job.state,
+        State::Pending | State::Queued | State::Allocating
+    );
+    let why = waits
+        .then(|| devices.why_waiting(&job.spec.target))
+        .flatten();
+    why.unwrap_or_default()
 }

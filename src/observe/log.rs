@@ -31,7 +31,7 @@ pub fn event(job: &Job, recorded: &Recorded) {
         Event::Reported { written: false } => line!(error),
         Event::Failed { .. } | Event::Retried { .. } => line!(warn),
         Event::Doubted { .. } | Event::CircuitLost { .. } => line!(warn),
-        Event::DeadlinePassed => line!(warn),
+        Event::DeadlinePassed { .. } => line!(warn),
         _ => line!(info),
     }
 }

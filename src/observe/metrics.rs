@@ -20,12 +20,12 @@ pub struct Metrics {
     queue_depth: IntGauge,
     active_jobs: IntGauge,
     slots: IntGaugeVec,
-    slots_taken: IntGaugeVec,
+    slots_available: IntGaugeVec,
 }
 
 /// Seconds; from an embedded neighbour's answer to a long execution.
-const BUCKETS: [f64; 14] = [
-    0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0,
+const BUCKETS: [f64; 16] = [
+    0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0,
 ];
 
 impl Default for Metrics {
@@ -61,10 +61,10 @@ impl Default for Metrics {
                 &["device_id"],
             )
             .expect("the name is valid"),
-            slots_taken: IntGaugeVec::new(
+            slots_available: IntGaugeVec::new(
                 Opts::new(
-                    "eigen_kernel_device_slots_taken",
-                    "Slots of a device that are taken.",
+                    "eigen_kernel_device_slots_available",
+                    "Slots of a device that are free.",
                 ),
                 &["device_id"],
             )
@@ -77,7 +77,7 @@ impl Default for Metrics {
             Box::new(metrics.queue_depth.clone()),
             Box::new(metrics.active_jobs.clone()),
             Box::new(metrics.slots.clone()),
-            Box::new(metrics.slots_taken.clone()),
+            Box::new(metrics.slots_available.clone()),
         ];
         for collector in all {
             metrics
@@ -121,10 +121,9 @@ impl Metrics {
         self.slots
             .with_label_values(&[device.as_str()])
             .set(i64::from(load.slots));
-        let taken = i64::try_from(load.running).unwrap_or(i64::MAX);
-        self.slots_taken
-            .with_label_values(&[device.as_str()])
-            .set(taken);
+        let free = i64::from(load.slots) - i64::try_from(load.running).unwrap_or(i64::MAX);
+        let available = self.slots_available.with_label_values(&[device.as_str()]);
+        available.set(free.max(0));
     }
 
     /// All metrics in Prometheus' text form.

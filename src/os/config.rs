@@ -28,7 +28,7 @@ pub struct Options {
     #[arg(long, env = "QRTX_STORE", value_name = "STORE")]
     pub store: Option<String>,
     /// Let each compiled circuit go through the compiler's OptimizeCircuit as well
-    #[arg(long, env = "QRTX_OPTIMIZE", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     pub optimize: Option<bool>,
     /// Settings for what is not given here [default: qrtx.toml, if there is one]
     #[arg(long, env = "QRTX_CONFIG", value_name = "FILE")]
@@ -119,9 +119,9 @@ impl Options {
     /// [`ConfigError`].
     pub fn resolve(self) -> Result<Config, ConfigError> {
         let file = match &self.config {
-            Some(file) => read(file)?,
-            None if Path::new(FILE).exists() => read(Path::new(FILE))?,
-            None => Self::default(),
+            Some(file) if !file.as_os_str().is_empty() => read(file)?,
+            _ if Path::new(FILE).exists() => read(Path::new(FILE))?,
+            _ => Self::default(),
         };
         // A variable that is set to nothing is not set.
         let pick = |ours: Option<String>, theirs: Option<String>| {

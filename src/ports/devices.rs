@@ -104,8 +104,13 @@ pub enum RunError {
         retry: Option<Duration>,
     },
     /// Nobody knows whether it ran.
-    #[error("{0}")]
-    Doubt(String),
+    #[error("{cause}")]
+    Doubt {
+        /// What happened to the call.
+        cause: String,
+        /// The driver itself has spoken: whatever ran, it is over.
+        over: bool,
+    },
 }
 
 /// What a driver remembers of an execution.

@@ -10,7 +10,7 @@ use crate::job::Job;
 use crate::job::event::{ArtifactRef, CircuitFormat, CircuitRef, Event};
 use crate::job::failure::{Category, Failure};
 use crate::job::spec::ProgramFormat;
-use crate::limits::CIRCUIT_BYTES_MAX;
+use crate::limits::{CIRCUIT_BYTES_MAX, COUNTS_BYTES_MAX};
 use crate::ports::Env;
 use crate::ports::compiler::{Circuit, Compiler as _, Program};
 use crate::stages::{Context, Setback, documents};
@@ -26,6 +26,7 @@ pub(super) async fn perform<E: Env>(ctx: &Context<'_, E>, job: &Job) -> Result<E
         .await?;
     let circuit = circuit(ctx, job, &program).await?;
     let key_widths = plausible(&circuit)?;
+    refuse_boundless(&key_widths, job.spec.shots)?;
     let kept = ctx
         .artifacts
         .keep(job.id, circuit.format.file_name(), &circuit.data)
@@ -98,6 +99,28 @@ fn plausible(circuit: &Circuit) -> Result<BTreeSet<u32>, Setback> {
     }
 }
 
+/// Counts that cannot be handed over must not be bought. As many keys as there may be, each with
+/// its count, are what the answer may have to hold.
+fn refuse_boundless(key_widths: &BTreeSet<u32>, shots: u32) -> Result<(), Setback> {
+    let (Some(read), Some(width)) = (key_widths.first(), key_widths.last()) else {
+        return Ok(());
+    };
+    let outcomes = 1_u64.checked_shl(*read).unwrap_or(u64::MAX);
+    let keys = outcomes.min(u64::from(shots));
+    let bytes = keys.saturating_mul(u64::from(*width) + 16);
+    if bytes <= COUNTS_BYTES_MAX {
+        return Ok(());
+    }
+    let summary = format!(
+        "up to {keys} different results of {width} bits each are {bytes} bytes, and \
+         {COUNTS_BYTES_MAX} are the limit; measure fewer qubits, or ask for fewer shots"
+    );
+    Err(Setback::Never(
+        Failure::new(Category::ValidationError, summary),
+        None,
+    ))
+}
+
 /// The circuit that an `aqo_ref` names.
 async fn resolve<E: Env>(ctx: &Context<'_, E>, program: &[u8]) -> Result<Vec<u8>, Setback> {
     let reference = String::from_utf8_lossy(program);
@@ -112,5 +135,26 @@ async fn resolve<E: Env>(ctx: &Context<'_, E>, program: &[u8]) -> Result<Vec<u8>
         )),
         Some(Err(ArtifactError::Missing(_))) => Err(invalid("names nothing that is stored")),
         Some(read) => Ok(read?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_foreseen_and_refused_above_the_limit() {
+        let fits = |widths: &[u32], shots| {
+            refuse_boundless(&widths.iter().copied().collect(), shots).is_ok()
+        };
+        assert!(fits(&[2], u32::MAX), "four keys at most");
+        assert!(fits(&[24], 1_000_000));
+        assert!(!fits(&[24], u32::MAX));
+        assert!(
+            !fits(&[15, 4096], 200_000),
+            "few bits are read, but the keys are wide"
+        );
+        assert!(fits(&[4096], 1000));
+        assert!(fits(&[], u32::MAX), "nothing is known of such a circuit");
     }
 }

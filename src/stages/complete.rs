@@ -19,6 +19,9 @@ pub(super) async fn perform<E: Env>(ctx: &Context<'_, E>, job: &Job) -> Result<E
     };
     let results = documents::results(job, outcome, &counts);
     let mut artifacts = inputs(ctx, job).await?;
+    if let Counts::Object(object) = &outcome.counts {
+        artifacts.push(object.clone());
+    }
     artifacts.push(ctx.artifacts.keep(job.id, "results.json", &results).await?);
     for artifact in &artifacts {
         ctx.artifacts
@@ -74,7 +77,14 @@ async fn inputs<E: Env>(ctx: &Context<'_, E>, job: &Job) -> Result<Vec<ArtifactR
         ctx.artifacts.read(job.id, &circuit).await
     {
         // The same program and request make the same circuit again; the read-back will tell.
-        let again = compile::circuit(ctx, job, &program).await?;
+        let again = compile::circuit(ctx, job, &program).await;
+        // Whatever stands in the way, what is missing is something stored.
+        let again = again.map_err(|_| {
+            Setback::persist(format!(
+                "{} is lost and cannot be compiled again",
+                circuit.file
+            ))
+        })?;
         ctx.artifacts
             .keep(job.id, &circuit.file, &again.data)
             .await?;

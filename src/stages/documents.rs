@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::job::Job;
@@ -56,6 +57,15 @@ pub(super) fn results(job: &Job, outcome: &Outcome, counts: &BTreeMap<String, u6
         "execution_time_sec": outcome.execution_seconds,
         "metadata": outcome.metadata,
     }))
+}
+
+/// The counts in a `results.json`.
+pub fn counts(results: &[u8]) -> serde_json::Result<BTreeMap<String, u64>> {
+    #[derive(Deserialize)]
+    struct Results {
+        counts: BTreeMap<String, u64>,
+    }
+    serde_json::from_slice(results).map(|results: Results| results.counts)
 }
 
 /// `meta.json`: what is stored, and how it hashes.

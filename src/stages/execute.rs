@@ -48,14 +48,20 @@ pub(super) async fn perform<E: Env>(
                     return Ok(vec![Event::PhaseReached { phase }]);
                 }
             };
-            let lost = || RunError::Doubt("the call ended without an answer".to_owned());
+            let lost = || RunError::Doubt {
+                cause: "the call ended without an answer".to_owned(),
+                over: false,
+            };
             *hand = Hand::Answered(Box::new(answered.unwrap_or_else(|_| Err(lost()))));
             Ok(Vec::new())
         }
         Hand::Answered(answer) => {
             // The answer stays in hand until it is dealt with: this may be dropped and repeated.
             let done = conclude(ctx, job, (**answer).clone()).await;
-            *hand = Hand::Empty;
+            let more_to_do = matches!(&done, Ok(events) if events.iter().all(is_phase));
+            if !more_to_do {
+                *hand = Hand::Empty;
+            }
             done
         }
         Hand::Empty => look_back(ctx, job).await,
@@ -105,7 +111,7 @@ async fn conclude<E: Env>(
                 None => Err(never(message, Some(proof))),
             }
         }
-        Err(RunError::Doubt(cause)) => Ok(vec![Event::Doubted { cause }]),
+        Err(RunError::Doubt { cause, over }) => Ok(vec![Event::Doubted { cause, over }]),
     }
 }
 
@@ -128,10 +134,19 @@ async fn deliver<E: Env>(
         }
     };
     let encoded = serde_json::to_vec(&counts).expect("counts have a JSON form");
+    let answered = Event::PhaseReached {
+        phase: Phase::PostProcessing,
+    };
+    let untold = job
+        .phase
+        .is_some_and(|phase| phase.may_become(Phase::PostProcessing));
     let counts = if encoded.len() <= limits::COUNTS_BYTES_INLINE_MAX {
         Counts::Inline(counts)
+    } else if untold {
+        // Keeping them may take a while, and neither the device nor a cancel waits for that.
+        return Ok(vec![answered]);
     } else {
-        Counts::Object(keep_large(ctx, job, &encoded).await)
+        Counts::Object(keep_large(ctx, job, &encoded).await?)
     };
     let outcome = Box::new(Outcome {
         circuit_sha256: circuit.sha256,
@@ -139,17 +154,11 @@ async fn deliver<E: Env>(
         execution_seconds: seconds(result.execution_seconds),
         metadata: result.metadata,
     });
-    let mut events = Vec::new();
-    if job
-        .phase
-        .is_some_and(|phase| phase.may_become(Phase::PostProcessing))
-    {
-        events.push(Event::PhaseReached {
-            phase: Phase::PostProcessing,
-        });
-    }
-    events.push(Event::Executed { outcome });
-    Ok(events)
+    let executed = Event::Executed { outcome };
+    Ok(match untold {
+        true => vec![answered, executed],
+        false => vec![executed],
+    })
 }
 
 /// A time that is none has no stored form, and is worth no more than none.
@@ -188,20 +197,33 @@ fn checked(
     Ok(good)
 }
 
-/// The counts are paid for and exist nowhere else: this waits as long as it takes, and only the
-/// job's deadline ends the wait.
-async fn keep_large<E: Env>(ctx: &Context<'_, E>, job: &Job, encoded: &[u8]) -> ArtifactRef {
+fn is_phase(event: &Event) -> bool {
+    matches!(event, Event::PhaseReached { .. })
+}
+
+/// The counts are paid for and exist nowhere else: this waits as long as anything is stored for.
+async fn keep_large<E: Env>(
+    ctx: &Context<'_, E>,
+    job: &Job,
+    encoded: &[u8],
+) -> Result<ArtifactRef, Setback> {
     let file = format!("counts-{}.json", job.attempt());
+    let clock = ctx.env.clock();
+    let begun = clock.monotonic();
     let mut pauses = ASK_AGAIN.into_iter().chain(std::iter::repeat(ASK_AGAIN[3]));
     loop {
-        match ctx.artifacts.keep_synced(job.id, &file, encoded).await {
-            Ok(kept) => return kept,
-            Err(why) => tracing::warn!(job_id = %job.id, "the counts cannot be kept yet: {why}"),
+        let why = match ctx.artifacts.keep_synced(job.id, &file, encoded).await {
+            Ok(kept) => return Ok(kept),
+            Err(why) => why,
+        };
+        tracing::warn!(job_id = %job.id, "the counts cannot be kept yet: {why}");
+        if clock.monotonic().since(begun) >= Duration::from_millis(ctx.limits.persist_ms) {
+            let cause = "the counts could not be stored";
+            let failure = Failure::new(Category::PersistError, format!("{cause}: {why}"));
+            let wasted = Settlement::wasted(job.spec.shots, cause);
+            return Err(Setback::Never(failure, Some(wasted)));
         }
-        ctx.env
-            .clock()
-            .sleep(pauses.next().unwrap_or(ASK_AGAIN[3]))
-            .await;
+        clock.sleep(pauses.next().unwrap_or(ASK_AGAIN[3])).await;
     }
 }
 
@@ -266,10 +288,10 @@ async fn ask<E: Env>(ctx: &Context<'_, E>, job: &Job, entry: &Entry) -> Result<F
 
 /// Nobody can say whether the device ran: its policy, as it was at the intent, decides.
 fn unknown(job: &Job, entry: &Entry, why: &str) -> Setback {
-    let first = job
-        .doubt
-        .as_deref()
-        .unwrap_or("the kernel was restarted meanwhile");
+    let first = match &job.doubt {
+        Some(doubt) => doubt.cause.as_str(),
+        None => "the kernel was restarted meanwhile",
+    };
     let cause = format!(
         "whether {} ran the job is unknown: {first}; {why}",
         entry.device
@@ -280,15 +302,20 @@ fn unknown(job: &Job, entry: &Entry, why: &str) -> Setback {
             None,
             Settlement::unknown(entry.requested, cause),
         ),
-        // The execution stays open: its slot is free when it is settled, not when we give up.
-        OnUnknown::Fail => never(
-            format!(
+        OnUnknown::Fail => {
+            let message = format!(
                 "{cause}. It is not run again, because its shots are paid for; ask the device's \
                  operator for execution {}, and submit again if it did not run",
                 job.execution_id()
-            ),
-            None,
-        ),
+            );
+            // Unless the driver has spoken, the execution stays open: its slot is free when that
+            // is over, not when we give up.
+            let over = job.doubt.as_ref().is_some_and(|doubt| doubt.over);
+            never(
+                message,
+                over.then(|| Settlement::unknown(entry.requested, cause)),
+            )
+        }
     }
 }
 

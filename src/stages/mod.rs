@@ -42,7 +42,7 @@ pub struct Context<'a, E: Env> {
     /// This kernel's place as the store's writer.
     pub epoch: Epoch,
     /// QFS.
-    pub artifacts: &'a Artifacts,
+    pub artifacts: &'a Artifacts<E>,
     /// What is known of the devices.
     pub devices: &'a crate::devices::Book,
     /// When this stay in the state began, on our clock.

@@ -20,12 +20,19 @@ pub(super) async fn perform<E: Env>(ctx: &Context<'_, E>, job: &Job, hand: &mut 
         biased;
         event = late_answer(job, entry, hand) => event,
         event = stopped(ctx, job, entry) => event,
-        () = ctx.env.clock().sleep(ctx.left(ctx.limits.execute_ms)) => {
+        () = ctx.env.clock().sleep(left(ctx, job, entry)) => {
             let cause = format!("{} never said what became of the execution", entry.device);
             let settlement = Settlement::unknown(entry.requested, cause);
             Event::Settled { settlement, evidence: Evidence::None }
         }
     }
+}
+
+/// What is left of the bound on the execution, which began with its intent.
+fn left<E: Env>(ctx: &Context<'_, E>, job: &Job, entry: &Entry) -> Duration {
+    let before_the_end = job.state_since.since(entry.intended_at);
+    ctx.left(ctx.limits.execute_ms)
+        .saturating_sub(before_the_end)
 }
 
 /// What this process knows or learns of its own call; never returns if that is nothing.
@@ -68,7 +75,7 @@ fn settled_by(
             shots,
             format!("the driver refused: {message}"),
         )),
-        Err(RunError::Doubt(_)) => None,
+        Err(RunError::Doubt { .. }) => None,
     }
 }
 

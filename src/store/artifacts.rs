@@ -1,12 +1,18 @@
-//! QFS: whole objects under `<job_id>/`, written once, each known by its hash (D13).
+//! QFS: whole objects under `<job_id>/`, written once, each known by its hash (D13). Every call
+//! is bounded: a store that hangs is a store that is away.
 
+use std::error::Error as _;
+use std::future::Future;
+use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutPayload};
 
 use crate::ids::{JobId, Sha256Sum};
 use crate::job::event::ArtifactRef;
+use crate::ports::{Clock as _, Env};
 
 /// Why an artifact is not to be had, or not to be kept.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,17 +41,16 @@ pub enum ArtifactError {
 }
 
 /// The artifacts of all jobs.
-#[derive(Debug, Clone)]
-pub struct Artifacts {
-    store: Arc<dyn ObjectStore>,
-    synced: Arc<dyn ObjectStore>,
+#[derive(Debug)]
+pub struct Artifacts<E> {
+    env: Arc<E>,
+    bound: Duration,
 }
 
-impl Artifacts {
-    /// Artifacts in `store`; `synced` is the same place, with puts that return when the object
-    /// is on stable storage.
-    pub fn new(store: Arc<dyn ObjectStore>, synced: Arc<dyn ObjectStore>) -> Self {
-        Self { store, synced }
+impl<E: Env> Artifacts<E> {
+    /// The artifacts of a world; each object is waited for at most `bound`.
+    pub fn new(env: Arc<E>, bound: Duration) -> Self {
+        Self { env, bound }
     }
 
     /// Keeps `content` as one file of a job. If the very same is there, it is adopted; if
@@ -59,7 +64,7 @@ impl Artifacts {
         file: &str,
         content: &[u8],
     ) -> Result<ArtifactRef, ArtifactError> {
-        keep(&self.store, job, file, content).await
+        self.keep_in(self.env.artifacts(), job, file, content).await
     }
 
     /// The same for content that nothing else can make again: it is on stable storage on return.
@@ -72,7 +77,8 @@ impl Artifacts {
         file: &str,
         content: &[u8],
     ) -> Result<ArtifactRef, ArtifactError> {
-        keep(&self.synced, job, file, content).await
+        self.keep_in(self.env.synced_artifacts(), job, file, content)
+            .await
     }
 
     /// The content of a file, if it is what was stored.
@@ -81,13 +87,14 @@ impl Artifacts {
     /// [`ArtifactError`].
     pub async fn read(&self, job: JobId, wanted: &ArtifactRef) -> Result<Vec<u8>, ArtifactError> {
         let path = path(job, &wanted.file);
-        let content = get(&self.store, &path).await?;
+        let content = self.get(self.env.artifacts(), &path).await?;
         let found = Sha256Sum::of(&content);
         if found != wanted.sha256 {
             let path = path.to_string();
+            let wanted = wanted.sha256;
             return Err(ArtifactError::Damaged {
                 path,
-                wanted: wanted.sha256,
+                wanted,
                 found,
             });
         }
@@ -96,6 +103,7 @@ impl Artifacts {
 
     /// The object that an `aqo_ref` program names: a path below the root, with or without the
     /// `qfs://` or `circuitfs://` that the neighbours put before it. `None` if it is no such path.
+    /// Links below the root are followed: whoever may write there is trusted.
     ///
     /// # Errors
     /// [`ArtifactError`].
@@ -105,72 +113,122 @@ impl Artifacts {
             .strip_prefix("qfs://")
             .or_else(|| whole.strip_prefix("circuitfs://"));
         let path = path.unwrap_or(whole).trim_start_matches('/');
-        let path = Path::parse(path)
-            .ok()
-            .filter(|path| !path.as_ref().is_empty())?;
-        Some(get(&self.store, &path).await)
+        let fits = !path.is_empty() && path.split('/').all(|part| part.len() <= NAME_BYTES_MAX);
+        let path = Path::parse(path).ok().filter(|_| fits)?;
+        Some(self.get(self.env.artifacts(), &path).await)
     }
+
+    async fn keep_in(
+        &self,
+        store: &Arc<dyn ObjectStore>,
+        job: JobId,
+        file: &str,
+        content: &[u8],
+    ) -> Result<ArtifactRef, ArtifactError> {
+        let path = path(job, file);
+        let create = || {
+            let payload = PutPayload::from(content.to_vec());
+            let put = store.put_opts(&path, payload, PutMode::Create.into());
+            self.bounded(put)
+        };
+        match create().await {
+            Ok(_) => {}
+            Err(Failed::Store(object_store::Error::AlreadyExists { .. })) => {
+                let there = match self.get(store, &path).await {
+                    Ok(there) => there,
+                    // What is there cannot even be read, as a folder or a broken link.
+                    Err(ArtifactError::Missing(_)) => Vec::new(),
+                    Err(away) => return Err(away),
+                };
+                if there != content {
+                    self.set_aside(store, job, file, &there).await?;
+                    create().await.map_err(|why| why.unavailable(&path))?;
+                }
+            }
+            Err(why) => return Err(why.unavailable(&path)),
+        }
+        Ok(ArtifactRef::of(file, content))
+    }
+
+    /// Nothing vouches for what was found: it is neither believed nor destroyed.
+    async fn set_aside(
+        &self,
+        store: &Arc<dyn ObjectStore>,
+        job: JobId,
+        file: &str,
+        found: &[u8],
+    ) -> Result<(), ArtifactError> {
+        let from = path(job, file);
+        let aside = format!("{file}.aside-{:016x}", Sha256Sum::of(found).prefix());
+        let to = path(job, &aside);
+        let moved = self.bounded(store.rename(&from, &to)).await;
+        moved.map_err(|why| why.unavailable(&from))
+    }
+
+    async fn get(
+        &self,
+        store: &Arc<dyn ObjectStore>,
+        path: &Path,
+    ) -> Result<Vec<u8>, ArtifactError> {
+        let read = async { store.get(path).await?.bytes().await };
+        match self.bounded(read).await {
+            Ok(bytes) => Ok(bytes.to_vec()),
+            Err(Failed::Store(why)) if names_nothing(&why) => {
+                Err(ArtifactError::Missing(path.to_string()))
+            }
+            Err(why) => Err(why.unavailable(path)),
+        }
+    }
+
+    async fn bounded<T: Send>(
+        &self,
+        work: impl Future<Output = object_store::Result<T>> + Send,
+    ) -> Result<T, Failed> {
+        match self.env.clock().timeout(self.bound, work).await {
+            Some(done) => done.map_err(Failed::Store),
+            None => Err(Failed::Hangs(self.bound)),
+        }
+    }
+}
+
+/// The longest name of a file that every file system takes.
+const NAME_BYTES_MAX: usize = 255;
+
+/// Why a call to the store brought nothing.
+enum Failed {
+    Store(object_store::Error),
+    Hangs(Duration),
+}
+
+impl Failed {
+    fn unavailable(self, path: &Path) -> ArtifactError {
+        let reason = match self {
+            Self::Store(why) => why.to_string(),
+            Self::Hangs(bound) => format!("it did not answer within {} s", bound.as_secs_f64()),
+        };
+        ArtifactError::Unavailable {
+            path: path.to_string(),
+            reason,
+        }
+    }
+}
+
+/// Whether nothing can be at that place, as opposed to a store that is away.
+fn names_nothing(why: &object_store::Error) -> bool {
+    if matches!(why, object_store::Error::NotFound { .. }) {
+        return true;
+    }
+    let mut cause = why.source();
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            use io::ErrorKind::{InvalidFilename, IsADirectory};
+            return matches!(error.kind(), InvalidFilename | IsADirectory);
+        }
+        cause = error.source();
+    }
+    false
 }
 
 fn path(job: JobId, file: &str) -> Path {
     Path::from_iter([job.to_string().as_str(), file])
-}
-
-async fn keep(
-    store: &Arc<dyn ObjectStore>,
-    job: JobId,
-    file: &str,
-    content: &[u8],
-) -> Result<ArtifactRef, ArtifactError> {
-    let path = path(job, file);
-    let create = || async {
-        let payload = PutPayload::from(content.to_vec());
-        store.put_opts(&path, payload, PutMode::Create.into()).await
-    };
-    match create().await {
-        Ok(_) => {}
-        Err(object_store::Error::AlreadyExists { .. }) => {
-            let there = get(store, &path).await?;
-            if there != content {
-                set_aside(store, job, file, &there).await?;
-                create().await.map_err(|why| unavailable(&path, &why))?;
-            }
-        }
-        Err(why) => return Err(unavailable(&path, &why)),
-    }
-    Ok(ArtifactRef::of(file, content))
-}
-
-/// Nothing vouches for what was found: it is neither believed nor destroyed.
-async fn set_aside(
-    store: &Arc<dyn ObjectStore>,
-    job: JobId,
-    file: &str,
-    found: &[u8],
-) -> Result<(), ArtifactError> {
-    let from = path(job, file);
-    let to = path(
-        job,
-        &format!("{file}.aside-{:016x}", Sha256Sum::of(found).prefix()),
-    );
-    store
-        .rename(&from, &to)
-        .await
-        .map_err(|why| unavailable(&from, &why))
-}
-
-async fn get(store: &Arc<dyn ObjectStore>, path: &Path) -> Result<Vec<u8>, ArtifactError> {
-    let read = async { store.get(path).await?.bytes().await };
-    match read.await {
-        Ok(bytes) => Ok(bytes.to_vec()),
-        Err(object_store::Error::NotFound { .. }) => Err(ArtifactError::Missing(path.to_string())),
-        Err(why) => Err(unavailable(path, &why)),
-    }
-}
-
-fn unavailable(path: &Path, why: &object_store::Error) -> ArtifactError {
-    ArtifactError::Unavailable {
-        path: path.to_string(),
-        reason: why.to_string(),
-    }
 }

@@ -127,3 +127,120 @@ async fn a_failed_job_leaves_its_reason_in_its_folder() {
     assert_eq!(report["error_code"], "ValidationError");
     assert_eq!(report["error_summary"], error.error_summary);
 }
+
+/// A file whose reader waits until somebody writes: a store that hangs.
+struct Hanging(std::path::PathBuf);
+
+impl Hanging {
+    fn at(path: std::path::PathBuf) -> Self {
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.unwrap().success());
+        Self(path)
+    }
+
+    /// Lets every reader go, and the path with them.
+    fn heal(&self) {
+        let writer = std::fs::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(&self.0)
+            .unwrap();
+        std::fs::remove_file(&self.0).unwrap();
+        drop(writer);
+    }
+}
+
+#[tokio::test]
+async fn an_artifact_store_that_hangs_holds_up_one_job_and_no_other() {
+    let deployment = Deployment::new(|config| {
+        config.devices.slots.insert("sim:local".parse().unwrap(), 1);
+        config.limits.store_slots = 1;
+        config.limits.artifact_ms = 200;
+        config.limits.backoff_ms_max = 200;
+    })
+    .await;
+    let mut client = deployment.client().await;
+    let running = enqueue(&mut client, request(endless())).await;
+    until(&mut client, &running, "PhaseReached").await;
+    let stuck = enqueue(&mut client, request(bell())).await;
+    until(&mut client, &stuck, "Compiled").await;
+    let hanging = Hanging::at(deployment.folder(&stuck).join("results.json"));
+    cancel(&mut client, &running).await;
+    until(&mut client, &stuck, "Executed").await;
+
+    let other = enqueue(&mut client, request(bell())).await;
+    completes(&deployment, &mut client, &other).await;
+    let job = status(&mut client, &stuck).await;
+    assert_eq!(job.state(), wire::TaskState::Completing, "{job:?}");
+    hanging.heal();
+    completes(&deployment, &mut client, &stuck).await;
+}
+
+#[tokio::test]
+async fn large_counts_in_hand_free_the_device_and_are_too_late_to_cancel() {
+    let deployment = Deployment::new(|config| {
+        config.devices.slots.insert("sim:local".parse().unwrap(), 1);
+        config.limits.artifact_ms = 200;
+    })
+    .await;
+    let mut client = deployment.client().await;
+    let running = enqueue(&mut client, request(endless())).await;
+    until(&mut client, &running, "PhaseReached").await;
+    let spread = (0..18).map(|q| json!({ "op": "H", "q": [q] })).collect();
+    let mut wide = request(aqo(18, spread));
+    wide.shots = Some(100_000);
+    let wide = enqueue(&mut client, wide).await;
+    until(&mut client, &wide, "Compiled").await;
+    let hanging = Hanging::at(deployment.folder(&wide).join("counts-1.json"));
+    cancel(&mut client, &running).await;
+
+    let other = enqueue(&mut client, request(bell())).await;
+    completes(&deployment, &mut client, &other).await;
+    let job = status(&mut client, &wide).await;
+    assert_eq!(job.phase(), wire::ExecutionPhase::PostProcessing, "{job:?}");
+    let answer = cancel(&mut client, &wide).await;
+    assert_eq!(answer.receipt(), wire::CancelReceipt::TooLate, "{answer:?}");
+    hanging.heal();
+    completes(&deployment, &mut client, &wide).await;
+}
+
+#[tokio::test]
+async fn counts_that_nobody_could_take_are_refused_before_anything_runs() {
+    let deployment = Deployment::embedded().await;
+    let mut client = deployment.client().await;
+    let mut operations: Vec<_> = (0..16).map(|q| json!({ "op": "H", "q": [q] })).collect();
+    let bits: Vec<u32> = (0..15).chain([4095]).collect();
+    let qubits: Vec<u32> = (0..16).collect();
+    operations.push(json!({ "op": "MEASURE", "q": qubits, "c": bits }));
+    let mut boundless = request(aqo(16, operations));
+    boundless.shots = Some(200_000);
+    let job_id = enqueue(&mut client, boundless).await;
+    let error = finish(&mut client, &job_id).await.error.unwrap();
+    assert_eq!(error.error_code, "ValidationError");
+    assert!(
+        error.error_summary.contains("measure fewer qubits"),
+        "{}",
+        error.error_summary
+    );
+}
+
+#[tokio::test]
+async fn a_reference_that_no_file_can_have_fails_at_once() {
+    let deployment = Deployment::embedded().await;
+    let mut client = deployment.client().await;
+    for reference in [
+        "a".repeat(1000),
+        "circuits/..".to_owned(),
+        "\u{1}".to_owned(),
+    ] {
+        let mut by_reference = request(reference.into());
+        by_reference.program_format = "aqo_ref".to_owned();
+        let job_id = enqueue(&mut client, by_reference).await;
+        let error = finish(&mut client, &job_id).await.error.unwrap();
+        assert_eq!(
+            error.error_code, "ValidationError",
+            "{}",
+            error.error_summary
+        );
+    }
+}

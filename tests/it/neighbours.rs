@@ -682,3 +682,51 @@ async fn phases_that_a_device_reports_are_told() {
         .collect();
     assert_eq!(phases, ["QUANTUM_RUNNING", "MEASURING", "POST_PROCESSING"]);
 }
+
+#[tokio::test]
+async fn a_job_that_waited_in_vain_says_for_what() {
+    let nobody = Unserved::new();
+    let deployment = driving_with(nobody.url()).await;
+    let mut client = deployment.client().await;
+    let mut hurried = request(flip());
+    hurried.timeout = Some(prost_types::Duration {
+        seconds: 0,
+        nanos: 300_000_000,
+    });
+    let job_id = enqueue(&mut client, hurried).await;
+    let results = finish(&mut client, &job_id).await;
+    assert_eq!(results.state(), wire::TaskState::Timeout);
+    let summary = results.error.unwrap().error_summary;
+    assert!(summary.contains(&nobody.url()), "{summary}");
+    assert!(summary.contains("DRIVER_MANAGER_ENDPOINT"), "{summary}");
+}
+
+#[tokio::test]
+async fn the_slot_of_an_execution_is_kept_for_one_bound_and_not_two() {
+    let double = driver().with_devices([device("qpu:ion").backend_type("qpu")]);
+    double.whims().next(1, Method::ExecuteCircuit, Whim::Hang);
+    let served = Served::start(double.routes());
+    let deployment = driving_with(served.url()).await;
+    let mut client = deployment.client().await;
+    let mut paid = request(flip());
+    paid.target = "qpu:ion".to_owned();
+    let job_id = enqueue(&mut client, paid.clone()).await;
+    failure(&mut client, &job_id).await;
+    let next = enqueue(&mut client, paid).await;
+    assert_eq!(
+        finish(&mut client, &next).await.state(),
+        wire::TaskState::Completed
+    );
+
+    let history = history(&mut client, &job_id).await;
+    let at = |kind: &str| {
+        let event = history.events.iter().find(|event| event.kind == kind);
+        let at = event.unwrap().at.unwrap();
+        at.seconds as f64 + f64::from(at.nanos) / 1e9
+    };
+    let kept = at("Settled") - at("Intended");
+    assert!(
+        kept < 1.9,
+        "the bound is 1 s, and the slot was kept for {kept} s"
+    );
+}

@@ -272,7 +272,13 @@ impl Setting {
                     },
                 );
             }
-            Deadline(job) => self.record(world, job, &Event::DeadlinePassed),
+            Deadline(job) => self.record(
+                world,
+                job,
+                &Event::DeadlinePassed {
+                    waited_for: String::new(),
+                },
+            ),
             Crash => self.crash(world),
             DriverForgets => world.forget(),
             Arrive(job, attempt) => world.arrive(job, attempt),

@@ -112,6 +112,7 @@ impl Setting {
             Answer::Doubt if self.makes(Mistake::DoubtIsFailure) => again(world, job, not_run()),
             Answer::Doubt => Event::Doubted {
                 cause: String::new(),
+                over: false,
             },
         };
         self.record(world, job, &event);

@@ -164,7 +164,12 @@ static DEVICE: LazyLock<DeviceId> = LazyLock::new(|| "device".parse().expect("it
 /// What is left of a job that is over: any end will do.
 static OVER: LazyLock<[Record; JOBS]> = LazyLock::new(|| {
     [1, 2].map(|number| {
-        let end = queued(number).after(&Event::DeadlinePassed, Timestamp(0));
+        let end = queued(number).after(
+            &Event::DeadlinePassed {
+                waited_for: String::new(),
+            },
+            Timestamp(0),
+        );
         let over = end.and_then(|end| end.after(&Event::Reported { written: true }, Timestamp(0)));
         over.expect("a deadline can pass at any time")
     })

@@ -262,12 +262,12 @@ fn the_least_and_the_most_of_everything_are_taken() {
     let least = with(|request| {
         request.priority = Some(0);
         request.shots = Some(1);
-        request.timeout = Some(Ok(Duration::from_micros(1)));
+        request.timeout = Some(Ok(Duration::from_millis(1)));
     });
     let spec = least.accept(NOW).unwrap().spec;
     assert_eq!(
         (spec.priority, spec.shots, spec.expires_at),
-        (0, 1, Timestamp(1_000_001))
+        (0, 1, Timestamp(1_001_000))
     );
 }
 

@@ -104,6 +104,7 @@ fn example_after(last: Option<&Event>) -> Option<Event> {
         },
         Event::PhaseReached { .. } => Event::Doubted {
             cause: "the answer was lost".into(),
+            over: false,
         },
         Event::Doubted { .. } => Event::Executed {
             outcome: Box::new(outcome(10)),
@@ -127,8 +128,10 @@ fn example_after(last: Option<&Event>) -> Option<Event> {
         Event::Failed { .. } => Event::CancelRequested {
             reason: "changed my mind".into(),
         },
-        Event::CancelRequested { .. } => Event::DeadlinePassed,
-        Event::DeadlinePassed => Event::ReceiptGiven,
+        Event::CancelRequested { .. } => Event::DeadlinePassed {
+            waited_for: "the device is OFFLINE".into(),
+        },
+        Event::DeadlinePassed { .. } => Event::ReceiptGiven,
         Event::ReceiptGiven => Event::Settled {
             settlement: Settlement::unknown(10, "the device never said"),
             evidence: Evidence::None,

@@ -158,7 +158,9 @@ proptest! {
     #[test]
     fn a_slot_is_taken_exactly_from_the_turn_to_the_end_of_the_execution(events in any_life()) {
         for (_, job) in live(events).steps {
-            let takes = job.state == State::Allocating || job.open_run().is_some();
+            let answered = job.phase == Some(Phase::PostProcessing);
+            let running = job.open_run().is_some() && !answered;
+            let takes = job.state == State::Allocating || running;
             prop_assert_eq!(job.holds().is_some(), takes);
             prop_assert!(job.state != State::Executing || job.open_run().is_some());
         }

@@ -78,7 +78,9 @@ fn way_to(state: State) -> Vec<Event> {
     ];
     match State::ALL.iter().position(|other| *other == state) {
         Some(steps @ 0..=6) => whole.into_iter().take(steps).collect(),
-        _ => vec![Event::DeadlinePassed],
+        _ => vec![Event::DeadlinePassed {
+            waited_for: String::new(),
+        }],
     }
 }
 

@@ -91,7 +91,14 @@ pub async fn another_append_at_a_taken_place_is_out_of_order(store: &impl JobSto
     let mut other = life.clone();
     record(store, epoch, &mut life, Event::Admitted).await;
     let refused = store
-        .append(epoch, other.then(Event::DeadlinePassed).commit())
+        .append(
+            epoch,
+            other
+                .then(Event::DeadlinePassed {
+                    waited_for: String::new(),
+                })
+                .commit(),
+        )
         .await;
     let id = life.job.id;
     assert_eq!(
@@ -140,7 +147,13 @@ pub async fn an_append_that_leaves_a_gap_is_out_of_order(store: &impl JobStore) 
     let before = life.clone();
     life.then(Event::Admitted).commit();
     let refused = store
-        .append(epoch, life.then(Event::DeadlinePassed).commit())
+        .append(
+            epoch,
+            life.then(Event::DeadlinePassed {
+                waited_for: String::new(),
+            })
+            .commit(),
+        )
         .await;
     assert_eq!(
         refused,

@@ -99,7 +99,15 @@ pub async fn the_list_shows_what_the_filter_asks_for(store: &impl JobStore) {
         lives.push(life);
     }
     record(store, epoch, &mut lives[0], Event::Admitted).await;
-    record(store, epoch, &mut lives[1], Event::DeadlinePassed).await;
+    record(
+        store,
+        epoch,
+        &mut lives[1],
+        Event::DeadlinePassed {
+            waited_for: String::new(),
+        },
+    )
+    .await;
     let numbers = async |filter: Filter, most| {
         let listed = store
             .list(&filter, u64::MAX, most)
@@ -155,7 +163,15 @@ pub async fn unfinished_are_exactly_the_jobs_with_a_duty_oldest_first(store: &im
         record(store, epoch, &mut lives[1], event).await;
     }
     // It has ended, but nobody has been told why.
-    record(store, epoch, &mut lives[2], Event::DeadlinePassed).await;
+    record(
+        store,
+        epoch,
+        &mut lives[2],
+        Event::DeadlinePassed {
+            waited_for: String::new(),
+        },
+    )
+    .await;
     let unfinished = async || store.unfinished().await.expect("a store can be read");
     let left = unfinished().await;
     assert_eq!(left, [0, 2, 3].map(|number| lives[number].job.clone()));
