@@ -11,6 +11,8 @@ mod artifacts;
 mod bad_input;
 mod cancel;
 mod circuits;
+mod cli;
+mod edges;
 mod harness;
 mod lifecycle;
 mod neighbours;
