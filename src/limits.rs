@@ -1,4 +1,4 @@
-//! Every bound in one place, each with its reason.
+//! The bounds on jobs and calls in one place, each with its reason.
 
 use std::time::Duration;
 
@@ -63,7 +63,7 @@ pub struct Limits {
     pub execute_ms: u64,
     /// Executions of one job that may be tried.
     pub execute_attempts: u32,
-    /// Completing as a whole.
+    /// Completing as a whole; also how long large counts, and `error.json`, are tried to be kept.
     pub persist_ms: u64,
     /// How long jobs wait for a driver-manager that was never reached since start.
     pub first_contact_ms: u64,

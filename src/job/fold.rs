@@ -244,7 +244,9 @@ impl Job {
         self.state_seq = self.seq;
         self.state_since = self.updated_at;
         self.phase = (next == State::Executing).then_some(Phase::QuantumInitializing);
-        self.doubt = None;
+        if !next.is_terminal() {
+            self.doubt = None;
+        }
         if matches!(next, State::Queued | State::Compiling) {
             self.device = None;
         }

@@ -57,7 +57,7 @@ pub struct Job {
     pub device: Option<DeviceId>,
     /// What is known of the execution, only in Executing.
     pub phase: Option<Phase>,
-    /// Why it is not known whether the device ran, only in Executing.
+    /// Why it is not known whether the device ran; only in Executing, and after it.
     pub doubt: Option<Doubt>,
     /// One line per execution.
     pub ledger: Vec<Entry>,
@@ -125,6 +125,12 @@ pub enum Duty {
 }
 
 impl Job {
+    /// Whether the counts are in this kernel's hand: a cancel is too late then (D15).
+    pub fn counts_in_hand(&self) -> bool {
+        let answered = self.phase == Some(Phase::PostProcessing) && self.doubt.is_none();
+        answered || self.state == State::Completing
+    }
+
     /// Which execution this is, from 1; 0 before the first.
     pub fn attempt(&self) -> u32 {
         self.ledger.last().map_or(0, |entry| entry.attempt)

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::ids::JobId;
-use crate::job::state::{Phase, State};
+use crate::job::state::State;
 use crate::job::{Job, Receipt};
 use crate::kernel::{Error, Kernel};
 use crate::limits::CANCEL_WAIT;
@@ -103,13 +103,12 @@ impl<E: Env> Kernel<E> {
 
 /// What a cancel achieved with the job as it is; `None` when that is still open.
 fn verdict(job: &Job) -> Option<Told> {
+    if job.counts_in_hand() {
+        return Some(Told::TooLate);
+    }
     match job.state {
-        // The answer is back.
-        State::Executing if job.phase == Some(Phase::PostProcessing) => Some(Told::TooLate),
         State::Cancelled => job.receipt.map(Told::Receipt),
-        State::Completing | State::Completed | State::Failed | State::Timeout => {
-            Some(Told::TooLate)
-        }
+        State::Completed | State::Failed | State::Timeout => Some(Told::TooLate),
         _ => None,
     }
 }

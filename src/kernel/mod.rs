@@ -182,6 +182,8 @@ impl<E: Env> Kernel<E> {
     pub async fn stopped(&self) -> String {
         loop {
             let heard = self.stopping.notified();
+            tokio::pin!(heard);
+            heard.as_mut().enable();
             if let Some(why) = self.stopped.get() {
                 return why.clone();
             }
@@ -198,7 +200,7 @@ impl<E: Env> Kernel<E> {
         if self.stopped.set(why.to_owned()).is_ok() {
             tracing::error!("the kernel stops: {why}");
         }
-        self.stopping.notify_one();
+        self.stopping.notify_waiters();
         Stopped
     }
 

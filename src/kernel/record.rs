@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::job::Job;
 use crate::job::event::{Event, Recorded};
-use crate::job::state::State;
+use crate::job::state::Phase;
 use crate::kernel::{Kernel, Stopped};
 use crate::observe::log;
 use crate::ports::store::{Append, AppendError, JobStore as _};
@@ -70,11 +70,13 @@ impl<E: Env> Kernel<E> {
             self.traces.moved(before, after);
         }
         let now = self.env.clock().monotonic();
-        if before.state == State::Executing && after.state == State::Completing {
-            let device = after
-                .device
-                .as_ref()
-                .expect("what was executed had a device");
+        if let (
+            Event::PhaseReached {
+                phase: Phase::PostProcessing,
+            },
+            Some(device),
+        ) = (&recorded.event, &after.device)
+        {
             self.devices.took(device, now.since(self.entered(after.id)));
         }
         self.with_table(|table| {

@@ -11,8 +11,9 @@ use crate::kernel::judge::{Judgement, Stay, judge};
 use crate::kernel::table::Step;
 use crate::kernel::{Kernel, Stopped};
 use crate::ports::{Clock as _, Env};
-use crate::stages::{self, Context, Hand, Setback};
+use crate::stages::{self, Context, Hand, Setback, lost_call};
 use crate::time::Monotonic;
+use tokio::sync::oneshot::error::TryRecvError;
 
 impl<E: Env> Kernel<E> {
     /// Drives a job that this loop owns until it waits, ends, or the kernel stops. Whatever
@@ -122,10 +123,12 @@ impl<E: Env> Kernel<E> {
 impl Hand {
     /// Whether the answer of a device is here; one that has just come counts.
     fn is_answered(&mut self) -> bool {
-        if let Self::Out(call) = self
-            && let Ok(answered) = call.answer.try_recv()
-        {
-            *self = Self::Answered(Box::new(answered));
+        if let Self::Out(call) = self {
+            match call.answer.try_recv() {
+                Ok(answered) => *self = Self::Answered(Box::new(answered)),
+                Err(TryRecvError::Closed) => *self = Self::Answered(Box::new(Err(lost_call()))),
+                Err(TryRecvError::Empty) => {}
+            }
         }
         matches!(self, Self::Answered(_))
     }

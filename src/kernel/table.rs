@@ -11,7 +11,7 @@ use crate::devices::{Book, Standing};
 use crate::ids::JobId;
 use crate::job::event::Event;
 use crate::job::failure::{Category, Failure};
-use crate::job::state::{Phase, State};
+use crate::job::state::State;
 use crate::job::{Duty, Job};
 use crate::limits::Limits;
 use crate::schedule::Scheduler;
@@ -340,7 +340,7 @@ impl Slot {
         if let Some(waited_for) = self.wishes.deadline.clone() {
             return Some(Event::DeadlinePassed { waited_for });
         }
-        if state == State::Completing || self.job.phase == Some(Phase::PostProcessing) {
+        if self.job.counts_in_hand() {
             // Whoever cancelled finds out by looking at the job.
             self.wishes.cancel = None;
         }

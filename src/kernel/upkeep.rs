@@ -90,6 +90,9 @@ impl<E: Env> Kernel<E> {
 
 /// What a job that waits for a device would need, for a person; else nothing.
 fn waited_for(job: &Job, devices: &Book) -> String {
+    if job.counts_in_hand() {
+        return "the counts are here, but the artifact store does not take them".to_owned();
+    }
     let waits = matches!(
         job.state,
         State::Pending | State::Queued | State::Allocating

@@ -17,7 +17,7 @@ use crate::limits;
 use crate::ports::devices::{Devices as _, Run, RunError, RunResult};
 use crate::ports::{Clock as _, Env};
 use crate::reconcile::{self, Finding};
-use crate::stages::{Call, Context, Hand, Later, Setback};
+use crate::stages::{Call, Context, Hand, Later, Setback, lost_call};
 
 /// Pauses between two questions after a running execution.
 const ASK_AGAIN: [Duration; 4] = [
@@ -48,11 +48,7 @@ pub(super) async fn perform<E: Env>(
                     return Ok(vec![Event::PhaseReached { phase }]);
                 }
             };
-            let lost = || RunError::Doubt {
-                cause: "the call ended without an answer".to_owned(),
-                over: false,
-            };
-            *hand = Hand::Answered(Box::new(answered.unwrap_or_else(|_| Err(lost()))));
+            *hand = Hand::Answered(Box::new(answered.unwrap_or_else(|_| Err(lost_call()))));
             Ok(Vec::new())
         }
         Hand::Answered(answer) => {
@@ -64,7 +60,11 @@ pub(super) async fn perform<E: Env>(
             }
             done
         }
-        Hand::Empty => look_back(ctx, job).await,
+        Hand::Empty if lost_on_the_way(job) => Ok(vec![Event::Doubted {
+            cause: "the kernel was restarted before the counts were stored".to_owned(),
+            over: true,
+        }]),
+        Hand::Empty => look_back(ctx, job, hand).await,
     }
 }
 
@@ -197,6 +197,11 @@ fn checked(
     Ok(good)
 }
 
+/// Whether the answer was here, but in a process that is gone.
+fn lost_on_the_way(job: &Job) -> bool {
+    job.phase == Some(Phase::PostProcessing) && job.doubt.is_none()
+}
+
 fn is_phase(event: &Event) -> bool {
     matches!(event, Event::PhaseReached { .. })
 }
@@ -237,14 +242,21 @@ async fn keep_rejected<E: Env>(ctx: &Context<'_, E>, job: &Job, result: &RunResu
 }
 
 /// Asks the driver what became of the execution until it says so or the bound has passed.
-async fn look_back<E: Env>(ctx: &Context<'_, E>, job: &Job) -> Result<Vec<Event>, Setback> {
+async fn look_back<E: Env>(
+    ctx: &Context<'_, E>,
+    job: &Job,
+    hand: &mut Hand,
+) -> Result<Vec<Event>, Setback> {
     let entry = job.open_run().expect("Executing has an open execution");
     let mut pauses = ASK_AGAIN.into_iter().chain(std::iter::repeat(ASK_AGAIN[3]));
     let mut last = "the driver says that it is still running".to_owned();
     loop {
         let left = ctx.left(ctx.limits.execute_ms);
         match ask(ctx, job, entry).await {
-            Ok(Finding::Answer(result)) => return deliver(ctx, job, result).await,
+            Ok(Finding::Answer(result)) => {
+                *hand = Hand::Answered(Box::new(Ok(result)));
+                return Ok(Vec::new());
+            }
             Ok(Finding::NotRun(proof)) => {
                 return Err(again(
                     "the execution never reached the device".into(),

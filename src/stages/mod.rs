@@ -78,6 +78,12 @@ impl fmt::Debug for Call {
     }
 }
 
+/// What is left of a call whose task has ended without a word.
+pub(crate) fn lost_call() -> RunError {
+    let cause = "the call ended without an answer".to_owned();
+    RunError::Doubt { cause, over: false }
+}
+
 /// Why a stage did not get on.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Setback {

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use crate::job::Job;
 use crate::job::event::{Event, Evidence};
 use crate::job::ledger::{Entry, Settlement};
 use crate::job::state::State;
-use crate::ports::devices::{Devices as _, RunError, RunResult};
+use crate::job::{Doubt, Job};
+use crate::ports::devices::{Devices as _, RunError};
 use crate::ports::{Clock as _, Env};
 use crate::reconcile::{self, Finding};
 use crate::stages::{Context, Hand};
@@ -18,7 +18,7 @@ pub(super) async fn perform<E: Env>(ctx: &Context<'_, E>, job: &Job, hand: &mut 
         .expect("there is an open execution to settle");
     tokio::select! {
         biased;
-        event = late_answer(job, entry, hand) => event,
+        event = late_answer(ctx, job, entry, hand) => event,
         event = stopped(ctx, job, entry) => event,
         () = ctx.env.clock().sleep(left(ctx, job, entry)) => {
             let cause = format!("{} never said what became of the execution", entry.device);
@@ -36,46 +36,71 @@ fn left<E: Env>(ctx: &Context<'_, E>, job: &Job, entry: &Entry) -> Duration {
 }
 
 /// What this process knows or learns of its own call; never returns if that is nothing.
-async fn late_answer(job: &Job, entry: &Entry, hand: &mut Hand) -> Event {
+async fn late_answer<E: Env>(
+    ctx: &Context<'_, E>,
+    job: &Job,
+    entry: &Entry,
+    hand: &mut Hand,
+) -> Event {
+    let in_hand = matches!(hand, Hand::Answered(_));
     let answered = match hand {
         Hand::Ready(_) => {
             let settlement = Settlement::not_run(entry.requested, "the device was never asked");
+            let evidence = Evidence::NeverAsked;
             return Event::Settled {
                 settlement,
-                evidence: Evidence::NeverAsked,
+                evidence,
             };
         }
         Hand::Out(call) => (&mut call.answer).await.ok(),
         Hand::Answered(answer) => Some((**answer).clone()),
-        Hand::Empty => None,
+        Hand::Empty => {
+            let known = job.doubt.clone().filter(|doubt| doubt.over);
+            known.map(|Doubt { cause, over }| Err(RunError::Doubt { cause, over }))
+        }
     };
     *hand = Hand::Empty;
-    match answered.and_then(|answered| settled_by(job, entry, answered)) {
-        Some(settlement) => Event::Settled {
-            settlement,
-            evidence: Evidence::Driver,
-        },
-        None => std::future::pending().await,
+    let shots = entry.requested;
+    let settlement = match answered {
+        Some(Ok(_)) if in_hand => Settlement::wasted(
+            shots,
+            "the counts were in hand, but could not be stored in time",
+        ),
+        Some(Ok(_)) => Settlement::wasted(shots, too_late(job)),
+        Some(Err(RunError::NotSent(_))) => {
+            Settlement::not_run(shots, "the request never left the kernel")
+        }
+        Some(Err(RunError::Refused { message, .. })) => {
+            Settlement::not_run(shots, format!("the driver refused: {message}"))
+        }
+        Some(Err(RunError::Doubt { cause, over: true })) => {
+            return last_word(ctx, job, entry, cause).await;
+        }
+        Some(Err(RunError::Doubt { over: false, .. })) | None => {
+            return std::future::pending().await;
+        }
+    };
+    let evidence = Evidence::Driver;
+    Event::Settled {
+        settlement,
+        evidence,
     }
 }
 
-fn settled_by(
-    job: &Job,
-    entry: &Entry,
-    answered: Result<RunResult, RunError>,
-) -> Option<Settlement> {
-    let shots = entry.requested;
-    match answered {
-        Ok(_) => Some(Settlement::wasted(shots, too_late(job))),
-        Err(RunError::NotSent(_)) => Some(Settlement::not_run(
-            shots,
-            "the request never left the kernel",
-        )),
-        Err(RunError::Refused { message, .. }) => Some(Settlement::not_run(
-            shots,
-            format!("the driver refused: {message}"),
-        )),
-        Err(RunError::Doubt { .. }) => None,
+/// The driver has said that the execution is over, but not what it cost: it is asked once more.
+async fn last_word<E: Env>(ctx: &Context<'_, E>, job: &Job, entry: &Entry, cause: String) -> Event {
+    let call = ctx.call(job, Duration::from_millis(ctx.limits.call_ms));
+    let stopped = ctx
+        .env
+        .devices()
+        .stop(call, job.execution_id(), entry.token);
+    let found = match stopped.await {
+        Ok(Some(seen)) => reconcile::stopped(entry, seen),
+        Ok(None) | Err(_) => Finding::Wait,
+    };
+    match found {
+        Finding::Wait | Finding::Tombstone => settled(job, entry, Finding::Unknown(cause)),
+        found => settled(job, entry, found),
     }
 }
 

@@ -730,3 +730,75 @@ async fn the_slot_of_an_execution_is_kept_for_one_bound_and_not_two() {
         "the bound is 1 s, and the slot was kept for {kept} s"
     );
 }
+
+#[tokio::test]
+async fn a_drivers_own_late_failure_frees_the_slot_of_a_cancelled_job() {
+    let double = driver();
+    double.set_takes(Duration::from_millis(300));
+    let fails = Whim::RunThenFail(Code::Internal, Evidence::ErrorInfo);
+    double.whims().next(1, Method::ExecuteCircuit, fails);
+    let served = Served::start(double.routes());
+    let deployment = Deployment::new(|config| {
+        brisk(config);
+        // Far beyond what this test takes: the slot must come back before.
+        config.limits.execute_ms = 120_000;
+        config.driver = Some(served.url());
+        config.devices.slots.insert("sim:local".parse().unwrap(), 1);
+    })
+    .await;
+    let mut client = deployment.client().await;
+    let first = enqueue(&mut client, request(flip())).await;
+    double.started(1).await;
+    let answer = cancel(&mut client, &first).await;
+    assert_eq!(answer.receipt(), wire::CancelReceipt::StopUnconfirmed);
+    let mut next = request(flip());
+    next.timeout = Some(prost_types::Duration {
+        seconds: 30,
+        nanos: 0,
+    });
+    let next = enqueue(&mut client, next).await;
+    assert_eq!(
+        finish(&mut client, &next).await.state(),
+        wire::TaskState::Completed
+    );
+    assert_eq!(ledger(&mut client, &first).await, ["0/0/0/1000"]);
+}
+
+#[tokio::test]
+async fn whatever_a_cancel_races_its_receipt_agrees_with_the_ledger() {
+    for askable in [true, false] {
+        let double = match askable {
+            true => driver().with_control(),
+            false => driver(),
+        };
+        double.set_takes(Duration::from_millis(2));
+        let served = Served::start(double.routes());
+        let deployment = driving_with(served.url()).await;
+        let mut client = deployment.client().await;
+        for round in 0..60_u32 {
+            let job_id = enqueue(&mut client, request(flip())).await;
+            // A growing delay, made of nothing but turns of the runtime.
+            for _ in 0..round * 4 {
+                tokio::task::yield_now().await;
+            }
+            let answer = cancel(&mut client, &job_id).await;
+            let results = finish(&mut client, &job_id).await;
+            let told = format!("{answer:?} {:?}", results.state());
+            if answer.receipt() == wire::CancelReceipt::TooLate {
+                assert_eq!(results.state(), wire::TaskState::Completed, "{told}");
+                assert_eq!(results.counts.values().sum::<i64>(), 1000, "{told}");
+                continue;
+            }
+            assert_eq!(results.state(), wire::TaskState::Cancelled, "{told}");
+            assert!(results.counts.is_empty(), "{told}");
+            let fired = double.shots_fired_for(&job_id);
+            match answer.receipt() {
+                wire::CancelReceipt::NotStarted => assert_eq!(fired, 0, "{told}"),
+                wire::CancelReceipt::StoppedOnDevice => {
+                    assert_eq!(answer.shots_used, Some(fired), "{told}");
+                }
+                other => assert_eq!(other, wire::CancelReceipt::StopUnconfirmed, "{told}"),
+            }
+        }
+    }
+}

@@ -9,10 +9,12 @@ use qrtx::ids::{Epoch, JobId, Sha256Sum};
 use qrtx::job::Job;
 use qrtx::job::event::Recorded;
 use qrtx::observe::Traces;
+use qrtx::os::clock::SystemClock;
 use qrtx::os::serve;
 use qrtx::ports::JobStore;
 use qrtx::ports::store::{Append, AppendError, Filter, Key, KeyHolder, ReadError};
 use qrtx::store::MemoryStore;
+use qrtx_testkit::neighbours::{DriverDouble, Served};
 
 use crate::circuits::bell;
 use crate::harness::{Deployment, client_of, enqueue, events, finish, history, request};
@@ -196,4 +198,46 @@ async fn an_older_kernel_that_wakes_up_is_refused_and_stops() {
         finish(&mut client, &job_id).await.state(),
         wire::TaskState::Completed
     );
+}
+
+#[tokio::test]
+async fn with_a_driver_that_can_be_asked_every_job_runs_exactly_once() {
+    for dies_at in 1..=APPENDS {
+        for written in [false, true] {
+            let case = format!("dies at append {dies_at}, written: {written}");
+            let double = DriverDouble::new(SystemClock::default()).with_control();
+            let served = Served::start(double.routes());
+            let mut deployment = Deployment::new(|config| {
+                config.driver = Some(served.url());
+                config.limits.backoff_ms_base = 10;
+            })
+            .await;
+            deployment.stop().await;
+            let left = Arc::new(AtomicI64::new(dies_at));
+            let store = deployment.store.clone();
+            let mortal = Mortal {
+                store,
+                left: left.clone(),
+                written,
+            };
+            let config = &deployment.config;
+            let dying = serve::start_on(config, false, mortal, Traces::none())
+                .await
+                .unwrap();
+            let job_id = enqueue(&mut client_of(dying.grpc).await, request(bell())).await;
+            while left.load(Ordering::SeqCst) >= 0 {
+                tokio::task::yield_now().await;
+            }
+            deployment.start().await;
+            let mut client = deployment.client().await;
+            let results = finish(&mut client, &job_id).await;
+            assert_eq!(
+                results.state(),
+                wire::TaskState::Completed,
+                "{case}: {:?}",
+                results.error
+            );
+            assert_eq!(double.runs_of(&job_id).len(), 1, "{case}");
+        }
+    }
 }
