@@ -75,6 +75,30 @@ impl JobStore for Mortal {
     }
 }
 
+/// Stops the deployment's kernel, and gives a Bell job to one that lives for so many appends; it
+/// is dead on return.
+async fn submit_to_a_dying_kernel(
+    deployment: &mut Deployment,
+    appends: i64,
+    written: bool,
+) -> String {
+    deployment.stop().await;
+    let left = Arc::new(AtomicI64::new(appends));
+    let mortal = Mortal {
+        store: deployment.store.clone(),
+        left: left.clone(),
+        written,
+    };
+    let dying = serve::start_on(&deployment.config, false, mortal, Traces::none())
+        .await
+        .unwrap();
+    let job_id = enqueue(&mut client_of(dying.grpc).await, request(bell())).await;
+    while left.load(Ordering::SeqCst) >= 0 {
+        tokio::task::yield_now().await;
+    }
+    job_id
+}
+
 /// The appends of a good life after the first: one per event but the last phase, which comes
 /// with the counts.
 const APPENDS: i64 = 8;
@@ -85,22 +109,7 @@ async fn a_job_completes_though_the_kernel_dies_at_any_append_before_or_after_th
         for written in [false, true] {
             let case = format!("dies at append {dies_at}, written: {written}");
             let mut deployment = Deployment::embedded().await;
-            deployment.stop().await;
-            let left = Arc::new(AtomicI64::new(dies_at));
-            let mortal = Mortal {
-                store: deployment.store.clone(),
-                left: left.clone(),
-                written,
-            };
-            let config = &deployment.config;
-            let dying = serve::start_on(config, false, mortal, Traces::none())
-                .await
-                .unwrap();
-            let mut client = client_of(dying.grpc).await;
-            let job_id = enqueue(&mut client, request(bell())).await;
-            while left.load(Ordering::SeqCst) >= 0 {
-                tokio::task::yield_now().await;
-            }
+            let job_id = submit_to_a_dying_kernel(&mut deployment, dies_at, written).await;
 
             deployment.start().await;
             let mut client = deployment.client().await;
@@ -140,7 +149,6 @@ async fn a_job_completes_though_the_kernel_dies_at_any_append_before_or_after_th
 #[tokio::test]
 async fn an_intent_of_a_dead_kernel_is_never_executed_blindly_again() {
     let mut deployment = Deployment::embedded().await;
-    deployment.stop().await;
     // Whether the device ran cannot be known, and this device's shots are paid for.
     let device = "sim:local".parse().unwrap();
     let fail = qrtx::job::event::OnUnknown::Fail;
@@ -150,19 +158,7 @@ async fn an_intent_of_a_dead_kernel_is_never_executed_blindly_again() {
         .on_unknown_outcome
         .insert(device, fail);
     deployment.config.limits.execute_ms = 500;
-    let left = Arc::new(AtomicI64::new(6));
-    let mortal = Mortal {
-        store: deployment.store.clone(),
-        left: left.clone(),
-        written: true,
-    };
-    let dying = serve::start_on(&deployment.config, false, mortal, Traces::none())
-        .await
-        .unwrap();
-    let job_id = enqueue(&mut client_of(dying.grpc).await, request(bell())).await;
-    while left.load(Ordering::SeqCst) >= 0 {
-        tokio::task::yield_now().await;
-    }
+    let job_id = submit_to_a_dying_kernel(&mut deployment, 6, true).await;
 
     deployment.start().await;
     let mut client = deployment.client().await;
@@ -212,22 +208,7 @@ async fn with_a_driver_that_can_be_asked_every_job_runs_exactly_once() {
                 config.limits.backoff_ms_base = 10;
             })
             .await;
-            deployment.stop().await;
-            let left = Arc::new(AtomicI64::new(dies_at));
-            let store = deployment.store.clone();
-            let mortal = Mortal {
-                store,
-                left: left.clone(),
-                written,
-            };
-            let config = &deployment.config;
-            let dying = serve::start_on(config, false, mortal, Traces::none())
-                .await
-                .unwrap();
-            let job_id = enqueue(&mut client_of(dying.grpc).await, request(bell())).await;
-            while left.load(Ordering::SeqCst) >= 0 {
-                tokio::task::yield_now().await;
-            }
+            let job_id = submit_to_a_dying_kernel(&mut deployment, dies_at, written).await;
             deployment.start().await;
             let mut client = deployment.client().await;
             let results = finish(&mut client, &job_id).await;
