@@ -149,22 +149,6 @@ async fn a_program_that_cannot_run_fails_and_says_where() {
 }
 
 #[tokio::test]
-async fn a_device_that_lacks_a_gate_says_which() {
-    let deployment = Deployment::embedded().await;
-    let mut client = deployment.client().await;
-    // No sequence of gates is a reset, so it cannot be lowered; see also the drivers' doubles.
-    let job_id = enqueue(
-        &mut client,
-        request(aqo(1, vec![json!({ "op": "RESET", "q": [0] })])),
-    )
-    .await;
-    assert_eq!(
-        finish(&mut client, &job_id).await.state(),
-        wire::TaskState::Completed
-    );
-}
-
-#[tokio::test]
 async fn ids_that_name_no_job_are_not_found_whatever_they_look_like() {
     let deployment = Deployment::embedded().await;
     let mut client = deployment.client().await;

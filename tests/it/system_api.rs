@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use futures::StreamExt as _;
 use qrtx::grpc::proto::internal::kernel_gateway_service_client::KernelGatewayServiceClient;
 use qrtx::grpc::proto::internal::*;
+use qrtx::os::clock::SystemClock;
+use qrtx_testkit::neighbours::{CompilerDouble, Method, Served};
 use tonic::transport::Channel;
 use tonic::{Code, Request};
 
@@ -329,4 +331,57 @@ async fn a_dispatch_is_explained_once_there_was_one() {
         job_id: running,
     };
     client.cancel_job(cancel).await.unwrap();
+}
+
+#[tokio::test]
+async fn captured_jobs_in_eigen_lang_go_through_the_compiler_with_their_options() {
+    let double = CompilerDouble::new(SystemClock::default());
+    let compiles = Served::start(double.routes());
+    let deployment = Deployment::new(|config| config.compiler = Some(compiles.url())).await;
+    let mut client = client(&deployment).await;
+    let source =
+        "# qubits=2\n@hybrid_program\ndef main():\n    pass\n".to_owned() + &"# \n".repeat(600);
+    let benchmark = [
+        ("spec.workload.seed", "42"),
+        ("spec.workload.backend_target", "sim:local"),
+    ];
+    let distributed = [
+        ("distributed.enabled", "true"),
+        ("distributed.target", "cluster:auto"),
+        ("distributed.partition_count", "2"),
+        ("distributed.queue_provider", "memory"),
+        ("distributed.topology_hint", "pipeline"),
+    ];
+    for (key, options) in [
+        ("plain", &[][..]),
+        ("bench", &benchmark[..]),
+        ("parts", &distributed[..]),
+    ] {
+        let options: BTreeMap<_, _> = options
+            .iter()
+            .map(|(key, value)| (key.to_string(), value.to_string()))
+            .collect();
+        let mut job = vqe_h2();
+        job.metadata.as_mut().unwrap().idempotency_key = key.to_owned();
+        job.program_format = "eigen_lang_source".to_owned();
+        job.program = source.clone().into_bytes();
+        job.compiler_options = options.clone();
+        let job_id = client.enqueue_job(job).await.unwrap().into_inner().job_id;
+        let last = updates(&mut client, &job_id, 0).await.pop().unwrap();
+        assert_eq!(last.state(), TaskState::Done, "{key}: {}", last.message);
+        let calls = double.calls();
+        let compile = calls
+            .iter()
+            .rfind(|call| call.method == Method::CompileCircuit)
+            .unwrap();
+        assert_eq!(
+            compile.options, options,
+            "the compiler gets the options as they came"
+        );
+        let parent = compile.header("traceparent").unwrap();
+        assert!(
+            parent.contains("e03dd7b000ae4e6780164115ebd986f8"),
+            "{parent}"
+        );
+    }
 }
