@@ -20,4 +20,5 @@ mod recovery;
 mod responsive;
 mod spans;
 mod system_api;
+mod torn;
 mod watch;
