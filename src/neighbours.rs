@@ -17,7 +17,7 @@ use crate::ports::{Clock, Devices};
 /// Each program goes to the compiler that knows its language.
 #[derive(Debug)]
 pub struct Compilers<C> {
-    /// For AQO, always; for everything else it says what is missing.
+    /// For AQO and OpenQASM, always; for everything else it says what is missing.
     pub embedded: EmbeddedCompiler,
     /// eigen-compiler, if one is configured.
     pub remote: Option<CompilerClient<C>>,
@@ -27,6 +27,8 @@ impl<C: Clock> Compilers<C> {
     fn remote_for(&self, format: ProgramFormat) -> Option<&CompilerClient<C>> {
         match format {
             ProgramFormat::AqoJson | ProgramFormat::AqoRef => None,
+            // eigen-compiler takes no other language than its own.
+            ProgramFormat::QasmText | ProgramFormat::Qasm3 => None,
             ProgramFormat::EigenLangSource => self.remote.as_ref(),
         }
     }

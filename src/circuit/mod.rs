@@ -1,7 +1,7 @@
 //! Quantum circuits: reading, fitting to a device, and simulating them.
 //!
-//! A job's program arrives as AQO JSON. [`parse`] turns it into a [`Circuit`], which is well-formed
-//! by construction; [`lower`] rewrites it into the operations that one device has; [`render`]
+//! A job's program arrives as AQO JSON or as OpenQASM. [`parse`] and [`parse_qasm`] turn it into a
+//! [`Circuit`], which is well-formed by construction; [`lower`] rewrites it into the operations that one device has; [`render`]
 //! prints it again for that device; [`run`] executes it on a simulated state vector.
 //!
 //! Everything here is pure: no I/O, no clock, no async, and chance only from a seed. Scheduling,
@@ -15,6 +15,8 @@ mod gate;
 mod limits;
 mod lower;
 mod outline;
+mod parameters;
+mod qasm;
 mod run;
 mod sample;
 mod statevector;
@@ -30,6 +32,7 @@ pub use limits::{
 };
 pub use lower::{LowerError, lower};
 pub use outline::{Outline, OutlineError, outline};
+pub use qasm::{QasmError, parse_qasm};
 pub use run::{RunError, amplitudes, run};
 pub use wellformed::CircuitError;
 

@@ -1,4 +1,4 @@
-//! The embedded compiler: checks AQO and lowers it to what the device can do.
+//! The embedded compiler: reads AQO and OpenQASM, and lowers them to what the device can do.
 
 use std::collections::BTreeMap;
 
@@ -6,11 +6,12 @@ use crate::circuit;
 use crate::embedded::offload::{self, BrokeOff, Offload};
 use crate::job::event::CircuitFormat;
 use crate::job::spec::ProgramFormat;
+use crate::limits::CIRCUIT_BYTES_MAX;
 use crate::ports::compiler::{
     CallContext, CallError, Capabilities, Circuit, Compiler, Program, Validity,
 };
 
-/// Compiles AQO.
+/// Compiles AQO and OpenQASM.
 #[derive(Debug, Clone, Copy)]
 pub struct EmbeddedCompiler {
     offload: Offload,
@@ -28,25 +29,37 @@ impl EmbeddedCompiler {
         program: Program<'_>,
         work: impl FnOnce(circuit::Circuit) -> Result<T, CallError> + Send + 'static,
     ) -> Result<T, CallError> {
-        if program.format != ProgramFormat::AqoJson {
-            return Err(CallError::Rejected(format!(
-                "the embedded compiler takes aqo_json, and the program is {}; start the kernel \
-                 with EIGEN_COMPILER_ENDPOINT or --compiler to compile it",
-                program.format.name()
-            )));
-        }
+        let read = front_end(program.format)?;
         let (source, parameters) = (program.source.to_vec(), parameters(call));
         let done = offload::run(self.offload, move || {
-            let parsed = circuit::parse(&source, &parameters);
-            work(
-                parsed
-                    .map_err(|why| CallError::Rejected(format!("the AQO is not valid: {why}")))?,
-            )
+            work(read(&source, &parameters).map_err(CallError::Rejected)?)
         });
         done.await.unwrap_or_else(|BrokeOff| {
             let message = "the embedded compiler broke off; its log has the reason";
             Err(CallError::Rejected(message.to_owned()))
         })
+    }
+}
+
+type FrontEnd = fn(&[u8], &BTreeMap<String, String>) -> Result<circuit::Circuit, String>;
+
+/// Who reads a program of this format.
+fn front_end(format: ProgramFormat) -> Result<FrontEnd, CallError> {
+    match format {
+        ProgramFormat::AqoJson => Ok(|source, parameters| {
+            circuit::parse(source, parameters).map_err(|why| format!("the AQO is not valid: {why}"))
+        }),
+        ProgramFormat::QasmText | ProgramFormat::Qasm3 => Ok(|source, parameters| {
+            circuit::parse_qasm(source, parameters)
+                .map_err(|why| format!("the OpenQASM is not valid: {why}"))
+        }),
+        ProgramFormat::AqoRef | ProgramFormat::EigenLangSource => {
+            Err(CallError::Rejected(format!(
+                "the embedded compiler takes aqo_json, qasm3 and qasm_text, and the program is \
+                 {}; start the kernel with EIGEN_COMPILER_ENDPOINT or --compiler to compile it",
+                format.name()
+            )))
+        }
     }
 }
 
@@ -89,6 +102,13 @@ impl Compiler for EmbeddedCompiler {
         let device = program.device.cloned().unwrap_or_default();
         let compile = move |parsed| {
             let data = circuit::render(&fit(parsed, &device)?);
+            if data.len() > CIRCUIT_BYTES_MAX {
+                return Err(CallError::Rejected(format!(
+                    "the circuit has {} bytes once it is spelled out in the device's operations, \
+                     and devices take at most {CIRCUIT_BYTES_MAX}; split it",
+                    data.len()
+                )));
+            }
             Ok(Circuit {
                 format: CircuitFormat::AqoJson,
                 data,

@@ -82,7 +82,10 @@ fn unimplemented(missed: &Missed) -> bool {
 fn language(format: ProgramFormat) -> Result<&'static str, CallError> {
     match format {
         ProgramFormat::EigenLangSource => Ok("eigen-lang"),
-        ProgramFormat::AqoJson | ProgramFormat::AqoRef => Err(CallError::Rejected(format!(
+        ProgramFormat::AqoJson
+        | ProgramFormat::AqoRef
+        | ProgramFormat::QasmText
+        | ProgramFormat::Qasm3 => Err(CallError::Rejected(format!(
             "eigen-compiler takes eigen_lang_source, and the program is {}",
             format.name()
         ))),

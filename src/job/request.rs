@@ -200,9 +200,6 @@ fn parse_format(name: &str) -> Result<ProgramFormat, String> {
             let name: String = name.chars().take(64).collect();
             match name.as_str() {
                 "" => format!("must be one of {known}"),
-                "qasm_text" | "qasm3" => {
-                    format!("{name} is not supported by this version; use one of {known}")
-                }
                 _ => format!("{name:?} is not known; use one of {known}"),
             }
         })
@@ -226,7 +223,9 @@ fn check_program(program: &[u8], format: Option<ProgramFormat>) -> Result<(), St
     let most = match format {
         Some(ProgramFormat::EigenLangSource) => limits::SOURCE_BYTES_MAX,
         Some(ProgramFormat::AqoRef) => 1024,
-        Some(ProgramFormat::AqoJson) | None => limits::CIRCUIT_BYTES_MAX,
+        Some(ProgramFormat::AqoJson | ProgramFormat::QasmText | ProgramFormat::Qasm3) | None => {
+            limits::CIRCUIT_BYTES_MAX
+        }
     };
     if program.is_empty() {
         return Err("must not be empty".to_owned());

@@ -18,11 +18,21 @@ pub enum ProgramFormat {
     AqoRef,
     /// Eigen-Lang source.
     EigenLangSource,
+    /// OpenQASM 2 or 3, as the text says.
+    QasmText,
+    /// The same under the name of version 3.
+    Qasm3,
 }
 
 impl ProgramFormat {
     /// Every format.
-    pub const ALL: [Self; 3] = [Self::AqoJson, Self::AqoRef, Self::EigenLangSource];
+    pub const ALL: [Self; 5] = [
+        Self::AqoJson,
+        Self::AqoRef,
+        Self::EigenLangSource,
+        Self::QasmText,
+        Self::Qasm3,
+    ];
 
     /// The format's name on the wire.
     pub fn name(self) -> &'static str {
@@ -30,6 +40,8 @@ impl ProgramFormat {
             Self::AqoJson => "aqo_json",
             Self::AqoRef => "aqo_ref",
             Self::EigenLangSource => "eigen_lang_source",
+            Self::QasmText => "qasm_text",
+            Self::Qasm3 => "qasm3",
         }
     }
 
@@ -39,6 +51,7 @@ impl ProgramFormat {
             Self::AqoJson => "program.aqo.json",
             Self::AqoRef => "program.ref.txt",
             Self::EigenLangSource => "program.eigen.py",
+            Self::QasmText | Self::Qasm3 => "program.qasm",
         }
     }
 }

@@ -7,9 +7,7 @@ use serde_json::{Map, Value};
 use super::AqoError;
 use super::draft::{Drafts, shown};
 use crate::circuit::Operation;
-
-/// The forms in which a job's options may name a parameter, as driver-manager reads them.
-const PREFIXES: [&str; 5] = ["", "param.", "param:", "parameters.", "parameters:"];
+use crate::circuit::parameters::argument;
 
 /// Puts numbers in the place of all symbolic angles.
 pub(super) fn bind(
@@ -52,7 +50,7 @@ impl Lookup<'_> {
                 return Err(AqoError::Circular { operation, symbol });
             }
             text = match (
-                self.argument(text),
+                argument(self.arguments, text),
                 self.document.and_then(|all| all.get(text)),
             ) {
                 (Some(argument), _) => argument.trim(),
@@ -75,13 +73,6 @@ impl Lookup<'_> {
                 }
             };
         }
-    }
-
-    fn argument(&self, name: &str) -> Option<&str> {
-        let keys = PREFIXES.iter().map(|prefix| format!("{prefix}{name}"));
-        keys.into_iter()
-            .find_map(|key| self.arguments.get(&key))
-            .map(String::as_str)
     }
 }
 

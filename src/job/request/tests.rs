@@ -102,14 +102,6 @@ fn bad_names_and_programs() -> Vec<(&'static str, JobRequest)> {
             "a huge format",
             with(|request| request.program_format = "x".repeat(10_000)),
         ),
-        (
-            "a format of the future",
-            with(|request| request.program_format = "qasm3".into()),
-        ),
-        (
-            "its other name",
-            with(|request| request.program_format = "qasm_text".into()),
-        ),
         ("no target", with(|request| request.target.clear())),
         (
             "a long target",

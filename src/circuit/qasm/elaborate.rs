@@ -1,0 +1,400 @@
+//! From statements to the operations of a circuit.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::conditional::Sources;
+use super::definition::{Callee, Definition, twice};
+use super::fault::{Fault, Span, quoted};
+use super::indices;
+use super::library::{self, Library};
+use super::names::{Meaning, Names, Register};
+use super::parse::Parser;
+use super::syntax::{Expression, Form, Language, Name, Operand, Scalar, Statement};
+use super::unitary::Unitary;
+use super::value::{Value, evaluate};
+use crate::circuit::limits::{CLASSICAL_BITS_MAX, OPERATIONS_MAX, QUBITS_MAX};
+use crate::circuit::parameters::argument;
+use crate::circuit::{Circuit, Operation, Readout};
+
+/// Steps of all kinds: reading operands, spelling out gates, going round loops. Enough for the
+/// longest circuit there may be, and done within a second.
+const WORK_MAX: u64 = 10_000_000;
+
+/// The circuit as far as it was read.
+pub(super) struct Elaborator<'t> {
+    pub(super) language: Language,
+    pub(super) names: Names<'t>,
+    arguments: &'t BTreeMap<String, String>,
+    qubits: u32,
+    bits: u32,
+    pub(super) operations: Vec<Operation>,
+    pub(super) sources: Sources,
+    pub(super) work: u64,
+}
+
+/// Reads a whole program.
+pub(super) fn circuit<'t>(
+    text: &'t str,
+    arguments: &'t BTreeMap<String, String>,
+) -> Result<Circuit, Fault> {
+    let mut parser = Parser::begin(text)?;
+    let mut elaborator = Elaborator {
+        language: parser.language(),
+        names: Names::new(),
+        arguments,
+        qubits: 0,
+        bits: 0,
+        operations: Vec::new(),
+        sources: Sources::default(),
+        work: WORK_MAX,
+    };
+    library::provide_builtins(&mut elaborator.names, parser.language());
+    while let Some(statement) = parser.next()? {
+        elaborator.statement(&statement)?;
+    }
+    let end = Span {
+        from: text.trim_end().len(),
+        to: text.len(),
+    };
+    elaborator.finish(end)
+}
+
+impl<'t> Elaborator<'t> {
+    /// A program that measures nothing is measured as a whole, as AQO is.
+    fn finish(mut self, end: Span) -> Result<Circuit, Fault> {
+        if self.qubits == 0 {
+            let message = match self.language {
+                Language::Two => "the program has no qubits: declare some, as in qreg q[2];",
+                Language::Three => "the program has no qubits: declare some, as in qubit[2] q;",
+            };
+            return Err(Fault::new(end, message));
+        }
+        let measured = |operation: &Operation| matches!(operation, Operation::Measure(_));
+        if !self.operations.iter().any(measured) {
+            let all: Vec<_> = (0..self.qubits).map(|index| (index, index)).collect();
+            self.push(Operation::measure(&all), end)?;
+        }
+        let circuit = Circuit::new(self.qubits, self.operations);
+        Ok(circuit.expect("what a circuit must be was checked where it could be shown"))
+    }
+
+    pub(super) fn statement(&mut self, statement: &Statement<'t>) -> Result<(), Fault> {
+        let span = statement.span;
+        self.spend(1, span)?;
+        match &statement.form {
+            Form::Include(_)
+            | Form::Qubits { .. }
+            | Form::Input { .. }
+            | Form::Gate(_)
+            | Form::Opaque { .. }
+                if !self.names.is_global() =>
+            {
+                let message = "this belongs outside of all blocks";
+                Err(Fault::new(span, message))
+            }
+            Form::Include(file) => self.include(file, span),
+            Form::Qubits { name, size } => self.declare_qubits(*name, size.as_ref()),
+            Form::Bits {
+                name,
+                size,
+                measured,
+            } => {
+                let register = self.declare_bits(*name, size.as_ref())?;
+                match measured {
+                    None => Ok(()),
+                    Some(from) => self.measure(from, &register, span),
+                }
+            }
+            Form::Constant { name, kind, value } => {
+                let number = self.evaluated(value)?.of(*kind, value.span)?;
+                self.names.define(*name, Meaning::Value(number))
+            }
+            Form::Input { name, kind } => self.input(*name, *kind),
+            Form::Alias { name, parts } => self.alias(*name, parts),
+            Form::Gate(form) => {
+                let defined = Definition::of(form, &mut self.names, self.language)?;
+                let callee = Callee::Defined(Rc::new(defined));
+                self.names.define(form.name, Meaning::Gate(callee))
+            }
+            Form::Opaque { name } => self.names.define(*name, Meaning::Opaque),
+            Form::Apply(application) => {
+                for unitary in self.applied(application, span)? {
+                    self.sources.forget_changed(&unitary);
+                    self.emit(unitary, span)?;
+                }
+                Ok(())
+            }
+            // Nothing is moved across a barrier, because nothing is moved at all.
+            Form::Barrier(operands) => operands
+                .iter()
+                .try_for_each(|it| self.qubits_of(it).map(drop)),
+            Form::Reset(operand) => {
+                let qubits = self.distinct_qubits(operand)?;
+                self.sources.forget(&qubits.elements);
+                self.push(Operation::Reset(qubits.elements.to_vec()), span)
+            }
+            Form::Measure { from, into } => {
+                let bits = self.bits_of(into)?;
+                self.measure(from, &bits, span)
+            }
+            Form::For {
+                variable,
+                over,
+                body,
+            } => {
+                let values = indices::of_loop(over, self.language, &|name| self.names.value(name))?;
+                for value in values {
+                    let value = Meaning::Value(Value::Integer(value));
+                    self.in_block(|inner| {
+                        inner.names.define(*variable, value)?;
+                        body.iter()
+                            .try_for_each(|statement| inner.statement(statement))
+                    })?;
+                    self.spend(1, span)?;
+                }
+                Ok(())
+            }
+            Form::If {
+                condition,
+                then,
+                otherwise,
+            } => self.conditional(condition, then, otherwise, span),
+        }
+    }
+
+    fn in_block(
+        &mut self,
+        inner: impl FnOnce(&mut Self) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        self.names.open();
+        let done = inner(self);
+        self.names.close();
+        done
+    }
+
+    fn include(&mut self, file: &str, span: Span) -> Result<(), Fault> {
+        let Some(library) = Library::of(file) else {
+            let message = format!(
+                "{:?} cannot be included: a program is one text, and \"qelib1.inc\" and \
+                 \"stdgates.inc\" are all that is known here",
+                quoted(file)
+            );
+            return Err(Fault::new(span, message));
+        };
+        library.provide(&mut self.names);
+        Ok(())
+    }
+
+    fn declare_qubits(
+        &mut self,
+        name: Name<'t>,
+        size: Option<&Expression<'t>>,
+    ) -> Result<(), Fault> {
+        let size = self.size(size, name.span)?;
+        let register = declared(&mut self.qubits, size, QUBITS_MAX).ok_or_else(|| {
+            let message = format!("the program has more than {QUBITS_MAX} qubits");
+            Fault::new(name.span, message)
+        })?;
+        self.names.define(name, Meaning::Qubits(register))
+    }
+
+    fn declare_bits(
+        &mut self,
+        name: Name<'t>,
+        size: Option<&Expression<'t>>,
+    ) -> Result<Register, Fault> {
+        if !self.names.is_global() {
+            let message = "bits are declared outside of all blocks";
+            return Err(Fault::new(name.span, message));
+        }
+        let size = self.size(size, name.span)?;
+        let register = declared(&mut self.bits, size, CLASSICAL_BITS_MAX).ok_or_else(|| {
+            let message = format!("the program has more than {CLASSICAL_BITS_MAX} classical bits");
+            Fault::new(name.span, message)
+        })?;
+        self.names.define(name, Meaning::Bits(register.clone()))?;
+        Ok(register)
+    }
+
+    /// The size of a register; `None` for a single one.
+    fn size(&self, size: Option<&Expression<'t>>, name: Span) -> Result<Option<u32>, Fault> {
+        let Some(size) = size else {
+            return Ok(None);
+        };
+        match u32::try_from(self.evaluated(size)?.integer(size.span)?) {
+            Ok(0) => Err(Fault::new(size.span, "a register has at least one element")),
+            Ok(size) => Ok(Some(size)),
+            Err(_) => {
+                let message = "this is no size for a register";
+                Err(Fault::new(size.span.until(name), message))
+            }
+        }
+    }
+
+    fn input(&mut self, name: Name<'t>, kind: Scalar) -> Result<(), Fault> {
+        let shown = quoted(name.text);
+        let Some(text) = argument(self.arguments, name.text) else {
+            let message = format!(
+                "{shown} was given no value: run with --param {shown}=0.5 (metadata \
+                 param.{shown} on the wire)"
+            );
+            return Err(Fault::new(name.span, message));
+        };
+        let wrong = |why: &str| {
+            let text = quoted(text);
+            Fault::new(
+                name.span,
+                format!("{shown} was given the value {text:?}: {why}"),
+            )
+        };
+        let value = Parser::expression_in(text)
+            .and_then(|value| evaluate(&value, self.language, &|_| None)?.of(kind, value.span))
+            .map_err(|_| match kind {
+                Scalar::Real => wrong("give a number, as in 0.5 or pi/4"),
+                Scalar::Integer => wrong("give a whole number"),
+            })?;
+        self.names.define(name, Meaning::Value(value))
+    }
+
+    fn alias(&mut self, name: Name<'t>, parts: &[Operand<'t>]) -> Result<(), Fault> {
+        let mut elements = Vec::new();
+        for part in parts {
+            let qubits = self.distinct_qubits(part)?;
+            if qubits.elements.iter().any(|qubit| elements.contains(qubit)) {
+                return Err(twice(part));
+            }
+            elements.extend_from_slice(&qubits.elements);
+        }
+        let register = Register {
+            elements: elements.into(),
+            single: false,
+        };
+        self.names.define(name, Meaning::Qubits(register))
+    }
+
+    fn measure(&mut self, from: &Operand<'t>, bits: &Register, span: Span) -> Result<(), Fault> {
+        let qubits = self.distinct_qubits(from)?;
+        let (of, into) = (qubits.elements.len(), bits.elements.len());
+        if of != into {
+            let plural = |count| if count == 1 { "" } else { "s" };
+            let message = format!(
+                "{of} qubit{} cannot be measured into {into} bit{}: name the part, as in q[0:{}]",
+                plural(of),
+                plural(into),
+                of.min(into) - 1
+            );
+            return Err(Fault::new(span, message));
+        }
+        let pairs = qubits.elements.iter().zip(bits.elements.iter());
+        let readouts: Vec<_> = pairs
+            .map(|(qubit, bit)| Readout {
+                qubit: *qubit,
+                bit: *bit,
+            })
+            .collect();
+        self.sources.measured(&readouts);
+        self.push(Operation::Measure(readouts), span)
+    }
+
+    pub(super) fn emit(&mut self, unitary: Unitary, span: Span) -> Result<(), Fault> {
+        for (gate, qubits) in unitary.gates {
+            if gate.theta().is_some_and(|angle| !angle.is_finite()) {
+                let message = "the angles of this come to no finite number";
+                return Err(Fault::new(span, message));
+            }
+            self.push(Operation::Unitary { gate, qubits }, span)?;
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, operation: Operation, span: Span) -> Result<(), Fault> {
+        if self.operations.len() == OPERATIONS_MAX {
+            return Err(too_long(span));
+        }
+        self.operations.push(operation);
+        Ok(())
+    }
+
+    pub(super) fn evaluated(&self, expression: &Expression<'t>) -> Result<Value, Fault> {
+        evaluate(expression, self.language, &|name| self.names.value(name))
+    }
+
+    /// The qubits of an operand, none of them twice.
+    fn distinct_qubits(&mut self, operand: &Operand<'t>) -> Result<Register, Fault> {
+        let register = self.qubits_of(operand)?;
+        distinct(&register, operand)?;
+        Ok(register)
+    }
+
+    pub(super) fn qubits_of(&mut self, operand: &Operand<'t>) -> Result<Register, Fault> {
+        let register = match self.names.find(operand.name.text) {
+            Some(Meaning::Qubits(register)) => register.clone(),
+            found => return Err(not_a(found, "quantum", operand)),
+        };
+        self.elements(operand, &register)
+    }
+
+    /// The bits of an operand, none of them twice.
+    pub(super) fn bits_of(&mut self, operand: &Operand<'t>) -> Result<Register, Fault> {
+        let register = match self.names.find(operand.name.text) {
+            Some(Meaning::Bits(register)) => register.clone(),
+            found => return Err(not_a(found, "classical", operand)),
+        };
+        let register = self.elements(operand, &register)?;
+        distinct(&register, operand)?;
+        Ok(register)
+    }
+
+    fn elements(&mut self, operand: &Operand<'t>, register: &Register) -> Result<Register, Fault> {
+        let names = |name: &str| self.names.value(name);
+        let named = indices::of_register(operand, register, self.language, &names)?;
+        self.spend(named.elements.len(), operand.span)?;
+        Ok(named)
+    }
+
+    pub(super) fn spend(&mut self, work: usize, span: Span) -> Result<(), Fault> {
+        let left = self.work.checked_sub(work as u64);
+        self.work = left.ok_or_else(|| too_long(span))?;
+        Ok(())
+    }
+}
+
+pub(super) fn too_long(span: Span) -> Fault {
+    let message = format!("up to here the circuit has more than {OPERATIONS_MAX} operations");
+    Fault::new(span, message)
+}
+
+/// The next `size` elements, unless there would be more than `most` then.
+fn declared(count: &mut u32, size: Option<u32>, most: u32) -> Option<Register> {
+    let end = count
+        .checked_add(size.unwrap_or(1))
+        .filter(|end| *end <= most)?;
+    let elements = (*count..end).collect();
+    *count = end;
+    Some(Register {
+        elements,
+        single: size.is_none(),
+    })
+}
+
+fn distinct(register: &Register, operand: &Operand<'_>) -> Result<(), Fault> {
+    let mut sorted = register.elements.to_vec();
+    sorted.sort_unstable();
+    match sorted.windows(2).any(|pair| pair[0] == pair[1]) {
+        true => Err(twice(operand)),
+        false => Ok(()),
+    }
+}
+
+fn not_a(found: Option<&Meaning<'_>>, kind: &str, operand: &Operand<'_>) -> Fault {
+    let name = quoted(operand.name.text);
+    let message = match found {
+        Some(other) => format!(
+            "{name} is {}, and a {kind} register is needed here",
+            other.kind()
+        ),
+        None => format!("there is no {kind} register {name}: declare it above"),
+    };
+    Fault::new(operand.name.span, message)
+}

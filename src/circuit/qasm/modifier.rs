@@ -1,0 +1,125 @@
+//! What `inv @`, `pow(k) @` and `ctrl @` make of a gate.
+
+use super::fault::{Fault, Span};
+use super::syntax::{Expression, Language, Modifier};
+use super::unitary::{TooLong, Unitary};
+use super::value::{Value, evaluate};
+use crate::circuit::Gate;
+
+/// How many qubits may control one application, and how many modifiers it may have.
+const CONTROLS_MAX: usize = 16;
+
+/// A modifier whose numbers are known.
+#[derive(Debug, Clone)]
+pub(super) enum Change {
+    Inverse,
+    Power(i64),
+    /// So many controls; the gate acts where all of them are this.
+    Control(usize, bool),
+}
+
+/// How many gates and how much work are left.
+#[derive(Debug)]
+pub(super) struct Budget {
+    pub(super) gates: usize,
+    pub(super) work: u64,
+}
+
+impl Budget {
+    pub(super) fn spend(&mut self, work: usize) -> Result<(), TooLong> {
+        self.work = self.work.checked_sub(work as u64).ok_or(TooLong)?;
+        Ok(())
+    }
+}
+
+/// How many controls the modifiers add.
+pub(super) fn controls_of(modifiers: &[Change]) -> usize {
+    let counts = modifiers.iter().map(|change| match change {
+        Change::Control(count, _) => *count,
+        Change::Inverse | Change::Power(_) => 0,
+    });
+    counts.sum()
+}
+
+/// The numbers of the modifiers.
+pub(super) fn changes(
+    modifiers: &[Modifier<'_>],
+    language: Language,
+    names: &dyn Fn(&str) -> Option<Value>,
+    span: Span,
+) -> Result<Vec<Change>, Fault> {
+    let whole = |expression: &Expression<'_>, what: &str| {
+        let number = evaluate(expression, language, names)?;
+        number.integer(expression.span).map_err(|_| {
+            let message = format!("{what} must be a whole number to be compiled");
+            Fault::new(expression.span, message)
+        })
+    };
+    let changes: Vec<_> = modifiers
+        .iter()
+        .map(|modifier| match modifier {
+            Modifier::Inverse => Ok(Change::Inverse),
+            Modifier::Power(exponent) => whole(exponent, "the exponent").map(Change::Power),
+            Modifier::Control { count: None, when } => Ok(Change::Control(1, *when)),
+            Modifier::Control {
+                count: Some(count),
+                when,
+            } => match usize::try_from(whole(count, "the number of controls")?) {
+                Ok(number @ 1..=CONTROLS_MAX) => Ok(Change::Control(number, *when)),
+                _ => {
+                    let message = format!("the number of controls must be 1 to {CONTROLS_MAX}");
+                    Err(Fault::new(count.span, message))
+                }
+            },
+        })
+        .collect::<Result<_, _>>()?;
+    if changes.len() > CONTROLS_MAX || controls_of(&changes) > CONTROLS_MAX {
+        let message = format!("more than {CONTROLS_MAX} modifiers or controls are not supported");
+        return Err(Fault::new(span, message));
+    }
+    Ok(changes)
+}
+
+/// What the modifiers make of a gate; the innermost is the last. `controls` in order of the text.
+pub(super) fn modified(
+    plain: Unitary,
+    modifiers: &[Change],
+    controls: &[u32],
+    budget: &mut Budget,
+) -> Result<Unitary, TooLong> {
+    let mut whole = plain;
+    let mut rest = controls;
+    for change in modifiers.iter().rev() {
+        whole = match change {
+            Change::Inverse => whole.inverse(),
+            Change::Power(times) => whole.power(*times, budget.gates)?,
+            Change::Control(count, when) => {
+                let (outer, own) = rest.split_at(rest.len() - count);
+                rest = outer;
+                conditioned(whole, own, *when, budget.gates)?
+            }
+        };
+        budget.spend(whole.gates.len())?;
+    }
+    Ok(whole)
+}
+
+/// Done only where all of these qubits are `when`.
+pub(super) fn conditioned(
+    unitary: Unitary,
+    controls: &[u32],
+    when: bool,
+    most: usize,
+) -> Result<Unitary, TooLong> {
+    if when {
+        return unitary.controlled(controls, most);
+    }
+    let mut flips = Unitary::default();
+    for control in controls {
+        flips.then(Unitary::gate(Gate::X, &[*control]));
+    }
+    let mut whole = flips.clone();
+    whole.then(unitary.controlled(controls, most)?);
+    whole.then(flips);
+    Ok(whole)
+}

@@ -1,0 +1,253 @@
+//! What expressions come to.
+
+use std::f64::consts::{E, PI, TAU};
+
+use super::fault::{Fault, Span, quoted};
+use super::syntax::{Expression, Language, Operator, Part, Scalar};
+
+/// A number.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Value {
+    Integer(i64),
+    Real(f64),
+}
+
+impl Value {
+    pub(super) fn real(self) -> f64 {
+        match self {
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "that is what becoming real means"
+            )]
+            Self::Integer(number) => number as f64,
+            Self::Real(number) => number,
+        }
+    }
+
+    /// The same number as a part of an expression.
+    fn part(self) -> Part<'static> {
+        match self {
+            Self::Integer(number) => Part::Integer(number),
+            Self::Real(number) => Part::Real(number),
+        }
+    }
+
+    /// The number as a value of this type.
+    pub(super) fn of(self, kind: Scalar, span: Span) -> Result<Self, Fault> {
+        match kind {
+            Scalar::Real => Ok(Self::Real(finite(self.real(), span)?)),
+            Scalar::Integer => self.integer(span).map(Self::Integer),
+        }
+    }
+
+    /// The number where a whole one is wanted.
+    pub(super) fn integer(self, span: Span) -> Result<i64, Fault> {
+        match self {
+            Self::Integer(number) => Ok(number),
+            // Doubles are whole beyond 2^53 anyway, and this is far below i64::MAX.
+            Self::Real(number) if number.fract() == 0.0 && number.abs() < 9e15 => {
+                #[expect(clippy::cast_possible_truncation, reason = "it is whole and small")]
+                let whole = number as i64;
+                Ok(whole)
+            }
+            Self::Real(number) => {
+                let message = format!("a whole number is needed here, and this is {number}");
+                Err(Fault::new(span, message))
+            }
+        }
+    }
+}
+
+/// A number that can be an angle.
+pub(super) fn finite(number: f64, span: Span) -> Result<f64, Fault> {
+    if number.is_finite() {
+        return Ok(number);
+    }
+    let message = "this comes to no finite number: is something divided by zero, or the root of \
+                   a negative number?";
+    Err(Fault::new(span, message))
+}
+
+/// Works an expression out.
+pub(super) fn evaluate(
+    expression: &Expression<'_>,
+    language: Language,
+    names: &dyn Fn(&str) -> Option<Value>,
+) -> Result<Value, Fault> {
+    let of = |inner| evaluate(inner, language, names);
+    let span = expression.span;
+    match &expression.term {
+        Part::Integer(number) => Ok(Value::Integer(*number)),
+        Part::Real(number) => Ok(Value::Real(*number)),
+        Part::Name(name) => names(name)
+            .or_else(|| constant(name))
+            .ok_or_else(|| unknown(name, span)),
+        Part::Negative(inner) => match of(inner)? {
+            Value::Integer(number) => number
+                .checked_neg()
+                .map(Value::Integer)
+                .ok_or_else(|| overflow(span)),
+            Value::Real(number) => Ok(Value::Real(-number)),
+        },
+        Part::Binary(operator, left, right) => {
+            let (left, right) = (of(left)?, of(right)?);
+            match (left, right) {
+                (Value::Integer(left), Value::Integer(right)) => {
+                    whole(*operator, left, right, language, span)
+                }
+                _ => Ok(Value::Real(real(*operator, left.real(), right.real()))),
+            }
+        }
+        Part::Call(name, arguments) => {
+            let arguments: Vec<_> = arguments.iter().map(of).collect::<Result<_, _>>()?;
+            call(name, &arguments, span)
+        }
+    }
+}
+
+/// The expression with the known names replaced by their values; all others must be `parameters`.
+pub(super) fn bind<'t>(
+    expression: &Expression<'t>,
+    names: &dyn Fn(&str) -> Option<Value>,
+    parameters: &dyn Fn(&str) -> bool,
+) -> Result<Expression<'t>, Fault> {
+    let of = |inner| bind(inner, names, parameters);
+    let boxed = |inner| bind(inner, names, parameters).map(Box::new);
+    let span = expression.span;
+    let term = match &expression.term {
+        Part::Name(name) if parameters(name) => Part::Name(name),
+        Part::Name(name) => names(name)
+            .or_else(|| constant(name))
+            .ok_or_else(|| unknown(name, span))?
+            .part(),
+        Part::Negative(inner) => Part::Negative(boxed(inner)?),
+        Part::Binary(operator, left, right) => Part::Binary(*operator, boxed(left)?, boxed(right)?),
+        Part::Call(name, arguments) => {
+            Part::Call(name, arguments.iter().map(of).collect::<Result<_, _>>()?)
+        }
+        number @ (Part::Integer(_) | Part::Real(_)) => number.clone(),
+    };
+    Ok(Expression { span, term })
+}
+
+fn unknown(name: &str, span: Span) -> Fault {
+    let name = quoted(name);
+    let message = format!(
+        "{name} has no value: define it before, as in const float {name} = 0.5; or, to be given \
+         with the job, input float {name};"
+    );
+    Fault::new(span, message)
+}
+
+fn overflow(span: Span) -> Fault {
+    Fault::new(span, "this comes to more than 64 bits hold")
+}
+
+fn constant(name: &str) -> Option<Value> {
+    Some(match name {
+        "pi" | "π" => Value::Real(PI),
+        "tau" | "τ" => Value::Real(TAU),
+        "euler" | "ℇ" => Value::Real(E),
+        "true" => Value::Integer(1),
+        "false" => Value::Integer(0),
+        _ => return None,
+    })
+}
+
+fn whole(
+    operator: Operator,
+    left: i64,
+    right: i64,
+    language: Language,
+    span: Span,
+) -> Result<Value, Fault> {
+    let number = match operator {
+        Operator::Plus => left.checked_add(right),
+        Operator::Minus => left.checked_sub(right),
+        Operator::Times => left.checked_mul(right),
+        Operator::Modulo if right != 0 => left.checked_rem(right),
+        Operator::Modulo => return Err(Fault::new(span, "this is divided by zero")),
+        Operator::Power => match u32::try_from(right) {
+            Ok(exponent) => left.checked_pow(exponent),
+            Err(_) => return Ok(Value::Real(Value::Integer(left).real().powf(right as f64))),
+        },
+        Operator::Over => return quotient(left, right, language, span),
+    };
+    number.map(Value::Integer).ok_or_else(|| overflow(span))
+}
+
+/// OpenQASM 2 divides as one does on paper. In OpenQASM 3 the quotient of whole numbers is whole,
+/// so that `1/2*pi` is 0: rather than give what hardly anybody means, it is refused.
+fn quotient(left: i64, right: i64, language: Language, span: Span) -> Result<Value, Fault> {
+    if right == 0 {
+        return Err(Fault::new(span, "this is divided by zero"));
+    }
+    match (left.checked_rem(right), language) {
+        (Some(0), _) => Ok(Value::Integer(left / right)),
+        (_, Language::Two) => Ok(Value::Real(
+            Value::Integer(left).real() / Value::Integer(right).real(),
+        )),
+        (_, Language::Three) => {
+            let message = format!(
+                "in OpenQASM 3 whole numbers have a whole quotient, so {left}/{right} would lose \
+                 its fraction: write {left}.0/{right}"
+            );
+            Err(Fault::new(span, message))
+        }
+    }
+}
+
+fn real(operator: Operator, left: f64, right: f64) -> f64 {
+    match operator {
+        Operator::Plus => left + right,
+        Operator::Minus => left - right,
+        Operator::Times => left * right,
+        Operator::Over => left / right,
+        Operator::Modulo => left % right,
+        Operator::Power => left.powf(right),
+    }
+}
+
+fn call(name: &str, arguments: &[Value], span: Span) -> Result<Value, Fault> {
+    let result = match (name, arguments, function(name)) {
+        ("float" | "angle", [only], _) => only.real(),
+        ("int" | "uint", [only], _) => return only.integer(span).map(Value::Integer),
+        ("pow", [base, exponent], _) => base.real().powf(exponent.real()),
+        ("mod", [left, right], _) => left.real() % right.real(),
+        (_, [only], Some(function)) => function(only.real()),
+        ("pow" | "mod", ..) => return Err(takes(name, "2 arguments", arguments.len(), span)),
+        ("float" | "angle" | "int" | "uint", ..) | (_, _, Some(_)) => {
+            return Err(takes(name, "1 argument", arguments.len(), span));
+        }
+        _ => {
+            let name = quoted(name);
+            let message = format!(
+                "{name} is no function here: there are sin, cos, tan, arcsin, arccos, arctan, \
+                 exp, ln, log, sqrt, floor, ceiling, pow and mod"
+            );
+            return Err(Fault::new(span, message));
+        }
+    };
+    Ok(Value::Real(finite(result, span)?))
+}
+
+fn takes(name: &str, wanted: &str, given: usize, span: Span) -> Fault {
+    Fault::new(span, format!("{name} takes {wanted} and is given {given}"))
+}
+
+fn function(name: &str) -> Option<fn(f64) -> f64> {
+    Some(match name {
+        "sin" => f64::sin,
+        "cos" => f64::cos,
+        "tan" => f64::tan,
+        "arcsin" => f64::asin,
+        "arccos" => f64::acos,
+        "arctan" => f64::atan,
+        "exp" => f64::exp,
+        "ln" | "log" => f64::ln,
+        "sqrt" => f64::sqrt,
+        "floor" => f64::floor,
+        "ceiling" => f64::ceil,
+        _ => return None,
+    })
+}
