@@ -73,7 +73,7 @@ fn fit(circuit: circuit::Circuit, device: &Capabilities) -> Result<circuit::Circ
         && circuit.qubits() > most
     {
         return Err(CallError::Rejected(format!(
-            "the circuit has {} qubits, and the device has {most}",
+            "the circuit has {} qubits, and the device has {most}: use fewer, or another device",
             circuit.qubits()
         )));
     }

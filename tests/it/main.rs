@@ -13,6 +13,7 @@ mod cancel;
 mod circuits;
 mod cli;
 mod edges;
+mod examples;
 mod harness;
 mod lifecycle;
 mod neighbours;

@@ -279,10 +279,9 @@ impl<'t> Elaborator<'t> {
         if of != into {
             let plural = |count| if count == 1 { "" } else { "s" };
             let message = format!(
-                "{of} qubit{} cannot be measured into {into} bit{}: name the part, as in q[0:{}]",
+                "{of} qubit{} cannot be measured into {into} bit{}: both must be of one length",
                 plural(of),
-                plural(into),
-                of.min(into) - 1
+                plural(into)
             );
             return Err(Fault::new(span, message));
         }

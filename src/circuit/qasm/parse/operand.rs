@@ -1,7 +1,7 @@
 //! Registers and their parts, and conditions on them.
 
 use super::super::fault::Fault;
-use super::super::syntax::{Expression, Indices, Operand, Term, Wanted};
+use super::super::syntax::{Expression, Indices, Language, Operand, Term, Wanted};
 use super::super::token::Kind;
 use super::Parser;
 
@@ -27,11 +27,18 @@ impl<'t> Parser<'t> {
 
     /// What stands between the brackets, or behind the `in` of a loop.
     pub(super) fn indices(&mut self) -> Result<Indices<'t>, Fault> {
+        if self.language == Language::Two && self.is("{") {
+            return Err(self.unexpected("an index"));
+        }
         if self.take("{")? {
             return Ok(Indices::Set(self.list("}", Self::expression)?));
         }
         let begin = self.token.span;
         let from = self.bound()?;
+        if self.language == Language::Two && self.is(":") {
+            let message = "ranges belong to OpenQASM 3: in version 2 name one element";
+            return Err(Fault::new(self.token.span, message));
+        }
         if !self.take(":")? {
             return match from {
                 Some(index) => Ok(Indices::One(index)),

@@ -1,0 +1,8 @@
+OPENQASM 3.0;
+include "stdgates.inc";
+qubit[25] q;
+bit[25] c;
+h q;
+c = measure q;
+
+// CompileError: the circuit has 25 qubits, and the device has 24: use fewer, or another device
