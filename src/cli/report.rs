@@ -1,12 +1,17 @@
 //! What a job came to, for a person or for a program.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use serde::Serialize;
+use textwrap::core::display_width;
 
+use crate::cli::exit::Exit;
 use crate::cli::histogram::histogram;
-use crate::cli::{Exit, complain, print};
+use crate::cli::problem::Outcome;
+use crate::cli::table::{Fit, Table, facts};
+use crate::cli::terminal::{BOLD, COLUMNS, paint};
+use crate::cli::view::{self, Artifact, Error, Root, Stage};
+use crate::cli::{state_style, terminal, text};
 use crate::grpc::proto::kernel as wire;
 use crate::job::state::State;
 
@@ -15,7 +20,6 @@ use crate::job::state::State;
 pub(super) struct Report {
     job_id: String,
     state: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Error>,
     counts: BTreeMap<String, i64>,
     shots: i64,
@@ -24,141 +28,158 @@ pub(super) struct Report {
     execution_seconds: f64,
     stages: Vec<Stage>,
     artifacts: Vec<Artifact>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     manifest: Option<Artifact>,
     metadata: BTreeMap<String, String>,
-}
-
-#[derive(Debug, Serialize)]
-struct Error {
-    error_code: String,
-    error_summary: String,
-    details: String,
-}
-
-#[derive(Debug, Serialize)]
-struct Stage {
-    name: String,
-    started_at: String,
-    seconds: f64,
-}
-
-#[derive(Debug, Serialize)]
-struct Artifact {
-    path: String,
-    sha256: String,
-    bytes: u64,
-}
-
-/// Where an object lies that the kernel names below its artifact root.
-fn located(qfs_root: &str, path: &str) -> String {
-    if qfs_root.contains("://") {
-        return format!("{}/{path}", qfs_root.trim_end_matches('/'));
-    }
-    Path::new(qfs_root).join(path).display().to_string()
+    #[serde(skip)]
+    ended: Option<State>,
 }
 
 impl Report {
-    pub(super) fn new(results: wire::GetJobResultsResponse, qfs_root: &str) -> Self {
-        let state = results.state();
-        let state = State::ALL.into_iter().find(|known| {
-            state.as_str_name() == format!("TASK_STATE_{}", known.name().to_uppercase())
-        });
-        let artifact = |kept: wire::Artifact| Artifact {
-            path: located(qfs_root, &kept.path),
-            sha256: kept.sha256,
-            bytes: kept.bytes,
-        };
+    pub(super) fn new(results: wire::GetJobResultsResponse, root: Root<'_>) -> Self {
         Self {
+            state: view::state_name(results.state()),
+            ended: view::state(results.state()),
             job_id: results.job_id,
-            state: state.map_or("Unknown", State::name),
-            error: results.error.map(|error| Error {
-                error_code: error.error_code,
-                error_summary: error.error_summary,
-                details: located(qfs_root, &error.error_details_ref),
-            }),
+            error: results.error.map(|error| Error::new(error, root)),
             counts: results.counts,
             shots: results.shots,
             device_id: results.device_id,
             bitstring_order: results.bitstring_order,
             execution_seconds: results.execution_seconds,
-            stages: results
-                .stages
+            stages: results.stages.into_iter().map(Stage::from).collect(),
+            artifacts: results
+                .artifacts
                 .into_iter()
-                .map(|stage| Stage {
-                    name: stage.name,
-                    started_at: stage
-                        .started_at
-                        .map(|at| at.to_string())
-                        .unwrap_or_default(),
-                    seconds: stage.seconds,
-                })
+                .map(|kept| Artifact::new(kept, root))
                 .collect(),
-            artifacts: results.artifacts.into_iter().map(artifact).collect(),
-            manifest: results.manifest.map(artifact),
+            manifest: results.manifest.map(|kept| Artifact::new(kept, root)),
             metadata: results.metadata,
         }
     }
 
-    /// Whether the report names an `error.json`.
-    pub(super) fn names_a_file_to_come(&self) -> bool {
-        self.error.is_some()
-    }
-
     /// Prints the report, and says how the command ends.
-    pub(super) fn show(&self, json: bool) -> Exit {
-        let text = match json {
-            true => serde_json::to_string_pretty(self).expect("a report has a JSON form") + "\n",
-            false => self.text(),
-        };
-        let taken = print(&text);
+    pub(super) fn show(&self, as_json: bool) -> Outcome {
+        if as_json {
+            terminal::print_document(self)?;
+        } else {
+            terminal::print(&self.text(terminal::columns()))?;
+        }
         if let Some(error) = &self.error {
-            let Error {
-                error_code,
-                error_summary,
-                ..
-            } = error;
-            complain(
-                Exit::Failed,
-                format!("{} {error_code}: {error_summary}", self.job_id),
-            );
+            let (job_id, code, message) = (&self.job_id, &error.code, &error.message);
+            let said = format!("{job_id} {code}: {message}");
+            terminal::say_in(state_style(self.ended), &said);
         }
-        if !taken {
-            return complain(Exit::Failed, "nobody takes what is printed");
-        }
-        match self.state {
-            "Completed" => Exit::Done,
-            "Timeout" => Exit::TimedOut,
-            "Cancelled" => Exit::Cancelled,
-            _ => Exit::Failed,
-        }
+        Ok(Exit::of(self.ended))
     }
 
-    fn text(&self) -> String {
-        let mut text = format!("{}  {}", self.job_id, self.state);
-        if !self.device_id.is_empty() {
-            text += &format!("  on {}", self.device_id);
-        }
-        text.push('\n');
+    fn text(&self, width: Option<usize>) -> String {
+        let mut told = heading(&self.job_id, self.ended, &self.device_id, width);
         if !self.counts.is_empty() {
-            text += &format!("\n{}", histogram(&self.counts, self.shots));
+            let drawn = histogram(&self.counts, self.shots, width.unwrap_or(COLUMNS));
+            told += &format!("\n{drawn}");
         }
         if !self.stages.is_empty() {
-            text += "\nstage            seconds\n";
+            told += &format!("\n{}", stages(&self.stages).render(width));
         }
-        for stage in &self.stages {
-            text += &format!("  {:<12} {:>9.6}\n", stage.name, stage.seconds);
-        }
-        let stored: Vec<_> = self.artifacts.iter().chain(&self.manifest).collect();
-        if !stored.is_empty() {
-            text += "\nartifacts\n";
-        }
-        for artifact in stored {
-            text += &format!("  {}  ({} bytes)\n", artifact.path, artifact.bytes);
-        }
+        told += &self.stored();
         if let Some(error) = &self.error {
-            text += &format!("\ndetails  {}\n", error.details);
+            let details = [("details", error.details.file.as_str().into())];
+            told += &format!("\n{}", facts(details, width));
         }
-        text
+        told
+    }
+
+    /// What is stored of the job; all of it lies in one folder.
+    fn stored(&self) -> String {
+        let Some(folder) = self.artifacts.first().or(self.manifest.as_ref()) else {
+            return String::new();
+        };
+        let folder = folder
+            .path
+            .rsplit_once('/')
+            .map_or("", |(folder, _)| folder);
+        let mut table = Table::new([("FILE", Fit::Whole), ("BYTES", Fit::Number)]);
+        for kept in self.artifacts.iter().chain(&self.manifest) {
+            let file = kept.path.strip_prefix(folder).unwrap_or(&kept.path);
+            table.push([file.trim_start_matches('/').into(), kept.bytes.into()]);
+        }
+        format!("\nin {}/\n{}", text::one_line(folder), table.render(None))
+    }
+}
+
+/// The job, its state, and where it is or was executed.
+pub(super) fn heading(
+    job_id: &str,
+    state: Option<State>,
+    device_id: &str,
+    width: Option<usize>,
+) -> String {
+    let job_id = &text::one_line(job_id);
+    let name = state.map_or("Unknown", State::name);
+    let place = match text::one_line(device_id) {
+        none if none.is_empty() => none,
+        device => format!("  on {device}"),
+    };
+    let columns = display_width(job_id) + 2 + display_width(name) + display_width(&place);
+    let gap = match width {
+        Some(width) if columns > width => "\n  ",
+        _ => "  ",
+    };
+    let (job_id, name) = (paint(BOLD, job_id), paint(state_style(state), name));
+    format!("{job_id}{gap}{name}{place}\n")
+}
+
+/// The time spent in each stage.
+pub(super) fn stages(stages: &[Stage]) -> Table<2> {
+    let mut table = Table::new([("STAGE", Fit::Whole), ("SECONDS", Fit::Number)]);
+    for stage in stages {
+        let seconds = format!("{:.6}", stage.seconds);
+        table.push([stage.name.as_str().into(), seconds.into()]);
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::sample;
+
+    #[test]
+    fn a_report_shows_what_was_measured_or_what_went_wrong() {
+        let kept = |file: &str| wire::Artifact {
+            path: format!("{}/{file}", sample::JOB),
+            bytes: 631,
+            ..wire::Artifact::default()
+        };
+        let stage = |name: &str, seconds| wire::Stage {
+            name: name.to_owned(),
+            seconds,
+            ..wire::Stage::default()
+        };
+        let completed = wire::GetJobResultsResponse {
+            job_id: sample::JOB.to_owned(),
+            state: wire::TaskState::Completed as i32,
+            counts: BTreeMap::from([("00".to_owned(), 519), ("11".to_owned(), 481)]),
+            shots: 1000,
+            device_id: "sim:local".to_owned(),
+            stages: vec![stage("Pending", 0.000_25), stage("Executing", 12.5)],
+            artifacts: vec![kept("results.json")],
+            manifest: Some(kept("meta.json")),
+            ..wire::GetJobResultsResponse::default()
+        };
+        let failed = wire::GetJobResultsResponse {
+            job_id: sample::JOB.to_owned(),
+            state: wire::TaskState::Failed as i32,
+            error: Some(sample::error_with_a_drawing()),
+            ..wire::GetJobResultsResponse::default()
+        };
+        for (name, results, root) in [
+            ("completed", completed, Root(Some("circuit_fs"))),
+            ("failed", failed, Root(None)),
+        ] {
+            let report = Report::new(results, root);
+            let told = sample::at_each_width(|width| report.text(width));
+            insta::assert_snapshot!(name, told);
+        }
     }
 }

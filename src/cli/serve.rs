@@ -2,7 +2,8 @@
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::cli::{Exit, complain};
+use crate::cli::exit::Exit;
+use crate::cli::problem::{Outcome, Problem};
 use crate::os::config::{Config, Options};
 use crate::os::serve;
 use crate::os::telemetry::{self, Logs};
@@ -13,7 +14,7 @@ use crate::ports::JobStore;
 #[command(after_help = "Examples:
   qrtx serve
   qrtx serve --compiler 127.0.0.1:50053 --driver 127.0.0.1:50054
-  qrtx serve --listen 0.0.0.0:50052 --http 0.0.0.0:9091 --qfs-root /srv/circuit_fs
+  qrtx serve --listen 0.0.0.0:50052 --qfs-root /srv/circuit_fs
 
 Logs are JSON lines on stdout; the one with \"event\":\"ready\" tells the addresses.")]
 pub(super) struct Arguments {
@@ -27,27 +28,20 @@ pub(super) struct Arguments {
     options: Options,
 }
 
-pub(super) async fn serve(arguments: Arguments) -> Exit {
+pub(super) async fn serve(arguments: Arguments) -> Outcome {
     telemetry::start_logs(Logs::JsonToStdout);
     let Arguments {
         listen,
         http,
         options,
     } = arguments;
-    let config = match (Options {
+    let options = Options {
         listen,
         http,
         ..options
-    })
-    .resolve()
-    {
-        Ok(config) => config,
-        Err(why) => return complain(Exit::Usage, why),
     };
-    let serving = match serve::start(&config, true).await {
-        Ok(serving) => serving,
-        Err(why) => return complain(Exit::Failed, why),
-    };
+    let config = options.resolve().map_err(Problem::usage)?;
+    let serving = serve::start(&config, true).await.map_err(Problem::failed)?;
     ready(&config, &serving);
     let why = tokio::select! {
         biased;
@@ -59,10 +53,9 @@ pub(super) async fn serve(arguments: Arguments) -> Exit {
         Some(why) => tracing::error!(event = "stopping", "{why}"),
     }
     serving.stop().await;
-    if why.is_some() {
-        Exit::Failed
-    } else {
-        Exit::Done
+    match why {
+        None => Ok(Exit::Done),
+        Some(why) => Err(Problem::failed(why)),
     }
 }
 

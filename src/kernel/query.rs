@@ -158,7 +158,7 @@ impl<E: Env> Kernel<E> {
             }
             State::Pending => {
                 let waiting = self.table().waiting_to_compile();
-                format!("waits for a compile slot, as do {waiting} jobs")
+                format!("waits for a compile slot{}", others(waiting))
             }
             State::Validating => "the program is being checked".to_owned(),
             State::Compiling => "the program is being compiled".to_owned(),
@@ -168,7 +168,7 @@ impl<E: Env> Kernel<E> {
                 let why = self.devices.why_waiting(target).unwrap_or_else(|| {
                     format!("{} of {} slots are taken", load.running, load.slots)
                 });
-                format!("waits for {target}, as do {} jobs: {why}", load.waiting)
+                format!("waits for {target}{}: {why}", others(load.waiting))
             }
             State::Allocating => "the device is being asked whether it is ready".to_owned(),
             State::Executing => match (&job.doubt, job.phase) {
@@ -183,5 +183,14 @@ impl<E: Env> Kernel<E> {
                 job.error().map(|(_, summary)| summary).unwrap_or_default()
             }
         }
+    }
+}
+
+/// Who waits beside the job that is asked after.
+fn others(waiting: usize) -> String {
+    match waiting.saturating_sub(1) {
+        0 => String::new(),
+        1 => ", as does one other job".to_owned(),
+        many => format!(", as do {many} other jobs"),
     }
 }

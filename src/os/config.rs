@@ -176,7 +176,10 @@ fn read(file: &Path) -> Result<Options, ConfigError> {
 }
 
 /// An endpoint with or without its scheme: the neighbours' deployment has both forms.
-fn url(setting: &'static str, given: Option<String>) -> Result<Option<String>, ConfigError> {
+pub(crate) fn url(
+    setting: &'static str,
+    given: Option<String>,
+) -> Result<Option<String>, ConfigError> {
     let Some(value) = given else { return Ok(None) };
     let reason = if value.starts_with("https://") {
         "this version has no TLS; use http:// inside a trusted network"
