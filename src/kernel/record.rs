@@ -9,6 +9,7 @@ use crate::job::event::{Event, Recorded};
 use crate::job::state::Phase;
 use crate::kernel::{Kernel, Stopped};
 use crate::observe::log;
+use crate::planted::{Bug, planted};
 use crate::ports::store::{Append, AppendError, JobStore as _};
 use crate::ports::{Clock as _, Env};
 
@@ -52,6 +53,9 @@ impl<E: Env> Kernel<E> {
             let job = append.job.id;
             match self.env.store().append(self.epoch, append.clone()).await {
                 Ok(submission) => return Ok(submission),
+                Err(AppendError::Unavailable(_)) if planted(Bug::AppendNotRepeated) => {
+                    return Ok(0);
+                }
                 Err(why @ (AppendError::Unavailable(_) | AppendError::Full(_))) => {
                     tracing::error!(job_id = %job, "{why}; it is tried again in {pause:?}");
                 }
@@ -85,7 +89,9 @@ impl<E: Env> Kernel<E> {
                 self.metrics
                     .set_device(device, table.scheduler.load(device));
             }
-            if let Some(not_before) = after.not_before {
+            if let Some(not_before) = after.not_before
+                && !planted(Bug::BackoffForgotten)
+            {
                 table.pause(after.id, now + not_before.since(after.updated_at));
             }
         });

@@ -4,11 +4,19 @@
 use std::sync::Arc;
 
 use crate::job::Job;
+use crate::job::state::State;
 use crate::kernel::Kernel;
+use crate::planted::{Bug, planted};
 use crate::ports::{Clock as _, Env};
 
 impl<E: Env> Kernel<E> {
     pub(super) fn recover(&self, unfinished: Vec<Job>) {
+        let mut unfinished = unfinished;
+        unfinished.retain(|job| {
+            let executing = job.state == State::Executing && planted(Bug::RecoveryForgetsExecuting);
+            let ended = job.state.is_terminal() && planted(Bug::RecoveryForgetsEnded);
+            !executing && !ended
+        });
         let jobs: Vec<_> = unfinished.iter().map(|job| job.id).collect();
         for job in unfinished {
             self.take_in(job);
@@ -24,7 +32,9 @@ impl<E: Env> Kernel<E> {
     pub(super) fn take_in(&self, job: Job) {
         let (now, wall) = (self.env.clock().monotonic(), self.env.clock().now());
         let entered = now - wall.since(job.state_since);
-        let deadline = now + job.spec.expires_at.since(wall);
+        let left = job.spec.expires_at.since(wall);
+        let forgotten = planted(Bug::RecoveryForgetsDeadlines) && job.seq > 1;
+        let deadline = now + if forgotten { left * 1000 } else { left };
         let (id, not_before) = (job.id, job.not_before);
         self.with_table(|table| {
             table.insert(Arc::new(job), entered, deadline);

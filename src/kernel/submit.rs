@@ -11,6 +11,7 @@ use crate::job::event::Event;
 use crate::job::request::{Accepted, Circumstances, JobRequest};
 use crate::kernel::{Error, Kernel};
 use crate::observe::log;
+use crate::planted::{Bug, planted};
 use crate::ports::store::{Append, AppendError, JobStore as _, Key, KeyHolder, Submission};
 use crate::ports::{Clock as _, Env};
 
@@ -65,7 +66,7 @@ impl<E: Env> Kernel<E> {
         let events = vec![job.recorded(event)];
         let submission = Some(Submission {
             program,
-            key,
+            key: key.filter(|_| !planted(Bug::KeyForgotten)),
             fingerprint,
         });
         match self
@@ -102,7 +103,7 @@ impl<E: Env> Kernel<E> {
 
     fn admit(&self) -> Result<(), Error> {
         let (active, most) = (self.table().active(), self.limits.jobs_waiting);
-        if active < most {
+        if active < most || planted(Bug::AdmitsAll) {
             return Ok(());
         }
         let what = format!("{active} jobs have not ended, and {most} are the limit");

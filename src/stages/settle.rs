@@ -7,6 +7,7 @@ use crate::job::event::{Event, Evidence};
 use crate::job::ledger::{Entry, Settlement};
 use crate::job::state::State;
 use crate::job::{Doubt, Job};
+use crate::planted::{Bug, planted};
 use crate::ports::devices::{Devices as _, RunError};
 use crate::ports::{Clock as _, Env};
 use crate::reconcile::{self, Finding};
@@ -66,6 +67,7 @@ async fn late_answer<E: Env>(
             shots,
             "the counts were in hand, but could not be stored in time",
         ),
+        Some(Ok(_)) if planted(Bug::LateAnswerIsNoRun) => Settlement::not_run(shots, too_late(job)),
         Some(Ok(_)) => Settlement::wasted(shots, too_late(job)),
         Some(Err(RunError::NotSent(_))) => {
             Settlement::not_run(shots, "the request never left the kernel")
