@@ -12,6 +12,7 @@ use crate::observe::log;
 use crate::planted::{Bug, planted};
 use crate::ports::store::{Append, AppendError, JobStore as _};
 use crate::ports::{Clock as _, Env};
+use crate::time::Timestamp;
 
 impl<E: Env> Kernel<E> {
     /// Records events of a job, in one commit, and lets the world know.
@@ -39,7 +40,7 @@ impl<E: Env> Kernel<E> {
         };
         self.commit(append).await?;
         for (after, recorded) in along.into_iter().zip(&recorded) {
-            self.publish(job, &after, recorded);
+            self.publish((job, &after), recorded, at);
             *job = after;
         }
         Ok(())
@@ -67,7 +68,7 @@ impl<E: Env> Kernel<E> {
     }
 
     /// Everybody may know now.
-    fn publish(&self, before: &Job, after: &Job, recorded: &Recorded) {
+    fn publish(&self, (before, after): (&Job, &Job), recorded: &Recorded, at: Timestamp) {
         log::event(after, recorded);
         if before.state != after.state {
             self.metrics.moved(before, after);
@@ -92,7 +93,9 @@ impl<E: Env> Kernel<E> {
             if let Some(not_before) = after.not_before
                 && !planted(Bug::BackoffForgotten)
             {
-                table.pause(after.id, now + not_before.since(after.updated_at));
+                // Not since the record's own time, which stands still while the wall clock is
+                // behind it.
+                table.pause(after.id, now + not_before.since(at));
             }
         });
     }
