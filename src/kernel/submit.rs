@@ -106,9 +106,12 @@ impl<E: Env> Kernel<E> {
         }
     }
 
+    /// A place for one job more; the task that stores the job gives it back.
     fn admit(&self) -> Result<(), Error> {
-        let (active, most) = (self.table().active(), self.limits.jobs_waiting);
+        let mut table = self.table();
+        let (active, most) = (table.active(), self.limits.jobs_waiting);
         if active < most || planted(Bug::AdmitsAll) {
+            table.arriving();
             return Ok(());
         }
         let what = format!("{active} jobs have not ended, and {most} are the limit");
@@ -146,6 +149,7 @@ impl<E: Env> Kernel<E> {
                 if in_doubt {
                     kernel.look_for(id, accepted_at).await;
                 }
+                kernel.table().arrived();
             });
         }
         let gone = || AppendError::Unavailable("the kernel is stopping".to_owned());

@@ -33,6 +33,8 @@ pub(super) struct Table {
     unreached: BTreeSet<JobId>,
     /// Jobs in the table that have not ended.
     active: usize,
+    /// Jobs that were let in and are being stored.
+    arriving: usize,
 }
 
 /// One job in the table.
@@ -87,6 +89,7 @@ impl Table {
             store: Pool::new(limits.store_slots),
             unreached: BTreeSet::new(),
             active: 0,
+            arriving: 0,
         }
     }
 
@@ -139,9 +142,19 @@ impl Table {
         Some(slot.job.clone())
     }
 
-    /// Jobs that have not ended.
+    /// Jobs that have not ended, those that are just being stored among them.
     pub(super) fn active(&self) -> usize {
-        self.active
+        self.active + self.arriving
+    }
+
+    /// A job was let in; it counts from now on, before anybody can see it.
+    pub(super) fn arriving(&mut self) {
+        self.arriving += 1;
+    }
+
+    /// A job that was let in is in the table, or will never be.
+    pub(super) fn arrived(&mut self) {
+        self.arriving -= 1;
     }
 
     /// Jobs that wait for a compile slot.
