@@ -124,17 +124,25 @@ async fn stopped<E: Env>(ctx: &Context<'_, E>, job: &Job, entry: &Entry) -> Even
         match devices.stop(call, job.execution_id(), entry.token).await {
             Ok(Some(seen)) => match reconcile::stopped(entry, seen) {
                 Finding::Wait | Finding::Tombstone => {}
+                // A driver that has forgotten cannot say that the device is free.
+                Finding::Unknown(_) => return no_word(job).await,
                 found => return settled(job, entry, found),
             },
-            Ok(None) if job.state == State::Cancelled && job.receipt.is_none() => {
-                return Event::ReceiptGiven;
-            }
-            Ok(None) => return std::future::pending().await,
+            Ok(None) => return no_word(job).await,
             Err(why) => tracing::warn!(job_id = %job.id, "the stop is not confirmed yet: {why}"),
         }
         ctx.env.clock().sleep(pause).await;
         pause = (pause * 2).min(Duration::from_millis(ctx.limits.backoff_ms_max));
     }
+}
+
+/// The driver will not say more: a cancel that waits for its receipt gets it, and what is left is
+/// the bound on the execution.
+async fn no_word(job: &Job) -> Event {
+    if job.state == State::Cancelled && job.receipt.is_none() {
+        return Event::ReceiptGiven;
+    }
+    std::future::pending().await
 }
 
 /// What the driver's word settles, and whether it is one.
