@@ -18,6 +18,7 @@ pub mod neighbours;
 pub mod observe;
 #[cfg(not(madsim))]
 pub mod os;
+pub mod planted;
 pub mod ports;
 pub mod reconcile;
 pub mod retry;

@@ -2,6 +2,7 @@
 //! alone proves nothing: the request may still be on its way, or the memory may be younger.
 
 use crate::job::ledger::{Entry, Settlement};
+use crate::planted::{Bug, planted};
 use crate::ports::devices::{Fate, Inspection, RunResult};
 
 /// What follows from asking after an execution.
@@ -24,6 +25,10 @@ pub enum Finding {
 /// Reads the answer of GetExecution.
 pub fn inspected(entry: &Entry, seen: Inspection) -> Finding {
     match seen.fate {
+        Fate::NotFound if planted(Bug::NotFoundIsProof) => Finding::NotRun(Settlement::not_run(
+            entry.requested,
+            "the driver knows nothing of it",
+        )),
         Fate::NotFound => Finding::Tombstone,
         _ => stopped(entry, seen),
     }
@@ -49,7 +54,7 @@ pub fn stopped(entry: &Entry, seen: Inspection) -> Finding {
             ..
         }
         | Fate::NotFound => match seen.remembers_since {
-            Some(since) if since < entry.intended_at => {
+            Some(since) if since < entry.intended_at || planted(Bug::YoungMemoryIsProof) => {
                 let proof =
                     "a tombstone is in place, and the driver remembers since before the intent";
                 Finding::NotRun(Settlement::not_run(entry.requested, proof))

@@ -15,7 +15,7 @@ const FLOORS: [(&str, &[&str]); 6] = [
     (
         "ground",
         &[
-            "ids", "time", "limits", "job", "circuit", "schedule", "retry",
+            "ids", "time", "limits", "job", "circuit", "schedule", "retry", "planted",
         ],
     ),
     ("first", &["ports", "devices", "reconcile"]),

@@ -3,6 +3,11 @@
 #[cfg(madsim)]
 mod cli;
 
+/// A run is mostly small messages: half of its time would go into the system's allocator.
+#[cfg(madsim)]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[cfg(madsim)]
 fn main() -> std::process::ExitCode {
     cli::main()

@@ -46,6 +46,24 @@ pub fn command(arguments: impl IntoIterator<Item = OsString>) -> Command {
     command
 }
 
+/// The command that builds the simulated program of the tree at `root`, in a target directory of
+/// its own.
+///
+/// # Panics
+/// If the alias is gone from `.cargo/config.toml`.
+pub fn build_in(root: &Path) -> Command {
+    let config: Config = toml::from_str(CONFIG).expect("the alias is where cargo finds it");
+    let run = config.alias.sim.into_iter().skip(1);
+    let arguments: Vec<_> = run.take_while(|argument| argument != "--").collect();
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.current_dir(root).arg("build").args(arguments);
+    for variable in OVERRULING {
+        command.env_remove(variable);
+    }
+    command
+}
+
 /// A file is named from where the caller is.
 fn absolute(argument: OsString) -> OsString {
     let path = Path::new(&argument);

@@ -2,10 +2,13 @@
 //! devices did, faults, what clients were told. Two runs are the same if their traces are.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
+
+use crate::record::Records;
 
 /// What a line is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,6 +69,8 @@ impl fmt::Display for Line {
 pub struct Trace {
     now: fn() -> Duration,
     lines: Arc<Mutex<Vec<Line>>>,
+    records: Arc<Mutex<Records>>,
+    closed: Arc<AtomicBool>,
 }
 
 impl fmt::Debug for Trace {
@@ -82,7 +87,19 @@ impl Trace {
         Self {
             now,
             lines: Arc::default(),
+            records: Arc::default(),
+            closed: Arc::default(),
         }
+    }
+
+    /// The run is over: what is dropped from now on is not to be seen, and has no time.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the run is over.
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
     }
 
     /// Adds a line.
@@ -93,6 +110,11 @@ impl Trace {
             text: text.into(),
         };
         self.lines().push(line);
+    }
+
+    /// What is recorded beside the lines.
+    pub fn records(&self) -> MutexGuard<'_, Records> {
+        self.records.lock().expect("no holder panics")
     }
 
     /// The lines so far.

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use qrtx::ids::JobId;
-use qrtx_testkit::history::History;
+use qrtx_testkit::history::{History, News};
 use qrtx_testkit::invariants::{self, Kind};
 
+use crate::rare;
+use crate::record::Records;
 use crate::scenario::Scenario;
 use crate::trace::Line;
 
@@ -15,6 +17,8 @@ use crate::trace::Line;
 pub struct Outcome {
     /// The trace.
     pub lines: Vec<Line>,
+    /// The same as the trace, as data.
+    pub records: Records,
     /// What clients, devices and the store can say.
     pub history: History,
     /// Each job's place in the scenario.
@@ -32,49 +36,98 @@ pub struct Outcome {
 /// What is wrong with a run, by kind; all is well when nothing is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Verdict {
+    /// The run itself broke.
+    pub crash: Vec<Broken>,
     /// Something bad happened.
-    pub safety: Vec<String>,
+    pub safety: Vec<Broken>,
     /// Something good did not happen.
-    pub liveness: Vec<String>,
+    pub liveness: Vec<Broken>,
     /// The run proves nothing.
-    pub vacuous: Vec<String>,
+    pub vacuous: Vec<Broken>,
+}
+
+/// One promise that was not kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// Which: an invariant, or another of the names in here.
+    pub promise: &'static str,
+    /// How.
+    pub how: String,
+}
+
+/// An exit code for each kind of failure, and 0 for none.
+pub mod code {
+    /// All is well.
+    pub const WELL: u8 = 0;
+    /// The run itself broke.
+    pub const CRASH: u8 = 127;
+    /// Something good did not happen.
+    pub const LIVENESS: u8 = 128;
+    /// Something bad happened.
+    pub const SAFETY: u8 = 129;
+    /// One seed went two ways.
+    pub const NONDETERMINISM: u8 = 130;
+    /// The run proves nothing.
+    pub const VACUOUS: u8 = 131;
+
+    /// The worst of several.
+    pub fn worst(codes: impl IntoIterator<Item = u8>) -> u8 {
+        let order = [WELL, VACUOUS, LIVENESS, NONDETERMINISM, SAFETY, CRASH];
+        let weight = |code: &u8| order.iter().position(|known| known == code);
+        codes.into_iter().max_by_key(weight).unwrap_or(WELL)
+    }
 }
 
 impl Verdict {
-    /// Judges a run by the scenario's expectations and invariants.
+    /// Judges a run by the scenario's expectations and by every invariant.
     pub fn of(scenario: &Scenario, outcome: &Outcome) -> Self {
         let mut verdict = Self::default();
         if let Some(panic) = &outcome.broke {
-            verdict.safety.push(format!("the run broke: {panic}"));
+            let how = panic.clone();
+            let promise = "the run goes through";
+            verdict.crash.push(Broken { promise, how });
             return verdict;
         }
-        let stopped = outcome
-            .stopped
-            .iter()
-            .map(|why| format!("the kernel stopped: {why}"));
-        verdict.safety.extend(stopped);
-        let all = scenario.invariants.is_empty();
+        if let Some(why) = &outcome.stopped {
+            let promise = "the kernel breaks no law of its own";
+            let how = why.clone();
+            verdict.safety.push(Broken { promise, how });
+        }
         for invariant in invariants::ALL {
-            if !all
-                && !scenario
-                    .invariants
-                    .iter()
-                    .any(|name| name == invariant.name)
-            {
-                continue;
-            }
-            let broken = (invariant.check)(&outcome.history);
-            let broken = broken
-                .into_iter()
-                .map(|what| format!("{}: {what}", invariant.name));
+            let promise = invariant.name;
+            let broken = (invariant.check)(&outcome.history).into_iter();
+            let broken = broken.map(|how| Broken { promise, how });
             match invariant.kind {
                 Kind::Safety => verdict.safety.extend(broken),
                 Kind::Liveness => verdict.liveness.extend(broken),
             }
         }
         verdict.expectations(scenario, outcome);
-        verdict.vacuous.clone_from(&outcome.unfired);
+        if !scenario.loose {
+            verdict.vacuous(scenario, outcome);
+        }
         verdict
+    }
+
+    fn vacuous(&mut self, scenario: &Scenario, outcome: &Outcome) {
+        let unfired = outcome.unfired.iter().map(|step| Broken {
+            promise: "every step has its moment",
+            how: step.clone(),
+        });
+        self.vacuous.extend(unfired);
+        let hit = rare::hit(outcome);
+        let missed = scenario.expect.hits.iter();
+        for state in missed.filter(|state| !hit.contains(state.as_str())) {
+            self.vacuous.push(Broken {
+                promise: "the rare state is reached",
+                how: format!("{state} was not hit"),
+            });
+        }
+    }
+
+    fn expected(&mut self, how: String) {
+        let promise = "the scenario's end";
+        self.safety.push(Broken { promise, how });
     }
 
     fn expectations(&mut self, scenario: &Scenario, outcome: &Outcome) {
@@ -89,8 +142,11 @@ impl Verdict {
                 .get(&ordinal)
                 .and_then(|id| outcome.history.stored.get(id));
             let Some(stored) = stored else {
-                self.liveness
-                    .push(format!("job {ordinal} never came to the kernel"));
+                if !scenario.loose {
+                    let promise = "the scenario's end";
+                    let how = format!("job {ordinal} never came to the kernel");
+                    self.liveness.push(Broken { promise, how });
+                }
                 continue;
             };
             let (state, wanted) = (stored.job.state, scenario.ends_of(ordinal));
@@ -100,8 +156,7 @@ impl Verdict {
                     .error()
                     .map(|(_, summary)| format!(" ({summary})"));
                 let why = why.unwrap_or_default();
-                self.safety
-                    .push(format!("job {ordinal} ended {}{why}", state.name()));
+                self.expected(format!("job {ordinal} ended {}{why}", state.name()));
             }
             let id = stored.job.id.to_string();
             let ran = outcome
@@ -113,7 +168,7 @@ impl Verdict {
             if let Some([least, most]) = scenario.executions_of(ordinal)
                 && !(least..=most).contains(&ran)
             {
-                self.safety.push(format!(
+                self.expected(format!(
                     "job {ordinal} ran {ran} times, not {least} to {most}"
                 ));
             }
@@ -136,32 +191,49 @@ impl Verdict {
             ("unknown", unknown, scenario.expect.unknown_shots),
         ] {
             if wanted.is_some_and(|wanted| wanted != found) {
-                self.safety
-                    .push(format!("{found} shots are {what}, not {wanted:?}"));
+                self.expected(format!("{found} shots are {what}, not {wanted:?}"));
+            }
+        }
+        for told in &outcome.history.told {
+            let News::Receipt(receipt) = &told.news else {
+                continue;
+            };
+            let name = receipt.trim_start_matches("CANCEL_RECEIPT_");
+            let wanted = &scenario.expect.receipts;
+            if !wanted.is_empty() && !wanted.iter().any(|wanted| wanted == name) {
+                self.expected(format!("a cancel was answered {name}"));
             }
         }
     }
 
     /// The exit code: 0 for a run in which all is well.
     pub fn exit_code(&self) -> u8 {
-        match (
-            self.safety.is_empty(),
-            self.liveness.is_empty(),
-            self.vacuous.is_empty(),
-        ) {
-            (false, _, _) => 129,
-            (_, false, _) => 128,
-            (_, _, false) => 131,
-            (true, true, true) => 0,
-        }
+        let kinds = [
+            (&self.crash, code::CRASH),
+            (&self.safety, code::SAFETY),
+            (&self.liveness, code::LIVENESS),
+            (&self.vacuous, code::VACUOUS),
+        ];
+        let broken = kinds.into_iter().find(|(broken, _)| !broken.is_empty());
+        broken.map_or(code::WELL, |(_, code)| code)
+    }
+
+    /// The worst of what is wrong.
+    pub fn first(&self) -> Option<&Broken> {
+        [&self.crash, &self.safety, &self.liveness, &self.vacuous]
+            .into_iter()
+            .find_map(|broken| broken.first())
     }
 
     /// Everything that is wrong, in words.
     pub fn complaints(&self) -> Vec<String> {
-        let named = |kind: &'static str, what: &[String]| -> Vec<String> {
-            what.iter().map(|what| format!("{kind}: {what}")).collect()
+        let named = |kind: &'static str, what: &[Broken]| -> Vec<String> {
+            what.iter()
+                .map(|Broken { promise, how }| format!("{kind}: {promise}: {how}"))
+                .collect()
         };
-        let mut all = named("safety", &self.safety);
+        let mut all = named("crash", &self.crash);
+        all.extend(named("safety", &self.safety));
         all.extend(named("liveness", &self.liveness));
         all.extend(named("vacuous", &self.vacuous));
         all
@@ -173,9 +245,14 @@ mod tests {
     use super::*;
 
     fn wrong(safety: usize, liveness: usize, vacuous: usize) -> u8 {
-        let many = |count| vec!["something".to_owned(); count];
+        let broken = Broken {
+            promise: "a promise",
+            how: "somehow".to_owned(),
+        };
+        let many = |count| vec![broken.clone(); count];
         let [safety, liveness, vacuous] = [safety, liveness, vacuous].map(many);
         Verdict {
+            crash: Vec::new(),
             safety,
             liveness,
             vacuous,
@@ -190,5 +267,7 @@ mod tests {
             [0, 131, 128]
         );
         assert_eq!(wrong(1, 1, 1), 129);
+        assert_eq!(code::worst([0, 131, 128, 129, 128]), 129);
+        assert_eq!(code::worst([]), 0);
     }
 }

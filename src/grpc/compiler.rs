@@ -1,5 +1,6 @@
 //! The client of eigen-compiler (`eigen.internal.v1.CompilationService`).
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use crate::grpc::Channel;
 use crate::grpc::call::{Missed, Neighbour};
 use crate::grpc::proto::internal as wire;
 use crate::grpc::proto::internal::compilation_service_client::CompilationServiceClient;
+use crate::ids::Sha256Sum;
 use crate::job::event::CircuitFormat;
 use crate::job::spec::ProgramFormat;
 use crate::limits::ANSWER_BYTES_MAX;
@@ -63,6 +65,25 @@ impl<C: Clock> CompilerClient<C> {
                 Ok(circuit)
             }
             Err(missed) => Err(self.neighbour.failed(missed)),
+        }
+    }
+
+    /// The compiler tells the hash of what it compiled. An answer that is for something else is
+    /// no answer, and asking again may bring one.
+    fn is_for(
+        &self,
+        program: &Program<'_>,
+        told: &BTreeMap<String, String>,
+    ) -> Result<(), CallError> {
+        let ours = Sha256Sum::of(program.source).to_string();
+        match told.get("source_sha256") {
+            Some(theirs) if *theirs != ours => {
+                let Neighbour { name, endpoint, .. } = &self.neighbour;
+                Err(CallError::unavailable(format!(
+                    "{name} at {endpoint} answered for another program, whose SHA-256 is {theirs}"
+                )))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -165,6 +186,7 @@ impl<C: Clock> Compiler for CompilerClient<C> {
         let answer = client.compile_circuit(self.neighbour.request(&call, message));
         let answer = self.neighbour.wait(call.deadline, answer).await;
         let answer = answer.map_err(|missed| self.neighbour.failed(missed))?;
+        self.is_for(&program, &answer.metadata)?;
         let payload = answer.circuit.ok_or_else(|| self.empty("CompileCircuit"))?;
         let payload = self.optimize(&call, payload).await?;
         let format = match payload.format() {

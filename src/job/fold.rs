@@ -9,6 +9,7 @@ use crate::job::spec::JobSpec;
 use crate::job::state::{Phase, PublicState, State};
 use crate::job::transition::{Refused, transition};
 use crate::job::{Doubt, Job, Receipt};
+use crate::planted::{Bug, planted};
 use crate::time::Timestamp;
 
 impl Job {
@@ -192,6 +193,7 @@ impl Job {
             Event::CancelRequested { .. } => {
                 // With an execution open, the receipt depends on what the driver says.
                 self.receipt = match self.open_run() {
+                    Some(_) if planted(Bug::ReceiptGuessed) => Some(Receipt::NotStarted),
                     Some(_) => None,
                     None if self.never_ran() => Some(Receipt::NotStarted),
                     None => Some(Receipt::StopUnconfirmed),
@@ -250,7 +252,10 @@ impl Job {
         if matches!(next, State::Queued | State::Compiling) {
             self.device = None;
         }
-        self.shown = self.shown.max(next.public());
+        self.shown = match planted(Bug::ShownGoesBack) {
+            true => next.public(),
+            false => self.shown.max(next.public()),
+        };
     }
 
     /// Whether it is proved that no shot was fired for this job.

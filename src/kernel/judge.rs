@@ -8,6 +8,7 @@ use crate::job::event::Event;
 use crate::job::failure::{Category, Failure};
 use crate::job::state::State;
 use crate::limits::Limits;
+use crate::planted::{Bug, planted};
 use crate::retry::{Policy, Verdict, decide};
 use crate::stages::{Later, Setback};
 use crate::time::Timestamp;
@@ -102,6 +103,7 @@ fn patience(
             Some(limits.compile_tries),
             Duration::from_millis(limits.validate_ms),
         ),
+        State::Compiling if planted(Bug::RetriesForever) => (tries, None, Duration::MAX),
         State::Compiling => (tries, Some(limits.compile_tries), Duration::MAX),
         State::Executing => (job.attempt(), Some(limits.execute_attempts), Duration::MAX),
         // A known device that is away is waited for until the deadline.

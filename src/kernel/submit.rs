@@ -11,8 +11,10 @@ use crate::job::event::Event;
 use crate::job::request::{Accepted, Circumstances, JobRequest};
 use crate::kernel::{Error, Kernel};
 use crate::observe::log;
+use crate::planted::{Bug, planted};
 use crate::ports::store::{Append, AppendError, JobStore as _, Key, KeyHolder, Submission};
 use crate::ports::{Clock as _, Env};
+use crate::time::Monotonic;
 
 /// An accepted job.
 #[derive(Debug, Clone)]
@@ -32,6 +34,7 @@ impl<E: Env> Kernel<E> {
     /// finds out.
     pub async fn submit(&self, request: JobRequest) -> Result<Submitted, Error> {
         let clock = self.env.clock();
+        let accepted_at = clock.monotonic();
         let around = Circumstances {
             now: clock.now(),
             chance: self.env.chance_u128(),
@@ -65,15 +68,18 @@ impl<E: Env> Kernel<E> {
         let events = vec![job.recorded(event)];
         let submission = Some(Submission {
             program,
-            key,
+            key: key.filter(|_| !planted(Bug::KeyForgotten)),
             fingerprint,
         });
         match self
-            .store_and_start(Append {
-                job,
-                events,
-                submission,
-            })
+            .store_and_start(
+                Append {
+                    job,
+                    events,
+                    submission,
+                },
+                accepted_at,
+            )
             .await
         {
             Ok(job) => Ok(Submitted {
@@ -100,9 +106,12 @@ impl<E: Env> Kernel<E> {
         }
     }
 
+    /// A place for one job more; the task that stores the job gives it back.
     fn admit(&self) -> Result<(), Error> {
-        let (active, most) = (self.table().active(), self.limits.jobs_waiting);
-        if active < most {
+        let mut table = self.table();
+        let (active, most) = (table.active(), self.limits.jobs_waiting);
+        if active < most || planted(Bug::AdmitsAll) {
+            table.arriving();
             return Ok(());
         }
         let what = format!("{active} jobs have not ended, and {most} are the limit");
@@ -125,44 +134,55 @@ impl<E: Env> Kernel<E> {
 
     /// In a task of its own: a caller that gives up must not leave a job in the store that
     /// nobody drives.
-    async fn store_and_start(&self, append: Append) -> Result<Arc<Job>, AppendError> {
+    async fn store_and_start(
+        &self,
+        append: Append,
+        accepted_at: Monotonic,
+    ) -> Result<Arc<Job>, AppendError> {
         let (tell, told) = oneshot::channel();
         if let Some(kernel) = self.me.upgrade() {
             self.env.spawn(async move {
-                let (id, stored) = (append.job.id, kernel.store_new(&append).await);
+                let (id, stored) = (append.job.id, kernel.store_new(&append, accepted_at).await);
                 let in_doubt = matches!(stored, Err(AppendError::Unavailable(_)));
                 // Nobody listens when the caller has given up.
                 let _ = tell.send(stored);
                 if in_doubt {
-                    kernel.look_for(id).await;
+                    kernel.look_for(id, accepted_at).await;
                 }
+                kernel.table().arrived();
             });
         }
         let gone = || AppendError::Unavailable("the kernel is stopping".to_owned());
         told.await.unwrap_or_else(|_| Err(gone()))
     }
 
-    async fn store_new(&self, append: &Append) -> Result<Arc<Job>, AppendError> {
+    /// The deadline runs from the acceptance on, whatever the wall clock does meanwhile.
+    async fn store_new(
+        &self,
+        append: &Append,
+        accepted_at: Monotonic,
+    ) -> Result<Arc<Job>, AppendError> {
         let submission = self.env.store().append(self.epoch, append.clone()).await?;
         let job = Job {
             submission,
             ..append.job.clone()
         };
         log::event(&job, &append.events[0]);
-        self.take_in(job.clone());
+        self.take_in(job.clone(), (accepted_at, job.created_at));
         self.wake([job.id]);
         Ok(Arc::new(job))
     }
 
     /// Whether a job whose append failed is in the store is told by the store alone: if it is,
     /// it is driven like any other.
-    async fn look_for(&self, id: JobId) {
+    async fn look_for(&self, id: JobId, accepted_at: Monotonic) {
         let mut pause = Duration::from_millis(self.limits.backoff_ms_base);
         loop {
             match self.env.store().job(id).await {
                 Ok(Some(job)) => {
                     tracing::warn!(job_id = %id, "the store has the job after all");
-                    self.take_in(job);
+                    let accepted = (accepted_at, job.created_at);
+                    self.take_in(job, accepted);
                     return self.wake([id]);
                 }
                 Ok(None) => return,

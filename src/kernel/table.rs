@@ -14,6 +14,7 @@ use crate::job::failure::{Category, Failure};
 use crate::job::state::State;
 use crate::job::{Duty, Job};
 use crate::limits::Limits;
+use crate::planted::{Bug, planted};
 use crate::schedule::Scheduler;
 use crate::schedule::pool::Pool;
 use crate::schedule::rank::Rank;
@@ -32,6 +33,8 @@ pub(super) struct Table {
     unreached: BTreeSet<JobId>,
     /// Jobs in the table that have not ended.
     active: usize,
+    /// Jobs that were let in and are being stored.
+    arriving: usize,
 }
 
 /// One job in the table.
@@ -86,12 +89,15 @@ impl Table {
             store: Pool::new(limits.store_slots),
             unreached: BTreeSet::new(),
             active: 0,
+            arriving: 0,
         }
     }
 
     /// Takes a job in. Nobody owns it yet.
     pub(super) fn insert(&mut self, job: Arc<Job>, entered: Monotonic, deadline: Monotonic) {
-        if let Some(device) = job.holds() {
+        if let Some(device) = job.holds()
+            && !planted(Bug::SlotsForgottenOnRecovery)
+        {
             self.scheduler.hold(job.id, device);
         }
         if !job.state.is_terminal() {
@@ -136,9 +142,19 @@ impl Table {
         Some(slot.job.clone())
     }
 
-    /// Jobs that have not ended.
+    /// Jobs that have not ended, those that are just being stored among them.
     pub(super) fn active(&self) -> usize {
-        self.active
+        self.active + self.arriving
+    }
+
+    /// A job was let in; it counts from now on, before anybody can see it.
+    pub(super) fn arriving(&mut self) {
+        self.arriving += 1;
+    }
+
+    /// A job that was let in is in the table, or will never be.
+    pub(super) fn arrived(&mut self) {
+        self.arriving -= 1;
     }
 
     /// Jobs that wait for a compile slot.
@@ -158,7 +174,9 @@ impl Table {
     /// A job's record changed at `now`: what it no longer needs is given back.
     pub(super) fn changed(&mut self, before: &Job, after: Arc<Job>, now: Monotonic) {
         let id = after.id;
-        if !matches!(after.state, State::Validating | State::Compiling) {
+        if !matches!(after.state, State::Validating | State::Compiling)
+            && !planted(Bug::CompileSlotLeaks)
+        {
             self.compile.leave(id);
         }
         if !matches!(after.duty(), Some(Duty::Complete | Duty::Report)) {
@@ -166,7 +184,8 @@ impl Table {
         }
         // A slot that was picked for a queued job is held before the record says so.
         let picked = after.state == State::Queued && before.holds().is_none();
-        if after.holds().is_none() && !picked {
+        let early = planted(Bug::SlotFreedAtEnd) && after.state.is_terminal();
+        if (after.holds().is_none() || early) && !picked {
             self.scheduler.remove(id);
             self.scheduler.release(id);
         }
@@ -279,7 +298,9 @@ impl Table {
 
     /// The job is over and done with.
     fn forget(&mut self, job: JobId) {
-        self.compile.leave(job);
+        if !planted(Bug::CompileSlotLeaks) {
+            self.compile.leave(job);
+        }
         self.store.leave(job);
         self.scheduler.remove(job);
         self.scheduler.release(job);
@@ -340,7 +361,7 @@ impl Slot {
         if let Some(waited_for) = self.wishes.deadline.clone() {
             return Some(Event::DeadlinePassed { waited_for });
         }
-        if self.job.counts_in_hand() {
+        if self.job.counts_in_hand() && !planted(Bug::CancelAfterCounts) {
             // Whoever cancelled finds out by looking at the job.
             self.wishes.cancel = None;
         }

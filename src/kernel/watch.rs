@@ -11,6 +11,7 @@ use crate::ids::JobId;
 use crate::job::event::Recorded;
 use crate::kernel::{Error, Kernel};
 use crate::limits::WATCH_PAGE;
+use crate::planted::{Bug, planted};
 use crate::ports::Env;
 use crate::ports::store::JobStore as _;
 
@@ -38,7 +39,7 @@ impl<E: Env> Kernel<E> {
         let watcher = Watcher {
             kernel,
             job,
-            seq: after,
+            seq: after.saturating_sub(u64::from(planted(Bug::WatchRepeats))),
             read: VecDeque::new(),
             ended: false,
         };

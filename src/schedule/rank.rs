@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 
 use crate::job::Job;
+use crate::planted::{Bug, planted};
 use crate::time::Timestamp;
 
 /// Higher priority first, then the earlier deadline, then the earlier submission. Less is more
@@ -26,6 +27,10 @@ impl Rank {
 
     /// The place of `job`.
     pub fn of(job: &Job) -> Self {
-        Self::new(job.spec.priority, job.spec.expires_at, job.submission)
+        let priority = match planted(Bug::UrgentGoLast) {
+            true => 100 - job.spec.priority,
+            false => job.spec.priority,
+        };
+        Self::new(priority, job.spec.expires_at, job.submission)
     }
 }

@@ -7,10 +7,11 @@ use crate::ids::{ExecutionId, FencingToken};
 use crate::job::Job;
 use crate::job::event::Event;
 use crate::job::failure::{Category, Failure};
+use crate::planted::{Bug, planted};
 use crate::ports::Env;
 use crate::ports::compiler::CallError;
 use crate::ports::devices::{Devices as _, Hardware, Run};
-use crate::stages::{Context, Hand, Later, Setback, compile};
+use crate::stages::{Context, Hand, Later, Setback, compile, execute};
 use crate::store::artifacts::ArtifactError;
 
 pub(super) async fn perform<E: Env>(
@@ -57,9 +58,16 @@ pub(super) async fn perform<E: Env>(
         Err(away) => return Err(away.into()),
     };
     let attempt = job.attempt() + 1;
-    let token = FencingToken::new(ctx.epoch, attempt);
+    let token = FencingToken::new(
+        ctx.epoch,
+        if planted(Bug::TokensStand) {
+            1
+        } else {
+            attempt
+        },
+    );
     let on_unknown = ctx.devices.on_unknown(&device);
-    *hand = Hand::Ready(Box::new(Run {
+    let run = Run {
         id: ExecutionId {
             job: job.id,
             attempt,
@@ -70,7 +78,11 @@ pub(super) async fn perform<E: Env>(
         circuit: data,
         shots: job.spec.shots,
         options: job.spec.device_options(),
-    }));
+    };
+    *hand = match planted(Bug::FiresBeforeIntent) {
+        true => Hand::Out(execute::fire(ctx, job, run)),
+        false => Hand::Ready(Box::new(run)),
+    };
     Ok(Event::Intended { token, on_unknown })
 }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use crate::job::Job;
 use crate::job::event::{ArtifactRef, Counts, Event};
 use crate::job::failure::{Category, Failure};
+use crate::planted::{Bug, planted};
 use crate::ports::Env;
 use crate::ports::store::JobStore as _;
 use crate::stages::{Context, Setback, compile, documents};
@@ -22,8 +23,17 @@ pub(super) async fn perform<E: Env>(ctx: &Context<'_, E>, job: &Job) -> Result<E
     if let Counts::Object(object) = &outcome.counts {
         artifacts.push(object.clone());
     }
+    if planted(Bug::ResultsLater) {
+        artifacts.push(ArtifactRef::of("results.json", &results));
+        let manifest = documents::manifest(job, &artifacts);
+        let manifest = ctx.artifacts.keep(job.id, "meta.json", &manifest).await?;
+        return Ok(Event::Stored {
+            artifacts,
+            manifest,
+        });
+    }
     artifacts.push(ctx.artifacts.keep(job.id, "results.json", &results).await?);
-    for artifact in &artifacts {
+    for artifact in artifacts.iter().filter(|_| !planted(Bug::NotReadBack)) {
         ctx.artifacts
             .read(job.id, artifact)
             .await

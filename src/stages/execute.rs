@@ -14,6 +14,7 @@ use crate::job::failure::{Category, Failure};
 use crate::job::ledger::{Entry, Settlement};
 use crate::job::state::Phase;
 use crate::limits;
+use crate::planted::{Bug, planted};
 use crate::ports::devices::{Devices as _, Run, RunError, RunResult};
 use crate::ports::{Clock as _, Env};
 use crate::reconcile::{self, Finding};
@@ -70,7 +71,7 @@ pub(super) async fn perform<E: Env>(
 
 /// Asks the device, in a task of its own: whoever stops waiting for the answer, the call goes
 /// on to its end or its bound, so that the answer can still settle the ledger.
-fn fire<E: Env>(ctx: &Context<'_, E>, job: &Job, run: Run) -> Call {
+pub(super) fn fire<E: Env>(ctx: &Context<'_, E>, job: &Job, run: Run) -> Call {
     let (tell, answer) = oneshot::channel();
     let call = ctx.call(job, ctx.left(ctx.limits.execute_ms));
     let phases = ctx.env.devices().phases(call, run.id).fuse();
@@ -110,6 +111,10 @@ async fn conclude<E: Env>(
                 Some(after) => Err(again(message, Some(after), proof)),
                 None => Err(never(message, Some(proof))),
             }
+        }
+        Err(RunError::Doubt { cause, .. }) if planted(Bug::DoubtIsNoRun) => {
+            let proof = Settlement::not_run(shots, "no answer came");
+            Err(again(cause, None, proof))
         }
         Err(RunError::Doubt { cause, over }) => Ok(vec![Event::Doubted { cause, over }]),
     }
@@ -191,7 +196,7 @@ fn checked(
         sum = sum.saturating_add(count);
         good.insert(key.clone(), count);
     }
-    if sum != u64::from(shots) {
+    if sum != u64::from(shots) && !planted(Bug::CountsUnchecked) {
         return Err(format!("they sum to {sum}, {shots} shots were asked for"));
     }
     Ok(good)
@@ -308,6 +313,13 @@ fn unknown(job: &Job, entry: &Entry, why: &str) -> Setback {
         "whether {} ran the job is unknown: {first}; {why}",
         entry.device
     );
+    if planted(Bug::UnknownIsNoRun) {
+        return again(
+            cause.clone(),
+            None,
+            Settlement::not_run(entry.requested, cause),
+        );
+    }
     match entry.on_unknown {
         OnUnknown::Rerun => again(
             cause.clone(),

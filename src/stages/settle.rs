@@ -7,6 +7,7 @@ use crate::job::event::{Event, Evidence};
 use crate::job::ledger::{Entry, Settlement};
 use crate::job::state::State;
 use crate::job::{Doubt, Job};
+use crate::planted::{Bug, planted};
 use crate::ports::devices::{Devices as _, RunError};
 use crate::ports::{Clock as _, Env};
 use crate::reconcile::{self, Finding};
@@ -66,6 +67,7 @@ async fn late_answer<E: Env>(
             shots,
             "the counts were in hand, but could not be stored in time",
         ),
+        Some(Ok(_)) if planted(Bug::LateAnswerIsNoRun) => Settlement::not_run(shots, too_late(job)),
         Some(Ok(_)) => Settlement::wasted(shots, too_late(job)),
         Some(Err(RunError::NotSent(_))) => {
             Settlement::not_run(shots, "the request never left the kernel")
@@ -122,17 +124,25 @@ async fn stopped<E: Env>(ctx: &Context<'_, E>, job: &Job, entry: &Entry) -> Even
         match devices.stop(call, job.execution_id(), entry.token).await {
             Ok(Some(seen)) => match reconcile::stopped(entry, seen) {
                 Finding::Wait | Finding::Tombstone => {}
+                // A driver that has forgotten cannot say that the device is free.
+                Finding::Unknown(_) => return no_word(job).await,
                 found => return settled(job, entry, found),
             },
-            Ok(None) if job.state == State::Cancelled && job.receipt.is_none() => {
-                return Event::ReceiptGiven;
-            }
-            Ok(None) => return std::future::pending().await,
+            Ok(None) => return no_word(job).await,
             Err(why) => tracing::warn!(job_id = %job.id, "the stop is not confirmed yet: {why}"),
         }
         ctx.env.clock().sleep(pause).await;
         pause = (pause * 2).min(Duration::from_millis(ctx.limits.backoff_ms_max));
     }
+}
+
+/// The driver will not say more: a cancel that waits for its receipt gets it, and what is left is
+/// the bound on the execution.
+async fn no_word(job: &Job) -> Event {
+    if job.state == State::Cancelled && job.receipt.is_none() {
+        return Event::ReceiptGiven;
+    }
+    std::future::pending().await
 }
 
 /// What the driver's word settles, and whether it is one.

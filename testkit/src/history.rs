@@ -4,10 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use qrtx::ids::JobId;
+use qrtx::ids::{JobId, Sha256Sum};
 use qrtx::job::Job;
 use qrtx::job::event::Recorded;
 use qrtx::job::state::{PublicState, State};
+use qrtx::limits::Limits;
 
 use crate::neighbours::Run;
 
@@ -22,6 +23,59 @@ pub struct History {
     pub slots: BTreeMap<String, usize>,
     /// What is stored at the end.
     pub stored: BTreeMap<JobId, Stored>,
+    /// Every commit that was written, in order.
+    pub committed: Vec<Committed>,
+    /// Every call of a kernel to a neighbour, in order.
+    pub asked: Vec<Asked>,
+    /// Files that a power failure took or tore: nobody could have noticed.
+    pub taken: BTreeSet<(JobId, String)>,
+    /// Requests to run what is no circuit, by job.
+    pub unreadable: Vec<String>,
+    /// Devices whose shots cost money.
+    pub paid: BTreeSet<String>,
+    /// Which program a compiler made a circuit of, by their hashes.
+    pub made: BTreeMap<Sha256Sum, Sha256Sum>,
+    /// Whether a kernel was started anew after its wall clock was moved: it has nothing else to
+    /// go by.
+    pub wall_moved: bool,
+    /// Tasks of the kernel that are left at the end.
+    pub left_running: usize,
+    /// When the last fault took place or ended, since the start of the run.
+    pub last_fault: Duration,
+    /// When everything was over.
+    pub ended: Duration,
+    /// The bounds that the kernel was given.
+    pub limits: Limits,
+    /// Whether the driver can be asked what became of an execution, and refuses what is stale.
+    pub askable: bool,
+}
+
+/// A commit that was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// When, since the start of the run.
+    pub at: Duration,
+    /// The job.
+    pub job: JobId,
+    /// The number of its last event.
+    pub seq: u64,
+    /// The names of its events.
+    pub events: Vec<&'static str>,
+    /// The state after it.
+    pub state: State,
+}
+
+/// A call of a kernel to a neighbour.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// When it left, since the start of the run.
+    pub at: Duration,
+    /// Who was asked.
+    pub whom: String,
+    /// Which call.
+    pub what: String,
+    /// For which job, if it is for one.
+    pub job: Option<JobId>,
 }
 
 /// Something that a client was told.

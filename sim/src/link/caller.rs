@@ -14,9 +14,12 @@ use tokio::sync::oneshot;
 use tonic::body::Body;
 use tonic::{ConnectError, Status};
 
-use super::wire::carry;
+use super::wire::{Sent, carry};
 use super::{CONNECT_WITHIN, Frames, Network};
+use crate::chance::mix;
 use crate::process::Process;
+use crate::record::CallRecord;
+use crate::scenario::Leg;
 
 /// One caller's connection to one peer.
 #[derive(Clone)]
@@ -26,6 +29,8 @@ pub(super) struct Link {
     pub(super) to: Arc<str>,
     /// Which life of the peer the connection was made to.
     pub(super) connected: Arc<Mutex<Option<u64>>>,
+    /// The job that all its calls are about, for callers whose headers do not say.
+    pub(super) job: Option<usize>,
 }
 
 impl tower::Service<http::Request<Body>> for Link {
@@ -57,11 +62,6 @@ impl Link {
             .await
             .map_err(|why| Broken(why.into()))?
             .to_bytes();
-        let call = {
-            let mut state = self.net.state();
-            state.calls += 1;
-            state.calls
-        };
         let method = head
             .uri
             .path()
@@ -69,8 +69,11 @@ impl Link {
             .next()
             .unwrap_or_default()
             .to_owned();
-        let whom = (self.net.0.describe)(&head.headers);
+        let job = self.job.or_else(|| self.job_in(&head.headers));
         let (from, to) = (self.from.name().to_owned(), self.to.to_string());
+        let whom = job.map(|job| format!(" for job {job}")).unwrap_or_default();
+        let packets = self.net.packets(&from, &to, &method, job);
+        let call = self.begin(&method, job);
         self.net
             .note(call, format_args!("{from} -> {to}: {method}{whom}"));
         let mut open = Open {
@@ -80,17 +83,30 @@ impl Link {
             ended: false,
         };
 
-        let life = match self.connect().await {
+        let life = match self.connect(packets).await {
             Ok(life) => life,
             Err(why) => {
                 self.net.note(call, format_args!("cannot be sent: {why}"));
+                self.net.ended(call, "cannot be sent");
                 open.ended = true;
                 return Err(Broken(Box::new(ConnectError(Box::new(why)))));
             }
         };
+        let mishaps = self
+            .net
+            .site(call, Leg::Request, |site| self.net.nemesis().at_call(site));
+        self.from.living().await;
         let (answer, answered) = oneshot::channel();
         let request = http::Request::from_parts(head, body);
-        let carried = carry(self.net.clone(), (from, to), (call, life), request, answer);
+        let sent = Sent {
+            from,
+            to,
+            call,
+            life,
+            packets,
+            mishaps,
+        };
+        let carried = carry(self.net.clone(), sent, request, answer);
         self.net.0.wires.spawn(carried);
         let answered = answered.await;
         // The network itself only drops a call when the run is over.
@@ -100,14 +116,38 @@ impl Link {
             Err(why) => {
                 open.ended = true;
                 self.net.note(call, format_args!("breaks: {why}"));
+                self.net.ended(call, "breaks");
                 *self.connected.lock().expect("no holder panics") = None;
                 Err(Broken(Box::new(why)))
             }
         }
     }
 
+    /// The job in the headers of a call to a neighbour.
+    fn job_in(&self, headers: &http::HeaderMap) -> Option<usize> {
+        let id = headers.get("x-correlation-id")?.to_str().ok()?;
+        self.net.nemesis().ordinal(id.parse().ok()?)
+    }
+
+    fn begin(&self, method: &str, job: Option<usize>) -> u64 {
+        let mut records = self.net.0.trace.records();
+        let sent = self.net.0.trace.now();
+        records.calls.push(CallRecord {
+            from: self.from.name().to_owned(),
+            to: self.to.to_string(),
+            method: method.to_owned(),
+            job,
+            sent,
+            arrived: None,
+            left: None,
+            ended: None,
+            end: String::new(),
+        });
+        records.calls.len() as u64
+    }
+
     /// The peer's life that this connection is to, made now if there is none.
-    async fn connect(&self) -> Result<u64, io::Error> {
+    async fn connect(&self, packets: u64) -> Result<u64, io::Error> {
         let there = || {
             self.net
                 .state()
@@ -121,9 +161,12 @@ impl Link {
             return Ok(life);
         }
         let handshake = async {
-            self.net.travel(self.from.name(), &self.to).await;
+            let packets = mix(packets);
+            self.net.travel(self.from.name(), &self.to, packets).await;
             let life = there();
-            self.net.travel(&self.to, self.from.name()).await;
+            self.net
+                .travel(&self.to, self.from.name(), packets >> 32)
+                .await;
             life
         };
         let late = |_| io::Error::new(io::ErrorKind::TimedOut, "connecting took too long");
@@ -150,11 +193,12 @@ struct Open {
 impl Drop for Open {
     fn drop(&mut self) {
         // A process that is dead says nothing, and its destructors are not to be seen.
-        if !self.ended && self.from.is_alive() {
+        if !self.ended && self.from.is_alive() && !self.net.0.trace.is_closed() {
             self.net.note(
                 self.call,
                 format_args!("is given up by {}", self.from.name()),
             );
+            self.net.ended(self.call, "given up");
         }
     }
 }

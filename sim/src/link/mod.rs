@@ -13,7 +13,7 @@ mod wire;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -29,7 +29,11 @@ use tonic::service::Routes;
 use tower::Service as _;
 
 use self::caller::Link;
+use crate::chance::{mix, number_of};
+use crate::nemesis::{CallSite, Mishap, Nemesis};
 use crate::process::Process;
+use crate::record::CallRecord;
+use crate::scenario::Leg;
 use crate::trace::{Lane, Trace};
 
 /// As in production: longer than this no connection is waited for.
@@ -38,6 +42,8 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 const SILENCE_MAX: Duration = Duration::from_secs(40);
 /// The fastest packet, and what the slowest takes longer.
 const LATENCY: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(2));
+/// A message that is to be overtaken waits no longer than this.
+const OVERTAKEN_WITHIN: Duration = Duration::from_secs(1);
 
 type Head = http::Response<()>;
 type Frames = mpsc::UnboundedReceiver<Result<Frame<Bytes>, Status>>;
@@ -50,20 +56,27 @@ struct Inner {
     seed: u64,
     trace: Trace,
     wires: NodeHandle,
-    describe: Box<dyn Fn(&http::HeaderMap) -> String + Send + Sync>,
+    nemesis: OnceLock<Nemesis>,
     state: Mutex<State>,
     changed: Notify,
+    /// A packet has arrived; told only while one waits to be overtaken.
+    arrived: Notify,
 }
 
 #[derive(Default)]
 struct State {
     listeners: BTreeMap<String, Listener>,
-    /// Directions in which nothing arrives, and since when.
-    cuts: BTreeMap<(String, String), Duration>,
-    /// Directions in which the next answer is lost.
-    losing: Vec<(String, String)>,
-    packets: BTreeMap<(String, String), u64>,
-    calls: u64,
+    /// Directions in which nothing arrives: since when, and how many faults want it so.
+    cuts: BTreeMap<(String, String), (Duration, u32)>,
+    /// Processes that stand still, and since when.
+    still: BTreeMap<String, Duration>,
+    /// Calls so far of each kind, which number the chance of their packets.
+    kinds: BTreeMap<u64, u64>,
+    /// Packets that arrived in each direction while one waits to be overtaken.
+    arrivals: BTreeMap<(String, String), u64>,
+    overtaken: u32,
+    /// Answers to which something happens.
+    mishaps: BTreeMap<u64, Vec<Mishap>>,
     lives: u64,
 }
 
@@ -86,33 +99,39 @@ impl fmt::Debug for Network {
 }
 
 impl Network {
-    /// A network on which `wires` is the node whose tasks carry the calls; `describe` says for
-    /// the trace whom a request with these headers is for.
-    pub fn new(
-        seed: u64,
-        trace: Trace,
-        wires: NodeHandle,
-        describe: impl Fn(&http::HeaderMap) -> String + Send + Sync + 'static,
-    ) -> Self {
-        let (state, changed) = (Mutex::default(), Notify::new());
+    /// A network on which `wires` is the node whose tasks carry the calls.
+    pub fn new(seed: u64, trace: Trace, wires: NodeHandle) -> Self {
         Self(Arc::new(Inner {
             seed,
             trace,
             wires,
-            describe: Box::new(describe),
-            state,
-            changed,
+            nemesis: OnceLock::new(),
+            state: Mutex::default(),
+            changed: Notify::new(),
+            arrived: Notify::new(),
         }))
+    }
+
+    /// Who is told of every message, and says what happens to it.
+    pub fn given(&self, nemesis: Nemesis) {
+        let given = self.0.nemesis.set(nemesis);
+        given.unwrap_or_else(|_| panic!("a run has one nemesis"));
     }
 
     /// A connection of `from` to whoever listens as `to`; it is made when it is first needed.
     pub fn channel(&self, from: &Process, to: &str) -> Channel {
+        self.channel_for(from, to, None)
+    }
+
+    /// The same for a client that asks about one job of the scenario.
+    pub fn channel_for(&self, from: &Process, to: &str, job: Option<usize>) -> Channel {
         let (net, from, connected) = (self.clone(), from.clone(), Arc::default());
         Channel::new(Link {
             net,
             from,
             to: to.into(),
             connected,
+            job,
         })
     }
 
@@ -143,10 +162,22 @@ impl Network {
     /// From now on nothing arrives in this direction.
     pub fn cut(&self, from: &str, to: &str) {
         let since = self.0.trace.now();
-        self.state()
-            .cuts
-            .entry((from.to_owned(), to.to_owned()))
-            .or_insert(since);
+        let way = (from.to_owned(), to.to_owned());
+        self.state().cuts.entry(way).or_insert((since, 0)).1 += 1;
+        self.0.changed.notify_waiters();
+    }
+
+    /// One fault less wants this direction cut.
+    pub fn mend(&self, from: &str, to: &str) {
+        let way = (from.to_owned(), to.to_owned());
+        let mut state = self.state();
+        if let Some((_, faults)) = state.cuts.get_mut(&way) {
+            *faults -= 1;
+            if *faults == 0 {
+                state.cuts.remove(&way);
+            }
+        }
+        drop(state);
         self.0.changed.notify_waiters();
     }
 
@@ -156,68 +187,156 @@ impl Network {
         self.0.changed.notify_waiters();
     }
 
-    /// Loses the next answer in this direction.
-    pub fn lose_answer(&self, from: &str, to: &str) {
-        self.state().losing.push((from.to_owned(), to.to_owned()));
-    }
-
-    /// Answers that were to be lost, and never came.
-    pub fn not_lost(&self) -> usize {
-        self.state().losing.len()
+    /// A process stands still, so it answers no keep-alive; or it goes on.
+    pub fn stall(&self, name: &str, still: bool) {
+        let now = self.0.trace.now();
+        let mut state = self.state();
+        match still {
+            true => drop(state.still.entry(name.to_owned()).or_insert(now)),
+            false => drop(state.still.remove(name)),
+        }
+        drop(state);
+        self.0.changed.notify_waiters();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().expect("no holder panics")
     }
 
+    fn nemesis(&self) -> &Nemesis {
+        self.0
+            .nemesis
+            .get()
+            .expect("a run has a nemesis before it begins")
+    }
+
     fn note(&self, call: u64, what: fmt::Arguments<'_>) {
         self.0.trace.note(Lane::Wire, format!("#{call} {what}"));
     }
 
-    fn cut_since(&self, from: &str, to: &str) -> Option<Duration> {
-        self.state()
-            .cuts
-            .get(&(from.to_owned(), to.to_owned()))
-            .copied()
-    }
-
-    /// One packet on its way: it takes its time, and waits for as long as the way is cut.
-    async fn travel(&self, from: &str, to: &str) {
-        sleep(self.latency(from, to)).await;
-        loop {
-            let changed = self.0.changed.notified();
-            if self.cut_since(from, to).is_none() {
-                return;
-            }
-            changed.await;
-            sleep(self.latency(from, to)).await;
+    /// Changes what is recorded of a call.
+    fn record(&self, call: u64, change: impl FnOnce(&mut CallRecord, Duration)) {
+        let now = self.0.trace.now();
+        let at = usize::try_from(call - 1).expect("calls are counted from 1");
+        if let Some(record) = self.0.trace.records().calls.get_mut(at) {
+            change(record, now);
         }
     }
 
-    /// What the next packet in this direction takes: a function of the seed, the direction and
-    /// the packet's number, so that a fault elsewhere does not change it.
-    fn latency(&self, from: &str, to: &str) -> Duration {
-        let number = {
-            let mut state = self.state();
-            let number = state
-                .packets
-                .entry((from.to_owned(), to.to_owned()))
-                .or_default();
-            *number += 1;
-            *number
+    fn ended(&self, call: u64, how: &str) {
+        self.record(call, |record, now| {
+            if record.ended.is_none() {
+                record.ended = Some(now);
+                how.clone_into(&mut record.end);
+            }
+        });
+    }
+
+    fn site<R>(&self, call: u64, leg: Leg, ask: impl FnOnce(CallSite<'_>) -> R) -> R {
+        let at = usize::try_from(call - 1).expect("calls are counted from 1");
+        let (from, to, method, job) = {
+            let records = self.0.trace.records();
+            let CallRecord {
+                from,
+                to,
+                method,
+                job,
+                ..
+            } = &records.calls[at];
+            (from.clone(), to.clone(), method.clone(), *job)
         };
-        let name = qrtx::ids::Sha256Sum::of(format!("{from}>{to}").as_bytes()).prefix();
-        let chance = mix(self.0.seed ^ mix(name ^ mix(number)));
+        ask(CallSite {
+            from: &from,
+            to: &to,
+            method: &method,
+            job,
+            leg,
+        })
+    }
+
+    fn is_cut(&self, from: &str, to: &str) -> bool {
+        let state = self.state();
+        // Looking for a way makes two strings, and mostly there is no cut at all.
+        !state.cuts.is_empty() && state.cuts.contains_key(&(from.to_owned(), to.to_owned()))
+    }
+
+    /// The chance of a call's packets: a function of the seed, of what the call is for, and of
+    /// how many such calls there were, so that a fault elsewhere does not change it.
+    fn packets(&self, from: &str, to: &str, method: &str, job: Option<usize>) -> u64 {
+        let job = job.map_or(u64::MAX, |job| job as u64);
+        let names = [from, to, method].map(number_of);
+        let kind = names
+            .into_iter()
+            .fold(mix(job), |sum, name| mix(sum ^ name));
+        let mut state = self.state();
+        let number = state.kinds.entry(kind).or_default();
+        *number += 1;
+        mix(self.0.seed ^ mix(kind ^ mix(*number)))
+    }
+
+    /// One packet on its way: it takes its time, and waits for as long as the way is cut.
+    async fn travel(&self, from: &str, to: &str, packet: u64) {
         let more = u64::try_from(LATENCY.1.as_nanos()).expect("a short span");
-        LATENCY.0 + Duration::from_nanos(chance % more)
+        let latency = LATENCY.0 + Duration::from_nanos(packet % more);
+        sleep(latency).await;
+        loop {
+            let changed = self.0.changed.notified();
+            if !self.is_cut(from, to) {
+                break;
+            }
+            changed.await;
+            sleep(latency).await;
+        }
+        let mut state = self.state();
+        if state.overtaken > 0 {
+            let way = (from.to_owned(), to.to_owned());
+            *state.arrivals.entry(way).or_default() += 1;
+            drop(state);
+            self.0.arrived.notify_waiters();
+        }
+    }
+
+    /// Waits until another packet has arrived in this direction.
+    async fn be_overtaken(&self, from: &str, to: &str) {
+        let way = (from.to_owned(), to.to_owned());
+        let so_far = |state: &State| state.arrivals.get(&way).copied().unwrap_or_default();
+        let before = {
+            let mut state = self.state();
+            state.overtaken += 1;
+            so_far(&state)
+        };
+        let overtaken = async {
+            loop {
+                let arrived = self.0.arrived.notified();
+                if so_far(&self.state()) > before {
+                    return;
+                }
+                arrived.await;
+            }
+        };
+        // Nobody may be there to overtake it.
+        let _ = timeout(OVERTAKEN_WITHIN, overtaken).await;
+        self.state().overtaken -= 1;
     }
 
     /// Returns when nothing has been heard between the two for too long.
     async fn silence(&self, one: &str, other: &str) {
         loop {
             let changed = self.0.changed.notified();
-            let since = [(one, other), (other, one)].map(|(from, to)| self.cut_since(from, to));
-            let Some(since) = since.into_iter().flatten().min() else {
+            let since = {
+                let state = self.state();
+                let way = |from: &str, to: &str| (from.to_owned(), to.to_owned());
+                let cut = |from, to| Some(state.cuts.get(&way(from, to))?.0);
+                let still = |name: &str| state.still.get(name).copied();
+                match state.cuts.is_empty() && state.still.is_empty() {
+                    true => None,
+                    false => [cut(one, other), cut(other, one), still(one), still(other)]
+                        .into_iter()
+                        .flatten()
+                        .min(),
+                }
+            };
+            let Some(since) = since else {
                 changed.await;
                 continue;
             };
@@ -259,7 +378,15 @@ impl Network {
             self.note(call, format_args!("is dropped by {}", me.name()));
             return;
         };
+        let mishaps = self.site(call, Leg::Answer, |site| self.nemesis().at_call(site));
+        me.living().await;
         self.note(call, format_args!("answer leaves {}", me.name()));
+        self.record(call, |record, now| {
+            record.left.get_or_insert(now);
+        });
+        if !mishaps.is_empty() {
+            self.state().mishaps.insert(call, mishaps);
+        }
         let (head, mut body) = answered.into_parts();
         let (send, frames) = mpsc::unbounded_channel();
         if answer
@@ -297,12 +424,4 @@ fn deadline(headers: &http::HeaderMap) -> Option<Duration> {
         "n" => Duration::from_nanos(number),
         _ => return None,
     })
-}
-
-/// SplitMix64: numbers in, chance out.
-fn mix(number: u64) -> u64 {
-    let mut mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
 }

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use qrtx::job::state::State;
-use serde::Deserialize;
+use qrtx::limits::Limits;
+use serde::{Deserialize, Serialize};
 
 use super::span::Span;
 use super::step::Step;
 
 /// What happens in a run, and what must come of it.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
     /// The name, which is also the file's.
@@ -19,10 +20,25 @@ pub struct Scenario {
     pub called: String,
     /// What this is about, for somebody who has never seen the code.
     pub story: String,
+    /// The issue that brings what this is about; it is listed, and cannot be run before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<u32>,
+    /// The seed that it was found with; any other may be given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<String>,
+    /// Whether steps may miss their moment, because nobody wrote them for this very run.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub loose: bool,
     /// Whether the driver-manager serves ExecutionControl: it can be asked what became of an
     /// execution, and told to stop it.
     #[serde(default)]
     pub askable: bool,
+    /// Whether runs go on though the driver-manager is told to stop them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unstoppable: bool,
+    /// Whether the compiler serves ValidateCircuit.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub validates: bool,
     /// How long a run takes on a device.
     #[serde(default = "Span::one_second")]
     pub run_takes: Span,
@@ -32,25 +48,48 @@ pub struct Scenario {
     /// Within this after the last fault every job must have ended.
     #[serde(default = "Span::twenty_minutes")]
     pub bound: Span,
+    /// The invariants that this is about, by name; all are checked, whatever stands here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub invariants: Vec<String>,
+    /// The kernel's bounds that are not as usual.
+    #[serde(default, skip_serializing_if = "Bounds::is_usual")]
+    pub limits: Bounds,
     /// The devices.
-    #[serde(rename = "device")]
+    #[serde(rename = "device", default)]
     pub devices: Vec<DevicePlan>,
     /// What clients ask for; each entry may stand for several jobs.
-    #[serde(rename = "job")]
+    #[serde(rename = "job", default)]
     pub jobs: Vec<JobPlan>,
-    /// The faults.
+    /// The faults: the run's decision log.
     #[serde(rename = "step", default)]
     pub steps: Vec<Step>,
     /// What must have come of it.
     #[serde(default)]
     pub expect: Expect,
-    /// The invariants to check, by name; all when empty.
-    #[serde(default)]
-    pub invariants: Vec<String>,
+}
+
+/// Bounds of the kernel, by the names that `qrtx.toml` has for them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Bounds(pub BTreeMap<String, u64>);
+
+impl Bounds {
+    fn is_usual(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// All bounds, these among them.
+    ///
+    /// # Errors
+    /// What the kernel says of a name that is none.
+    pub fn applied(&self) -> Result<Limits, String> {
+        let own = serde_json::to_value(&self.0).map_err(|why| why.to_string())?;
+        serde_json::from_value(own).map_err(|why| format!("limits: {why}"))
+    }
 }
 
 /// A device.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DevicePlan {
     /// Its name.
@@ -64,7 +103,7 @@ pub struct DevicePlan {
 }
 
 /// Jobs that a client submits.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct JobPlan {
     /// Which client, from 0.
@@ -87,12 +126,19 @@ pub struct JobPlan {
     /// How often to run it.
     #[serde(default = "hundred")]
     pub shots: u32,
+    /// How urgent it is, from 0 to 100.
+    #[serde(default = "fifty")]
+    pub priority: i32,
     /// How long it may take, of the client's own accord.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Span>,
+    /// Whether the compiler hangs whenever it is given this program.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub poison: bool,
 }
 
 /// A program.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ProgramPlan {
     /// A circuit: the kernel lowers it by itself.
@@ -103,30 +149,41 @@ pub enum ProgramPlan {
 }
 
 /// What must have come of it. What is not said may be anything.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expect {
     /// The ends that a job may have.
     #[serde(default)]
     pub ends: Vec<State>,
     /// The fewest and the most runs of a job on devices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub executions: Option<[usize; 2]>,
     /// Shots of all jobs that were fired for nothing, as the kernel's ledger says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wasted_shots: Option<u64>,
     /// Shots of all jobs of which nobody can say anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unknown_shots: Option<u64>,
+    /// Receipts that cancels may be answered with; any when empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub receipts: Vec<String>,
+    /// Rare states that must have been hit (T1 to T16).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hits: Vec<String>,
     /// What is different for one job, by its place in the scenario.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub job: BTreeMap<usize, ExpectJob>,
 }
 
 /// What must have come of one job; what is not said is as for all.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExpectJob {
     /// The ends that it may have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends: Option<Vec<State>>,
     /// The fewest and the most runs on devices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub executions: Option<[usize; 2]>,
 }
 
@@ -136,6 +193,14 @@ fn simulator() -> String {
 
 pub(super) fn one() -> u32 {
     1
+}
+
+pub(super) fn is_one(number: &u32) -> bool {
+    *number == 1
+}
+
+fn fifty() -> i32 {
+    50
 }
 
 fn hundred() -> u32 {

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// A span of time: a number and `us`, `ms`, `s`, `m` or `h`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Span(pub Duration);
 
 impl Span {
@@ -42,6 +42,18 @@ impl TryFrom<String> for Span {
     }
 }
 
+impl From<Span> for String {
+    fn from(span: Span) -> Self {
+        let micros = span.0.as_micros();
+        let units = [(1_000_000, "s"), (1_000, "ms"), (1, "us")];
+        let (size, unit) = units
+            .into_iter()
+            .find(|(size, _)| micros % size == 0)
+            .expect("every number of microseconds is one");
+        format!("{}{unit}", micros / size)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,6 +65,13 @@ mod tests {
         assert_eq!(span("2h"), Ok(Span(Duration::from_secs(7200))));
         for text in ["", "5", "s", "-1s", "1.5s", "99999999999999999999h"] {
             assert!(span(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn spans_are_written_as_they_are_read() {
+        for text in ["0s", "7us", "1500ms", "20s"] {
+            assert_eq!(String::from(Span::try_from(text.to_owned()).unwrap()), text);
         }
     }
 }

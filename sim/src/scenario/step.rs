@@ -1,12 +1,17 @@
-//! The faults of a scenario, and their moments.
+//! One decision of a run's log: a fault, and the moment for it.
+//!
+//! A log is a list of these and nothing else decides on faults. A moment is a site and an ordinal
+//! ("the second commit of Intended by job 3, before its acknowledgement"), so that any part of a
+//! log is a log as well: what is left keeps its meaning when something is taken away.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use super::form::one;
+use super::fault::Act;
+use super::form::{is_one, one};
 use super::span::Span;
 
 /// One fault, and the moment for it.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
     /// The moment.
@@ -18,7 +23,7 @@ pub struct Step {
 
 /// A moment, by what happens and not by the clock where that is possible: it is then the same
 /// moment in every seed, and still there when the code has become faster.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum When {
     /// So long after the start.
@@ -27,12 +32,18 @@ pub enum When {
     After(Span),
     /// The job store is at this point.
     Point(Point),
+    /// A kernel takes the writer's place in the job store.
+    Epoch(EpochPoint),
     /// A device is at this point of a job's run.
     Device(DevicePoint),
+    /// A message of a call is about to travel.
+    Call(CallPoint),
+    /// An artifact is written or read.
+    Object(ObjectPoint),
 }
 
 /// A point in the life of a commit.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Point {
     /// The job, by its place in the scenario, from 0.
@@ -42,12 +53,12 @@ pub struct Point {
     /// Which moment of the commit.
     pub moment: Moment,
     /// Which one of several events of that name, from 1.
-    #[serde(default = "one")]
+    #[serde(default = "one", skip_serializing_if = "is_one")]
     pub nth: u32,
 }
 
 /// A moment of a commit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Moment {
     /// Nothing is written.
@@ -58,8 +69,23 @@ pub enum Moment {
     After,
 }
 
+impl Moment {
+    /// All three, in their order.
+    pub const ALL: [Self; 3] = [Self::Before, Self::AfterWriteBeforeAck, Self::After];
+}
+
+/// A point in the start of a kernel.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EpochPoint {
+    /// Which moment of the commit by which it takes the writer's place.
+    pub moment: Moment,
+    /// Which start of a kernel, from 1.
+    pub nth: u32,
+}
+
 /// A point of a run on a device.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DevicePoint {
     /// The job, by its place in the scenario, from 0.
@@ -67,12 +93,12 @@ pub struct DevicePoint {
     /// What the device did.
     pub fact: DeviceFact,
     /// Which run of that job, from 1.
-    #[serde(default = "one")]
+    #[serde(default = "one", skip_serializing_if = "is_one")]
     pub nth: u32,
 }
 
 /// What a device did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DeviceFact {
     /// The run has begun.
@@ -81,74 +107,116 @@ pub enum DeviceFact {
     Executed,
 }
 
-/// Something done to the world.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Act {
-    /// A process dies at once, and is started again after a while.
-    Kill(Kill),
-    /// Nothing arrives in this direction any more, and nobody is told so.
-    Cut(Direction),
-    /// The same in both directions.
-    Partition(Direction),
-    /// Every cut is mended, and what was under way arrives.
-    Heal,
-    /// The next answer in this direction is lost: its caller sees the connection break.
-    LoseAnswer(Direction),
-    /// The job store does not work, in this way.
-    StoreFails(StoreFault),
-    /// The job store works again.
-    StoreHeals,
-    /// A node's wall clock jumps by so many seconds.
-    ClockJumps(Jump),
-    /// A job's client cancels it.
-    Cancel(JobRef),
-}
-
-/// Which process, and for how long.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+/// A message of a call. What is not said may be anything.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Kill {
-    /// `kernel`, `compiler` or `driver-manager`.
-    pub node: String,
-    /// How long it stays away.
-    pub down: Span,
+pub struct CallPoint {
+    /// The call, as the contract names it: `ExecuteCircuit`.
+    pub method: String,
+    /// Who calls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// For which job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<usize>,
+    /// Which message of the call.
+    #[serde(default)]
+    pub leg: Leg,
+    /// Which of the calls that fit, from 1.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub nth: u32,
 }
 
-/// From one node to another.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Direction {
-    /// Who sends.
-    pub from: String,
-    /// Who would receive.
-    pub to: String,
-}
-
-/// How a store fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+/// A message of a call.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum StoreFault {
-    /// Nothing is written, nothing can be read.
-    Away,
-    /// Everything is written, and reported as failed.
-    WritesAndSaysNo,
+pub enum Leg {
+    /// The request is about to leave its caller.
+    #[default]
+    Request,
+    /// The answer is about to leave the server, whose work is done.
+    Answer,
 }
 
-/// A jump of a clock.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+/// An access to an artifact. What is not said may be anything.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Jump {
-    /// Whose clock.
-    pub node: String,
-    /// Seconds forward, or backward when negative.
-    pub seconds: i64,
-}
-
-/// A job by its place in the scenario.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct JobRef {
-    /// From 0.
+pub struct ObjectPoint {
+    /// Whose artifact.
     pub job: usize,
+    /// Its file name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// What is done with it.
+    pub op: ObjectOp,
+    /// Which of the accesses that fit, from 1.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub nth: u32,
+}
+
+/// What is done with an artifact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ObjectOp {
+    /// It is written.
+    Put,
+    /// It is read.
+    Get,
+}
+
+impl When {
+    /// Where the decision is made, without its ordinal.
+    pub fn site(&self) -> String {
+        let any = |what: Option<String>| what.unwrap_or_else(|| "any".to_owned());
+        match self {
+            Self::At(_) => "the clock".to_owned(),
+            Self::After(_) => "the step before".to_owned(),
+            Self::Point(point) => {
+                let moment = moment(point.moment);
+                format!("job {}: {moment} the commit of {}", point.job, point.event)
+            }
+            Self::Epoch(point) => format!("{} an epoch is claimed", moment(point.moment)),
+            Self::Device(point) => format!("job {}: its run has {:?}", point.job, point.fact),
+            Self::Call(call) => {
+                let job = any(call.job.map(|job| format!("job {job}")));
+                let from = any(call.from.clone());
+                format!("{:?} of {} by {from} for {job}", call.leg, call.method)
+            }
+            Self::Object(object) => {
+                let file = any(object.file.clone());
+                format!("job {}: {:?} of artifact {file}", object.job, object.op)
+            }
+        }
+    }
+
+    /// Which time at that site, from 1; 0 where it is a time and no count.
+    pub fn ordinal(&self) -> u32 {
+        match self {
+            Self::At(_) | Self::After(_) => 0,
+            Self::Point(Point { nth, .. })
+            | Self::Epoch(EpochPoint { nth, .. })
+            | Self::Device(DevicePoint { nth, .. })
+            | Self::Call(CallPoint { nth, .. })
+            | Self::Object(ObjectPoint { nth, .. }) => *nth,
+        }
+    }
+
+    /// The job that must be in the scenario for this moment to come.
+    pub fn job(&self) -> Option<usize> {
+        match self {
+            Self::Point(Point { job, .. })
+            | Self::Device(DevicePoint { job, .. })
+            | Self::Object(ObjectPoint { job, .. }) => Some(*job),
+            Self::Call(call) => call.job,
+            Self::At(_) | Self::After(_) | Self::Epoch(_) => None,
+        }
+    }
+}
+
+fn moment(moment: Moment) -> &'static str {
+    match moment {
+        Moment::Before => "before",
+        Moment::AfterWriteBeforeAck => "between write and acknowledgement of",
+        Moment::After => "after",
+    }
 }

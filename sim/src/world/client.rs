@@ -23,8 +23,30 @@ const SILENCE: Duration = Duration::from_secs(20);
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(500);
 
-const BELL: &[u8] = br#"{"version":"1.0.0","qubits":2,"operations":[
-    {"op":"H","q":[0]},{"op":"CX","q":[0,1]},{"op":"MEASURE","q":[0,1],"c":[0,1]}]}"#;
+/// A program of the job's own, so that no answer for another job passes for an answer for this.
+fn program(planned: &Planned) -> (Vec<u8>, &'static str) {
+    let ordinal = planned.ordinal;
+    match planned.plan.program {
+        ProgramPlan::Aqo => {
+            let theta = 0.01 * (ordinal + 1) as f64;
+            let circuit = format!(
+                r#"{{"version":"1.0.0","qubits":2,"operations":[
+                    {{"op":"RX","q":[0],"params":{{"theta":{theta}}}}},{{"op":"CX","q":[0,1]}},
+                    {{"op":"MEASURE","q":[0,1],"c":[0,1]}}]}}"#
+            );
+            (circuit.into_bytes(), "aqo_json")
+        }
+        ProgramPlan::EigenLang => {
+            let source = format!("qubits=3 {}", marked(ordinal));
+            (source.into_bytes(), "eigen_lang_source")
+        }
+    }
+}
+
+/// What stands in the source of a job and of no other.
+pub fn marked(ordinal: usize) -> String {
+    format!("[job {ordinal}]")
+}
 
 /// What all clients were told.
 pub type Heard = Arc<Mutex<Vec<Told>>>;
@@ -92,10 +114,7 @@ impl Client {
 
     async fn submit(&self) -> Option<JobId> {
         let plan = &self.planned.plan;
-        let (program, format) = match plan.program {
-            ProgramPlan::Aqo => (BELL.to_vec(), "aqo_json"),
-            ProgramPlan::EigenLang => (b"qubits=3".to_vec(), "eigen_lang_source"),
-        };
+        let (program, format) = program(&self.planned);
         let key = format!("key {}", self.planned.ordinal);
         let timeout = plan.timeout.map(|span| prost_duration(span.0));
         let request = wire::EnqueueJobRequest {
@@ -104,6 +123,7 @@ impl Client {
             program_format: format.to_owned(),
             target: plan.device.clone(),
             shots: Some(plan.shots.into()),
+            priority: Some(plan.priority),
             idempotency_key: key.clone(),
             timeout,
             ..wire::EnqueueJobRequest::default()
@@ -115,7 +135,9 @@ impl Client {
                 .await;
             match answered {
                 Ok(answer) => {
-                    let job = answer.into_inner().job_id.parse().expect("a job id");
+                    let answer = answer.into_inner();
+                    self.trace.records().merged += usize::from(answer.deduplicated);
+                    let job = answer.job_id.parse().expect("a job id");
                     self.hears(job, News::Accepted { key }, "is accepted");
                     return Some(job);
                 }
@@ -123,7 +145,11 @@ impl Client {
                     self.note(&format!("is refused: {}", why.message()));
                     return None;
                 }
-                Err(why) => self.note(&format!("submit failed: {}", why.message())),
+                Err(why) => {
+                    let full = why.code() == Code::ResourceExhausted;
+                    self.trace.records().turned_away += usize::from(full);
+                    self.note(&format!("submit failed: {}", why.message()));
+                }
             }
             madsim::time::sleep(PAUSE).await;
         }

@@ -1,69 +1,22 @@
 //! The `Env` of a simulated node: the same composition as in production, over madsim's time,
-//! its seeded chance and the simulated network.
+//! its own seeded chance and the simulated network.
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use madsim::rand::RngCore as _;
-use madsim::time::TimeHandle;
 use object_store::ObjectStore;
 use qrtx::embedded::EmbeddedCompiler;
 use qrtx::grpc::{CompilerClient, DriverClient, Neighbour};
 use qrtx::limits::Limits;
 use qrtx::neighbours::{AnyDevices, Compilers};
-use qrtx::ports::{Clock, Env};
-use qrtx::time::{Monotonic, Timestamp};
+use qrtx::ports::Env;
 
 use crate::link::Network;
 use crate::process::Process;
-use crate::world::artifacts::Guarded;
+use crate::world::artifacts::{Guarded, Qfs, Sync};
+use crate::world::clock::SimulatedClock;
 use crate::world::store::PointedStore;
-
-/// Some day in 2026: every run begins then.
-const BEGIN: Timestamp = Timestamp(1_780_000_000_000_000);
-/// As in production: times before the start are points on the clock, too.
-const BEFORE_START: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
-
-/// The clocks of one node: simulated time, and a wall clock that may be off.
-#[derive(Debug, Clone)]
-pub struct SimulatedClock {
-    skew_micros: Arc<AtomicI64>,
-}
-
-impl SimulatedClock {
-    /// Clocks of a node whose wall clock is off by so many microseconds, now and later.
-    pub fn new(skew_micros: Arc<AtomicI64>) -> Self {
-        Self { skew_micros }
-    }
-}
-
-/// Simulated time since the start of the run.
-pub fn elapsed() -> Duration {
-    TimeHandle::current().elapsed()
-}
-
-impl Clock for SimulatedClock {
-    fn now(&self) -> Timestamp {
-        let now = BEGIN + elapsed();
-        Timestamp(
-            now.0
-                .saturating_add(self.skew_micros.load(Ordering::Relaxed)),
-        )
-    }
-
-    fn monotonic(&self) -> Monotonic {
-        Monotonic(BEFORE_START + elapsed())
-    }
-
-    async fn sleep_until(&self, when: Monotonic) {
-        let left = when.since(self.monotonic());
-        if !left.is_zero() {
-            madsim::time::sleep(left).await;
-        }
-    }
-}
 
 /// The world as a simulated kernel sees it.
 #[derive(Debug)]
@@ -73,6 +26,8 @@ pub struct Simulated {
     devices: AnyDevices<SimulatedClock>,
     store: PointedStore,
     artifacts: Arc<dyn ObjectStore>,
+    synced: Arc<dyn ObjectStore>,
+    process: Process,
 }
 
 impl Simulated {
@@ -82,7 +37,7 @@ impl Simulated {
         clock: SimulatedClock,
         network: &Network,
         limits: &Limits,
-        (store, artifacts): (PointedStore, Arc<dyn ObjectStore>),
+        (store, qfs): (PointedStore, &Qfs),
     ) -> Self {
         let neighbour = |name: &'static str, node: &str| Neighbour {
             channel: network.channel(process, node),
@@ -102,7 +57,9 @@ impl Simulated {
             },
             devices: AnyDevices::Remote(driver),
             store,
-            artifacts: Arc::new(Guarded::new(process.clone(), artifacts)),
+            artifacts: Arc::new(Guarded::new(process.clone(), qfs.clone(), Sync::Later)),
+            synced: Arc::new(Guarded::new(process.clone(), qfs.clone(), Sync::AtOnce)),
+            process: process.clone(),
             clock,
         }
     }
@@ -135,11 +92,11 @@ impl Env for Simulated {
     }
 
     fn synced_artifacts(&self) -> &Arc<dyn ObjectStore> {
-        &self.artifacts
+        &self.synced
     }
 
     fn fill(&self, bytes: &mut [u8]) {
-        madsim::rand::thread_rng().fill_bytes(bytes);
+        self.process.fill(bytes);
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {

@@ -5,34 +5,40 @@
 
 pub mod artifacts;
 pub mod client;
+pub mod clock;
 pub mod env;
 pub mod neighbours;
+mod outcome;
 pub mod store;
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use madsim::runtime::{Handle, NodeHandle, Runtime};
-use object_store::memory::InMemory;
 use qrtx::grpc;
 use qrtx::kernel::{Kernel, Settings};
 use qrtx::ports::JobStore as _;
-use qrtx::ports::store::Filter;
 use qrtx::store::MemoryStore;
-use qrtx_testkit::history::{History, Stored};
 
 use crate::link::Network;
-use crate::nemesis::Nemesis;
+use crate::nemesis::{Hands, Nemesis, Orders};
+use crate::process::Process;
 use crate::scenario::{Scenario, client_name};
 use crate::trace::{Lane, Trace};
 use crate::verdict::Outcome;
+use artifacts::Qfs;
 use client::{Client, Heard};
-use env::{Simulated, SimulatedClock, elapsed};
+use clock::{SimulatedClock, elapsed};
+use env::Simulated;
 use neighbours::{Doubles, watch_devices};
 use store::{Kept, PointedStore};
 
 /// Time for what follows a job's end, such as `error.json`.
 const SETTLE: Duration = Duration::from_secs(3);
+/// The node of the kernel that is there from the start.
+const FIRST_KERNEL: &str = "kernel";
+/// How long a supervisor takes to start a process again that ended by itself.
+const RESTART: Duration = Duration::from_secs(1);
 
 /// Runs a scenario with a seed.
 pub fn run(scenario: &Scenario, seed: u64) -> Outcome {
@@ -54,54 +60,51 @@ pub fn run(scenario: &Scenario, seed: u64) -> Outcome {
 /// Everything in a run.
 #[derive(Clone)]
 struct World {
+    seed: u64,
     scenario: Arc<Scenario>,
+    settings: Settings,
     trace: Trace,
     network: Network,
     nemesis: Nemesis,
     doubles: Doubles,
     kept: Kept,
     heard: Heard,
-    /// Why a kernel stopped by itself, which it never does.
+    /// Why a kernel stopped by itself, which it never does while the store is its own.
     stopped: Arc<Mutex<Option<String>>>,
 }
 
 struct Built {
     world: World,
-    orders: crate::nemesis::Orders,
+    orders: Orders,
 }
 
 impl World {
     fn build(scenario: &Arc<Scenario>, seed: u64) -> Built {
         let trace = Trace::new(elapsed);
         let wires = Handle::current().create_node().name("network").build();
-        let names: Arc<Mutex<Option<Nemesis>>> = Arc::default();
-        let known = names.clone();
-        let network = Network::new(seed, trace.clone(), wires, move |headers| {
-            let job = headers
-                .get("x-correlation-id")
-                .and_then(|id| id.to_str().ok());
-            let job = job.and_then(|id| id.parse().ok());
-            let nemesis = known.lock().expect("no holder panics");
-            let name = job
-                .zip(nemesis.as_ref())
-                .map(|(job, nemesis)| nemesis.name(job));
-            name.map(|name| format!(" for {name}")).unwrap_or_default()
-        });
-        let (nemesis, orders) = Nemesis::new(scenario, trace.clone(), network.clone());
-        *names.lock().expect("no holder panics") = Some(nemesis.clone());
+        let network = Network::new(seed, trace.clone(), wires);
+        let (nemesis, orders) = Nemesis::new(scenario, seed, trace.clone(), network.clone());
+        network.given(nemesis.clone());
         let clock = |node: &str| SimulatedClock::new(nemesis.skew(node));
-        let kept = Kept {
-            jobs: MemoryStore::default(),
-            artifacts: Arc::new(InMemory::new()),
-            at_completion: Arc::default(),
-        };
+        let doubles = Doubles::new(scenario, clock);
+        nemesis.given(doubles.clone());
+        let limits = scenario.limits.applied();
         let world = Self {
-            doubles: Doubles::new(scenario, clock),
+            seed,
+            doubles,
             scenario: scenario.clone(),
+            settings: Settings {
+                limits: limits.expect("a scenario was checked when it was read"),
+                ..Settings::default()
+            },
+            kept: Kept {
+                jobs: MemoryStore::default(),
+                qfs: Qfs::new(nemesis.clone(), trace.clone()),
+                at_completion: Arc::default(),
+            },
             trace,
             network,
             nemesis,
-            kept,
             heard: Arc::default(),
             stopped: Arc::default(),
         };
@@ -112,23 +115,40 @@ impl World {
         SimulatedClock::new(self.nemesis.skew(node))
     }
 
-    /// A node whose process is started anew after each kill.
-    fn server<F>(&self, name: &str, main: impl Fn(Self) -> F + Send + Sync + 'static) -> NodeHandle
-    where
+    /// A node whose process is started anew after each kill. Its `main` is given its life.
+    fn server<F>(
+        &self,
+        name: &str,
+        label: &str,
+        main: impl Fn(Self, Process) -> F + Send + Sync + 'static,
+    ) where
         F: Future<Output = ()> + Send + 'static,
     {
-        let world = self.clone();
-        Handle::current()
+        let (world, named, main) = (self.clone(), name.to_owned(), Arc::new(main));
+        // A node is known by its number only when it is there, and it starts before that.
+        let id = Arc::new(OnceLock::new());
+        let known = id.clone();
+        let node = Handle::current()
             .create_node()
-            .name(name)
-            .init(move || main(world.clone()))
-            .build()
+            .name(label)
+            .init(move || {
+                let (world, named) = (world.clone(), named.clone());
+                let (known, main) = (known.clone(), main.clone());
+                async move {
+                    let node = *known.get().expect("a node runs after it was made");
+                    let process = world.nemesis.started(&named, node);
+                    main(world, process).await;
+                    // A node whose first task is over would be gone; a process is not.
+                    std::future::pending::<()>().await;
+                }
+            })
+            .build();
+        let _ = id.set(node.id());
     }
 
     /// What `qrtx serve` does: a kernel on its store, and its gateways.
-    async fn kernel(self) {
-        let process = self.nemesis.started("kernel");
-        let settings = Settings::default();
+    async fn kernel(self, process: Process) {
+        let settings = self.settings.clone();
         let store = PointedStore::new(
             process.clone(),
             &self.kept,
@@ -141,7 +161,7 @@ impl World {
                 self.clock("kernel"),
                 &self.network,
                 &settings.limits,
-                (store.clone(), self.kept.artifacts.clone()),
+                (store.clone(), &self.kept.qfs),
             );
             match Kernel::start(env, settings.clone()).await {
                 Ok(kernel) => break kernel,
@@ -150,18 +170,28 @@ impl World {
                     .trace
                     .note(Lane::Node, format!("kernel cannot start: {why}")),
             }
-            madsim::time::sleep(Duration::from_secs(1)).await;
+            madsim::time::sleep(RESTART).await;
         };
         let routes = grpc::routes(&kernel).await;
-        let (world, watched) = (self.clone(), kernel.clone());
+        let (world, watched, me) = (self.clone(), kernel.clone(), process.clone());
         madsim::task::spawn(async move {
             let why = watched.stopped().await;
+            me.living().await;
             world
                 .trace
                 .note(Lane::Node, format!("kernel stops by itself: {why}"));
+            if watched.epoch().0 < world.epochs() {
+                return world.nemesis.exited(&me);
+            }
             *world.stopped.lock().expect("no holder panics") = Some(why);
         });
         self.network.serve(process, routes).await;
+    }
+
+    /// Epochs claimed so far.
+    fn epochs(&self) -> u32 {
+        let claimed = self.trace.records().epochs.len();
+        u32::try_from(claimed).expect("few kernels start in a run")
     }
 }
 
@@ -170,26 +200,16 @@ impl Built {
     async fn play(self) -> Outcome {
         let Self { world, orders } = self;
         let compiler = world.doubles.compiler.clone();
-        world.server("compiler", move |world| {
+        world.server("compiler", "compiler", move |world, process| {
             let routes = compiler.routes();
-            async move {
-                world
-                    .network
-                    .serve(world.nemesis.started("compiler"), routes)
-                    .await
-            }
+            async move { world.network.serve(process, routes).await }
         });
         let driver = world.doubles.driver.clone();
-        world.server("driver-manager", move |world| {
+        world.server("driver-manager", "driver-manager", move |world, process| {
             let routes = driver.routes();
-            async move {
-                world
-                    .network
-                    .serve(world.nemesis.started("driver-manager"), routes)
-                    .await
-            }
+            async move { world.network.serve(process, routes).await }
         });
-        world.server("kernel", World::kernel);
+        world.server("kernel", FIRST_KERNEL, World::kernel);
         madsim::task::spawn(watch_devices(
             world.scenario.clone(),
             world.clock("driver-manager"),
@@ -197,9 +217,19 @@ impl Built {
             world.nemesis.clone(),
             world.trace.clone(),
         ));
-        let doubles = world.doubles.clone();
-        let again = move |node: &str| doubles.restarted(node);
-        madsim::task::spawn(world.nemesis.clone().command(orders, again));
+        let (lost, another) = (world.clone(), world.clone());
+        let hands = Hands {
+            lost: Arc::new(move |node, power| {
+                lost.doubles.restarted(node);
+                if power {
+                    lost.kept.qfs.lose_power(lost.seed);
+                }
+            }),
+            another_kernel: Arc::new(move || {
+                another.server("kernel", "another kernel", World::kernel)
+            }),
+        };
+        madsim::task::spawn(world.nemesis.clone().command(orders, hands));
         let clients = world.clients();
 
         let last = world.until_quiet(&clients).await;
@@ -209,14 +239,17 @@ impl Built {
 
 impl World {
     fn clients(&self) -> Vec<madsim::task::JoinHandle<()>> {
-        let mut nodes = std::collections::BTreeMap::new();
+        let mut nodes: std::collections::BTreeMap<String, (NodeHandle, Process)> =
+            std::collections::BTreeMap::new();
         let each = self.scenario.planned().into_iter().map(|planned| {
             let name = client_name(planned.plan.client);
             let (node, process) = nodes.entry(name.clone()).or_insert_with(|| {
                 let node = Handle::current().create_node().name(&name).build();
-                (node, self.nemesis.started(&name))
+                let process = self.nemesis.started(&name, node.id());
+                (node, process)
             });
-            let channel = self.network.channel(process, "kernel");
+            let job = Some(planned.ordinal);
+            let channel = self.network.channel_for(process, "kernel", job);
             let (nemesis, trace) = (self.nemesis.clone(), self.trace.clone());
             node.spawn(Client::new(planned, channel, nemesis, trace, self.heard.clone()).run())
         });
@@ -233,15 +266,10 @@ impl World {
             if !self.nemesis.is_quiet() {
                 continue;
             }
-            let done = clients.iter().all(madsim::task::JoinHandle::is_finished);
-            let owing = self
-                .kept
-                .jobs
-                .unfinished()
-                .await
-                .expect("memory can be read");
+            let done = clients.iter().all(madsim::task::JoinHandle::is_finished)
+                && self.owe_nothing().await;
             let late = elapsed() > self.nemesis.last_fault() + self.scenario.bound.0;
-            if (done && owing.is_empty()) || late {
+            if done || late {
                 let ended = elapsed();
                 madsim::time::sleep(SETTLE).await;
                 return ended;
@@ -249,50 +277,8 @@ impl World {
         }
     }
 
-    async fn outcome(&self, ended: Duration) -> Outcome {
-        let jobs = &self.kept.jobs;
-        let listed = jobs.list(&Filter::default(), u64::MAX, usize::MAX).await;
-        let mut history = History {
-            told: self.heard.lock().expect("no holder panics").clone(),
-            runs: self.doubles.driver.runs(),
-            ..History::default()
-        };
-        for device in &self.scenario.devices {
-            history
-                .slots
-                .insert(device.id.clone(), device.slots as usize);
-        }
-        let mut ordinals = std::collections::BTreeMap::new();
-        for job in listed.expect("memory can be listed") {
-            let events = jobs
-                .events(job.id, 0, usize::MAX)
-                .await
-                .expect("memory can be read");
-            let artifacts = artifacts::of(&self.kept.artifacts, job.id).await;
-            let at_completion = self.kept.at_completion.lock().expect("no holder panics");
-            let at_completion = at_completion.get(&job.id).cloned();
-            ordinals.insert(job.id, self.nemesis.ordinal(job.id));
-            history.stored.insert(
-                job.id,
-                Stored {
-                    job,
-                    events,
-                    artifacts,
-                    at_completion,
-                },
-            );
-        }
-        Outcome {
-            lines: self.trace.taken(),
-            history,
-            ordinals: ordinals
-                .into_iter()
-                .filter_map(|(id, n)| Some((id, n?)))
-                .collect(),
-            unfired: self.nemesis.unfired(),
-            stopped: self.stopped.lock().expect("no holder panics").clone(),
-            broke: None,
-            ended,
-        }
+    async fn owe_nothing(&self) -> bool {
+        let owing = self.kept.jobs.unfinished().await;
+        owing.expect("memory can be read").is_empty()
     }
 }

@@ -3,15 +3,19 @@
 
 use std::sync::Arc;
 
+use qrtx::grpc::proto::internal::DeviceStatus;
 use qrtx::ids::JobId;
 use qrtx::ports::Clock as _;
 use qrtx_testkit::neighbours::driver::End;
-use qrtx_testkit::neighbours::{CompilerDouble, DriverDouble, Run, device};
+use qrtx_testkit::neighbours::{
+    CompilerDouble, DriverDouble, Method, Rule, Run, Scope, Whim, device,
+};
 
 use crate::nemesis::Nemesis;
-use crate::scenario::{DeviceFact, Scenario};
+use crate::scenario::{DeviceFact, DeviceSays, Scenario};
 use crate::trace::{Lane, Trace};
-use crate::world::env::SimulatedClock;
+use crate::world::client::marked;
+use crate::world::clock::SimulatedClock;
 
 /// Both doubles.
 #[derive(Debug, Clone)]
@@ -29,17 +33,28 @@ impl Doubles {
             let sketch = device(&plan.id).backend_type(&plan.backend_type);
             sketch.capability("slots", &plan.slots.to_string())
         });
-        let driver = DriverDouble::new(clock("driver-manager")).with_devices(devices);
-        let driver = if scenario.askable {
-            driver.with_control()
-        } else {
-            driver
-        };
-        driver.set_takes(scenario.run_takes.0);
-        Self {
-            compiler: CompilerDouble::new(clock("compiler")).takes(scenario.compile_takes.0),
-            driver,
+        let mut driver = DriverDouble::new(clock("driver-manager")).with_devices(devices);
+        if scenario.askable {
+            driver = driver.with_control();
         }
+        if scenario.unstoppable {
+            driver = driver.unstoppable();
+        }
+        driver.set_takes(scenario.run_takes.0);
+        let mut compiler = CompilerDouble::new(clock("compiler")).takes(scenario.compile_takes.0);
+        if scenario.validates {
+            compiler = compiler.with_validate();
+        }
+        for planned in scenario
+            .planned()
+            .iter()
+            .filter(|planned| planned.plan.poison)
+        {
+            let scope = Scope::job(&marked(planned.ordinal)).on(Method::CompileCircuit);
+            let (times, whim) = (None, Whim::Hang);
+            compiler.whims().add(Rule { scope, times, whim });
+        }
+        Self { compiler, driver }
     }
 
     /// What a process on that node has lost when it comes back.
@@ -47,6 +62,26 @@ impl Doubles {
         if node == "driver-manager" {
             self.driver.forget();
         }
+    }
+
+    /// Adds to what a neighbour does wrong.
+    pub fn spoil(&self, node: &str, rule: Rule) {
+        match node {
+            "compiler" => self.compiler.whims().add(rule),
+            "driver-manager" => self.driver.whims().add(rule),
+            _ => {}
+        }
+    }
+
+    /// A device says something else of itself; with `None` it is well again.
+    pub fn device_says(&self, id: &str, what: Option<DeviceSays>) {
+        self.driver.set_listed(id, what != Some(DeviceSays::Gone));
+        let status = match what {
+            Some(DeviceSays::Offline) => DeviceStatus::Offline,
+            Some(DeviceSays::Calibrating) => DeviceStatus::Calibrating,
+            Some(DeviceSays::Gone) | None => DeviceStatus::Online,
+        };
+        self.driver.set_status(id, status);
     }
 }
 
@@ -72,10 +107,10 @@ pub async fn watch_devices(
             let (nemesis, trace) = (nemesis.clone(), trace.clone());
             madsim::task::spawn(async move {
                 clock.sleep_until(due).await;
-                let run = &driver.runs()[number];
+                let run = driver.run(number);
                 if run.end == End::Stopped {
-                    fact(&nemesis, &trace, run, "was stopped");
-                } else if let Some(job) = fact(&nemesis, &trace, run, "has executed") {
+                    fact(&nemesis, &trace, &run, "was stopped");
+                } else if let Some(job) = fact(&nemesis, &trace, &run, "has executed") {
                     nemesis.at_device(job, DeviceFact::Executed);
                 }
             });

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use object_store::ObjectStore;
 use qrtx::ids::{Epoch, JobId};
 use qrtx::job::Job;
 use qrtx::job::event::{Event, Recorded};
@@ -13,13 +13,17 @@ use qrtx::ports::store::{Append, AppendError, Filter, Key, KeyHolder, ReadError}
 use qrtx::store::MemoryStore;
 
 use crate::nemesis::Nemesis;
+use crate::planted::{Planted, planted};
 use crate::process::Process;
+use crate::record::CommitRecord;
 use crate::scenario::{Moment, StoreFault};
 use crate::trace::{Lane, Trace};
-use crate::world::artifacts;
+use crate::world::artifacts::Qfs;
 
 /// What an append costs: a commit on a good disk.
-const COMMIT: std::time::Duration = std::time::Duration::from_millis(1);
+const COMMIT: Duration = Duration::from_millis(1);
+/// What it costs when the disk is slow.
+const SLOW_COMMIT: Duration = Duration::from_millis(100);
 
 /// The artifacts of each completed job as they were when that was committed.
 pub type AtCompletion = Arc<Mutex<BTreeMap<JobId, BTreeMap<String, Vec<u8>>>>>;
@@ -29,7 +33,7 @@ pub type AtCompletion = Arc<Mutex<BTreeMap<JobId, BTreeMap<String, Vec<u8>>>>>;
 pub struct PointedStore {
     process: Process,
     inner: MemoryStore,
-    artifacts: Arc<dyn ObjectStore>,
+    qfs: Qfs,
     at_completion: AtCompletion,
     nemesis: Nemesis,
     trace: Trace,
@@ -41,7 +45,7 @@ pub struct Kept {
     /// The jobs.
     pub jobs: MemoryStore,
     /// The artifacts.
-    pub artifacts: Arc<dyn ObjectStore>,
+    pub qfs: Qfs,
     /// What was there when a job was completed.
     pub at_completion: AtCompletion,
 }
@@ -51,13 +55,13 @@ impl PointedStore {
     pub fn new(process: Process, kept: &Kept, nemesis: Nemesis, trace: Trace) -> Self {
         let Kept {
             jobs: inner,
-            artifacts,
+            qfs,
             at_completion,
         } = kept.clone();
         Self {
             process,
             inner,
-            artifacts,
+            qfs,
             at_completion,
             nemesis,
             trace,
@@ -69,11 +73,92 @@ impl PointedStore {
         self.process.living().await;
     }
 
+    async fn write(&self, epoch: Epoch, mut append: Append) -> Result<u64, AppendError> {
+        let job = append.job.id;
+        let events: Vec<_> = append
+            .events
+            .iter()
+            .map(|recorded| recorded.event.name())
+            .collect();
+        self.at(job, &events, Moment::Before).await;
+        let slow = self.nemesis.store_fault() == Some(StoreFault::Slow);
+        madsim::time::sleep(if slow { SLOW_COMMIT } else { COMMIT }).await;
+        self.process.living().await;
+        let fault = self.nemesis.store_fault();
+        let name = self.nemesis.name(job);
+        if let Some(StoreFault::Away | StoreFault::Full) = fault {
+            self.trace.note(
+                Lane::Store,
+                format!("{name}: {} not written", events.join(", ")),
+            );
+            return Err(match fault {
+                Some(StoreFault::Full) => AppendError::Full("no space is left".to_owned()),
+                _ => AppendError::Unavailable("it is away".to_owned()),
+            });
+        }
+        if events.contains(&"Stored") {
+            let there = self.qfs.of(job);
+            self.at_completion
+                .lock()
+                .expect("no holder panics")
+                .insert(job, there);
+        }
+        let (state, seq) = (append.job.state, append.job.seq);
+        let epoch = match planted(Planted::StaleEpochAccepted) {
+            true => Epoch(u32::try_from(self.trace.records().epochs.len()).expect("few epochs")),
+            false => epoch,
+        };
+        if planted(Planted::KeysInMemoryOnly)
+            && let Some(submission) = &mut append.submission
+            && let Some(key) = submission.key.take()
+        {
+            let (job, fingerprint) = (job, submission.fingerprint);
+            self.process.remember(key, KeyHolder { job, fingerprint });
+        }
+        let written = self.inner.append(epoch, append).await;
+        let what = match &written {
+            Ok(_) => format!("{} -> {} #{seq}", events.join(", "), state.name()),
+            Err(why) => format!("{}: {why}", events.join(", ")),
+        };
+        self.trace.note(Lane::Store, format!("{name}: {what}"));
+        let at = self.trace.now();
+        self.trace.records().commits.push(CommitRecord {
+            at,
+            job,
+            ordinal: self.nemesis.ordinal(job),
+            events: events.clone(),
+            state,
+            seq,
+            written: written.is_ok(),
+            life: self.process.life(),
+        });
+        if written.is_ok() {
+            self.at(job, &events, Moment::AfterWriteBeforeAck).await;
+            if fault == Some(StoreFault::WritesAndSaysNo) {
+                return Err(AppendError::Unavailable(
+                    "the commit was not confirmed".to_owned(),
+                ));
+            }
+            self.at(job, &events, Moment::After).await;
+        }
+        written
+    }
+
+    async fn claim_at(&self, moment: Moment) {
+        self.nemesis.at_claim(moment);
+        self.process.living().await;
+    }
+
     async fn readable(&self) -> Result<(), ReadError> {
         self.process.living().await;
         match self.nemesis.store_fault() {
             Some(StoreFault::Away) => Err(ReadError::Unavailable("it is away".to_owned())),
-            Some(StoreFault::WritesAndSaysNo) | None => Ok(()),
+            Some(StoreFault::Slow) => {
+                madsim::time::sleep(SLOW_COMMIT).await;
+                self.process.living().await;
+                Ok(())
+            }
+            Some(StoreFault::Full | StoreFault::WritesAndSaysNo) | None => Ok(()),
         }
     }
 
@@ -90,57 +175,29 @@ impl PointedStore {
 impl JobStore for PointedStore {
     async fn claim(&self) -> Result<Epoch, ReadError> {
         self.readable().await?;
+        self.claim_at(Moment::Before).await;
         let epoch = self.inner.claim().await?;
         self.trace
             .note(Lane::Store, format!("epoch {} begins", epoch.0));
+        let claimed = (self.trace.now(), self.process.life());
+        self.trace.records().epochs.push(claimed);
+        self.claim_at(Moment::AfterWriteBeforeAck).await;
+        self.claim_at(Moment::After).await;
         Ok(epoch)
     }
 
     async fn append(&self, epoch: Epoch, append: Append) -> Result<u64, AppendError> {
         self.process.living().await;
         self.enter(&append);
-        let job = append.job.id;
-        let events: Vec<_> = append
-            .events
-            .iter()
-            .map(|recorded| recorded.event.name())
-            .collect();
-        self.at(job, &events, Moment::Before).await;
-        madsim::time::sleep(COMMIT).await;
-        self.process.living().await;
-        let fault = self.nemesis.store_fault();
-        if fault == Some(StoreFault::Away) {
-            self.trace.note(
-                Lane::Store,
-                format!("{}: not written", self.nemesis.name(job)),
-            );
-            return Err(AppendError::Unavailable("it is away".to_owned()));
+        if planted(Planted::AckBeforeWrite) && append.submission.is_some() {
+            let (store, later) = (self.clone(), append.clone());
+            madsim::task::spawn(async move {
+                madsim::time::sleep(Duration::from_millis(20)).await;
+                store.write(epoch, later).await
+            });
+            return Ok(0);
         }
-        if events.contains(&"Stored") {
-            let there = artifacts::of(&self.artifacts, job).await;
-            self.at_completion
-                .lock()
-                .expect("no holder panics")
-                .insert(job, there);
-        }
-        let (state, seq) = (append.job.state.name(), append.job.seq);
-        let written = self.inner.append(epoch, append).await;
-        let what = match &written {
-            Ok(_) => format!("{} -> {state} #{seq}", events.join(", ")),
-            Err(why) => format!("{}: {why}", events.join(", ")),
-        };
-        self.trace
-            .note(Lane::Store, format!("{}: {what}", self.nemesis.name(job)));
-        if written.is_ok() {
-            self.at(job, &events, Moment::AfterWriteBeforeAck).await;
-            if fault == Some(StoreFault::WritesAndSaysNo) {
-                return Err(AppendError::Unavailable(
-                    "the commit was not confirmed".to_owned(),
-                ));
-            }
-            self.nemesis.at_commit(job, &events, Moment::After);
-        }
-        written
+        self.write(epoch, append).await
     }
 
     async fn job(&self, job: JobId) -> Result<Option<Job>, ReadError> {
@@ -165,6 +222,9 @@ impl JobStore for PointedStore {
 
     async fn key_holder(&self, key: &Key) -> Result<Option<KeyHolder>, ReadError> {
         self.readable().await?;
+        if planted(Planted::KeysInMemoryOnly) {
+            return Ok(self.process.remembered(key));
+        }
         self.inner.key_holder(key).await
     }
 

@@ -9,19 +9,45 @@
 //! | public_never_goes_back | system-api sees states in one order | D10 |
 //! | events_are_gapless | a watcher misses nothing and hears nothing twice | proto WatchJob |
 //! | result_before_done | Completed means that the results are there | D13 |
+//! | moves_are_legal | jobs move as the RFC says | RFC 0007 |
+//! | commits_are_kept | what was committed stays | D11 |
+//! | attempts_have_reasons | no second run without a reason, none is paid for twice | D14, D18 |
+//! | tokens_rise | an older execution never follows a newer one | D8 |
+//! | only_circuits_run | garbage never reaches a device | D19 |
+//! | no_retry_storm | a neighbour in trouble is not made worse | D18 |
+//! | backlog_is_bounded | too much to do is refused, and does not pile up | D17 |
+//! | deadlines_are_kept | no deadline passes early or late | D19, D22 |
+//! | receipts_are_true | what a cancel was told is so | D15 |
+//! | results_are_stored | nobody sees results that are not stored | D11, D13 |
+//! | one_key_one_job | one key, one job | D21 |
+//! | the_urgent_go_first | the more urgent job gets the device | D9 |
+//! | nothing_is_left_running | no task outlives its job | D17 |
 //! | every_job_ends | no job is stuck once the faults are over | D19 |
 //! | ledger_closes | the ledger and the devices agree on every shot | D14 |
 
 pub mod acked_is_durable;
+pub mod attempts_have_reasons;
+pub mod backlog_is_bounded;
+pub mod commits_are_kept;
+pub mod deadlines_are_kept;
 pub mod ends_are_final;
 pub mod events_are_gapless;
 pub mod every_job_ends;
 pub mod ledger_closes;
+pub mod moves_are_legal;
+pub mod no_retry_storm;
+pub mod nothing_is_left_running;
 pub mod one_device_one_run;
+pub mod one_key_one_job;
+pub mod only_circuits_run;
 pub mod public_never_goes_back;
+pub mod receipts_are_true;
 pub mod result_before_done;
+pub mod results_are_stored;
 #[cfg(test)]
 mod sample;
+pub mod the_urgent_go_first;
+pub mod tokens_rise;
 
 use crate::history::History;
 
@@ -46,25 +72,42 @@ pub struct Invariant {
 }
 
 /// All of them.
-pub const ALL: [Invariant; 8] = [
+pub const ALL: [Invariant; 21] = [
     safety("ends_are_final", ends_are_final::check),
     safety("one_device_one_run", one_device_one_run::check),
     safety("acked_is_durable", acked_is_durable::check),
     safety("public_never_goes_back", public_never_goes_back::check),
     safety("events_are_gapless", events_are_gapless::check),
     safety("result_before_done", result_before_done::check),
+    safety("moves_are_legal", moves_are_legal::check),
+    safety("commits_are_kept", commits_are_kept::check),
+    safety("attempts_have_reasons", attempts_have_reasons::check),
+    safety("tokens_rise", tokens_rise::check),
+    safety("only_circuits_run", only_circuits_run::check),
+    safety("no_retry_storm", no_retry_storm::check),
+    safety("backlog_is_bounded", backlog_is_bounded::check),
+    safety("deadlines_are_kept", deadlines_are_kept::check),
+    safety("receipts_are_true", receipts_are_true::check),
+    safety("results_are_stored", results_are_stored::check),
+    safety("one_key_one_job", one_key_one_job::check),
+    safety("the_urgent_go_first", the_urgent_go_first::check),
     safety("ledger_closes", ledger_closes::check),
-    Invariant {
-        name: "every_job_ends",
-        kind: Kind::Liveness,
-        check: every_job_ends::check,
-    },
+    liveness("every_job_ends", every_job_ends::check),
+    liveness("nothing_is_left_running", nothing_is_left_running::check),
 ];
 
 const fn safety(name: &'static str, check: fn(&History) -> Vec<String>) -> Invariant {
     Invariant {
         name,
         kind: Kind::Safety,
+        check,
+    }
+}
+
+const fn liveness(name: &'static str, check: fn(&History) -> Vec<String>) -> Invariant {
+    Invariant {
+        name,
+        kind: Kind::Liveness,
         check,
     }
 }

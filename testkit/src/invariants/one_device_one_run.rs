@@ -2,6 +2,7 @@
 //! given to two runs at a moment of the device's own time (D15).
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use qrtx::time::Monotonic;
 
@@ -20,7 +21,8 @@ pub fn check(history: &History) -> Vec<String> {
         }
     }
     for (device, slots) in &history.slots {
-        let most = most_at_once(history.runs.iter().filter(|run| run.device == *device));
+        let on_device = history.runs.iter().filter(|run| run.device == *device);
+        let most = most_at_once(on_device.filter(|run| !gave_it_up(history, run)));
         if most > *slots {
             broken.push(format!(
                 "{device} has {slots} slots and was at {most} runs at once"
@@ -28,6 +30,36 @@ pub fn check(history: &History) -> Vec<String> {
         }
     }
     broken
+}
+
+/// Whether the kernel may have given the run's slot away: a request that was on its way for longer
+/// than an execution may take cannot be called back (D15), and a device that may run things twice
+/// is not waited for when nobody knows what it does (DESIGN.md).
+fn gave_it_up(history: &History, run: &Run) -> bool {
+    let Ok(job) = run.job.parse() else {
+        return false;
+    };
+    let attempt = run
+        .execution
+        .as_deref()
+        .and_then(|id| id.rsplit('#').next());
+    let nth = attempt
+        .and_then(|nth| nth.parse::<usize>().ok())
+        .unwrap_or(1);
+    let commits = history.committed.iter();
+    let intents = commits.filter(|commit| commit.job == job && commit.events.contains(&"Intended"));
+    let entry = history
+        .stored
+        .get(&job)
+        .and_then(|stored| stored.job.ledger.get(nth - 1));
+    if !history.paid.contains(&run.device)
+        && entry.is_some_and(|entry| entry.settlement.unknown > 0)
+    {
+        return true;
+    }
+    let bound = Duration::from_millis(history.limits.execute_ms);
+    let intended = intents.map(|commit| commit.at).nth(nth.saturating_sub(1));
+    intended.is_some_and(|at| run.started.0 > at + bound)
 }
 
 fn most_at_once<'a>(runs: impl Iterator<Item = &'a Run>) -> usize {

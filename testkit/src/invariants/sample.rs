@@ -12,11 +12,11 @@ use qrtx::job::state::PublicState;
 use qrtx::job::trace::TraceContext;
 use qrtx::time::{Monotonic, Timestamp};
 
-use crate::history::{History, News, Stored, Told};
+use crate::history::{Committed, History, News, Stored, Told};
 use crate::neighbours::Run;
 use crate::neighbours::driver::End;
 
-const CIRCUIT: &[u8] = b"a circuit";
+const CIRCUIT: &[u8] = br#"{"operations":[{"op":"MEASURE"}]}"#;
 const RESULTS: &[u8] = b"results";
 const META: &[u8] = b"meta";
 
@@ -30,7 +30,7 @@ fn spec() -> JobSpec {
         name: "job 0".to_owned(),
         format: ProgramFormat::AqoJson,
         program_sha256: Sha256Sum::of(CIRCUIT),
-        program_bytes: 9,
+        program_bytes: CIRCUIT.len() as u64,
         target: "qpu".parse().unwrap(),
         priority: 50,
         shots: 10,
@@ -69,7 +69,7 @@ pub(super) fn good() -> History {
     let circuit = CircuitRef {
         format: CircuitFormat::AqoJson,
         sha256: Sha256Sum::of(CIRCUIT),
-        bytes: 9,
+        bytes: CIRCUIT.len() as u64,
         key_widths: [2].into(),
     };
     let token = FencingToken::new(Epoch(1), 1);
@@ -137,6 +137,17 @@ pub(super) fn good() -> History {
     );
     tell(&mut history, News::Public(PublicState::Done));
     history.slots.insert("qpu".to_owned(), 1);
+    history.committed = (1..)
+        .map(Duration::from_secs)
+        .zip(&events)
+        .map(|(at, recorded)| Committed {
+            at,
+            job: id,
+            seq: recorded.seq,
+            events: vec![recorded.event.name()],
+            state: recorded.state,
+        })
+        .collect();
     history.runs.push(run(&job));
     history.stored.insert(
         id,

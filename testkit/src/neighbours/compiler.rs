@@ -19,6 +19,7 @@ use qrtx::grpc::proto::internal::{
     CompileJobRequest, CompileJobResponse, OptimizeCircuitRequest, OptimizeCircuitResponse,
     ValidateCircuitRequest, ValidateCircuitResponse,
 };
+use qrtx::ids::Sha256Sum;
 use qrtx::ports::Clock;
 use tonic::metadata::MetadataMap;
 use tonic::service::Routes;
@@ -38,6 +39,7 @@ pub struct CompilerDouble<C> {
     whims: Whims,
     calls: Arc<Mutex<Vec<Call>>>,
     stored: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
+    made: Arc<Mutex<Vec<(Sha256Sum, Sha256Sum)>>>,
     takes: Duration,
     validates: bool,
     optimizes: bool,
@@ -59,6 +61,7 @@ impl<C: Clock + Clone> CompilerDouble<C> {
             whims: Whims::default(),
             calls: Arc::default(),
             stored: Arc::default(),
+            made: Arc::default(),
             takes: Duration::ZERO,
             validates: false,
             optimizes: false,
@@ -98,6 +101,11 @@ impl<C: Clock + Clone> CompilerDouble<C> {
     /// What it does wrong; to be changed at any time.
     pub fn whims(&self) -> &Whims {
         &self.whims
+    }
+
+    /// Every circuit that it made, and the program that it was made of, by their hashes.
+    pub fn made(&self) -> Vec<(Sha256Sum, Sha256Sum)> {
+        self.made.lock().expect("no holder panics").clone()
     }
 
     /// Every call so far, in order of arrival.
@@ -141,7 +149,13 @@ impl<C: Clock + Clone> CompilerDouble<C> {
     ) -> Result<(Option<CircuitPayload>, BTreeMap<String, String>), Status> {
         let source = self.check(&program)?;
         self.clock.sleep(self.takes).await;
+        let source = match whim {
+            Some(Whim::AnswerForAnotherJob) => b"qubits=5".to_vec(),
+            _ => source,
+        };
         let (mut circuit, mut metadata) = compiled(&program, &source);
+        let of = (Sha256Sum::of(&circuit), Sha256Sum::of(&source));
+        self.made.lock().expect("no holder panics").push(of);
         if whim == Some(&Whim::EmptyCircuit) {
             circuit.clear();
         }

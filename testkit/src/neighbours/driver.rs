@@ -10,7 +10,7 @@ mod fields;
 mod ledger;
 mod manager;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -115,6 +115,8 @@ struct Shared {
 
 struct State {
     devices: BTreeMap<String, DeviceInfo>,
+    unlisted: BTreeSet<String>,
+    unreadable: Vec<String>,
     takes: Duration,
     calls: Vec<Call>,
     ledger: Ledger,
@@ -136,6 +138,8 @@ impl<C: Clock + Clone> DriverDouble<C> {
         let shipped = ["cluster:auto", "runtime:deterministic", "sim:local"];
         let state = State {
             devices: shipped.map(|id| (id.to_owned(), device(id).0)).into(),
+            unlisted: BTreeSet::new(),
+            unreadable: Vec::new(),
             takes: Duration::ZERO,
             calls: Vec::new(),
             ledger: Ledger::default(),
@@ -200,6 +204,17 @@ impl<C: Clock + Clone> DriverDouble<C> {
             .status = status.into();
     }
 
+    /// Takes a device out of the list, or puts it back; nothing is known of one that is not in
+    /// there. Runs under way go on.
+    pub fn set_listed(&self, id: &str, listed: bool) {
+        let mut state = self.state();
+        if listed {
+            state.unlisted.remove(id);
+        } else {
+            state.unlisted.insert(id.to_owned());
+        }
+    }
+
     /// Plays a restart: executions and tokens seen are forgotten, `remembers_since` is now.
     /// Tombstones are durable and stay; what the hardware runs, it goes on running.
     pub fn forget(&self) {
@@ -226,6 +241,20 @@ impl<C: Clock + Clone> DriverDouble<C> {
     /// Every execution that really ran or runs, in the order in which they started.
     pub fn runs(&self) -> Vec<Run> {
         self.state().ledger.runs(self.clock.monotonic())
+    }
+
+    /// The jobs for which it was asked to run what is no circuit.
+    pub fn unreadable(&self) -> Vec<String> {
+        self.state().unreadable.clone()
+    }
+
+    /// The execution of that number, from 0 in the order in which they started.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn run(&self, number: usize) -> Run {
+        let now = self.clock.monotonic();
+        self.state().ledger.row(number).seen_at(now)
     }
 
     /// The runs of one job; more than one is what the kernel has to answer for.

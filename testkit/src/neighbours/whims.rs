@@ -43,7 +43,7 @@ pub enum Whim {
     /// A circuit without bytes. Only calls that answer with a circuit.
     EmptyCircuit,
     /// ExecuteCircuit answers with the counts of another job, if there is one, else of another
-    /// seed; CompileJob with another job's id, CompileCircuit with another request's.
+    /// seed; CompileCircuit and CompileJob with the circuit of another program.
     AnswerForAnotherJob,
     /// Adds so many bytes to the answer, in a field that its reader skips. Not WatchExecution.
     HugeAnswer(usize),

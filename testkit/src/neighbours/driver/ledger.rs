@@ -101,7 +101,7 @@ impl Row {
         }
     }
 
-    fn seen_at(&self, now: Monotonic) -> Run {
+    pub(super) fn seen_at(&self, now: Monotonic) -> Run {
         let (shots_fired, ended) = (self.fired(now), self.ended(now));
         Run {
             shots_fired,

@@ -123,7 +123,8 @@ impl State {
     fn device(&self, id: &str, job: &str) -> Result<&DeviceInfo, Status> {
         let message = format!("device not registered: {id}");
         let unknown = || refusal::driver(Code::InvalidArgument, &message, job);
-        self.devices.get(id).ok_or_else(unknown)
+        let listed = self.devices.get(id).filter(|_| !self.unlisted.contains(id));
+        listed.ok_or_else(unknown)
     }
 
     /// The number of the run that answers this request: a new one, or the one of that name.
@@ -147,7 +148,8 @@ impl State {
             let message = format!("device is not online: {}", device.device_id);
             return Err(refusal::driver(Code::FailedPrecondition, &message, job));
         }
-        let circuit = Circuit::read(data_of(request), &device.capabilities, job)?;
+        let circuit = Circuit::read(data_of(request), &device.capabilities, job);
+        let circuit = circuit.inspect_err(|_| self.unreadable.push(job.to_owned()))?;
         let seed = seed_of(&request.options)?;
         fail_if_asked_to(request)?;
 
@@ -297,7 +299,11 @@ impl<C: Clock + Clone> DriverManagerService for DriverDouble<C> {
         let whim = self
             .enter(Method::ListDevices, request.metadata(), "", &none)
             .await?;
-        let devices = self.state().devices.values().cloned().collect();
+        let devices = {
+            let state = self.state();
+            let listed = |device: &&DeviceInfo| !state.unlisted.contains(&device.device_id);
+            state.devices.values().filter(listed).cloned().collect()
+        };
         after(whim.as_ref(), ListDevicesResponse { devices }).await
     }
 

@@ -1,0 +1,186 @@
+//! The commands of `cargo sim`, a file each. Exit codes: 0 all is well, 2 wrong use, and those of
+//! [`code`] for what is wrong with a run.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "these are commands"
+)]
+
+mod aside;
+mod draw;
+mod farm;
+mod log;
+mod matrix;
+mod mutants;
+mod run;
+mod self_check;
+mod shrink;
+mod work;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use qrtx_sim::random;
+use qrtx_sim::scenario::{self, LoadError, Scenario};
+use qrtx_sim::verdict::code;
+
+const WRONG_USE: u8 = 2;
+
+#[derive(Parser)]
+#[command(
+    name = "cargo sim",
+    about = "Runs QRTX in a simulated world with seeded faults"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Commands,
+}
+
+#[derive(Subcommand)]
+enum Commands {
+    /// Runs one scenario and shows what happened
+    Run(run::Run),
+    /// Runs a log out of a file, with the seed that stands in it
+    Replay {
+        /// The file
+        file: PathBuf,
+        /// One JSON object in place of the timeline
+        #[arg(long)]
+        json: bool,
+    },
+    /// Names the scenarios, those that wait for a feature too
+    List {
+        /// One JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Prints the decision log of a run as a file that can be changed and replayed
+    Log(log::Log),
+    /// Runs random seeds on all cores, and tells what was reached
+    Farm(farm::Farm),
+    /// Makes a failing run smaller, and writes it as a scenario
+    Shrink(shrink::Shrink),
+    /// Draws a run as one HTML file
+    Draw(draw::Draw),
+    /// Plants mistakes, and tells how many seeds it takes to find each
+    Mutants(mutants::Mutants),
+    /// Kills the kernel at every persisted point of a recorded run, once and twice
+    Matrix(matrix::Matrix),
+    /// Runs seeds twice, in two processes, and compares the whole traces
+    SelfCheck(self_check::SelfCheck),
+    /// Everything that has to hold before a change lands
+    All,
+    /// Runs seeds and prints a line for each: one process of a farm
+    #[command(hide = true)]
+    Work(work::Work),
+    /// Prints the bare traces of some seeds, for self-check
+    #[command(hide = true)]
+    Traces(self_check::Traces),
+}
+
+pub(crate) fn main() -> ExitCode {
+    // A panic inside a run is told with the verdict; its message goes to the error output.
+    let done = match Cli::parse().command {
+        Commands::Run(run) => run.go(),
+        Commands::Replay { file, json } => run::replay(&file, json),
+        Commands::List { json } => list(json),
+        Commands::Log(log) => log.go(),
+        Commands::Farm(farm) => Ok(farm.go()),
+        Commands::Shrink(shrink) => shrink.go(),
+        Commands::Draw(draw) => draw.go(),
+        Commands::Mutants(mutants) => Ok(mutants.go()),
+        Commands::Matrix(matrix) => Ok(matrix.go()),
+        Commands::SelfCheck(check) => Ok(check.go()),
+        Commands::All => all(),
+        Commands::Work(work) => work.go(),
+        Commands::Traces(traces) => Ok(traces.go()),
+    };
+    ExitCode::from(done.unwrap_or_else(|why| {
+        eprintln!("{why}");
+        WRONG_USE
+    }))
+}
+
+/// The scenario of that name with that seed; `random` is the one that the seed makes.
+fn load(name: &str, seed: Option<u64>) -> Result<(Scenario, u64), LoadError> {
+    if name == random::NAME {
+        let seed = seed.unwrap_or(1);
+        return Ok((random::scenario(seed), seed));
+    }
+    let scenario = Scenario::load(name)?;
+    let seed = seed.unwrap_or_else(|| scenario.seed());
+    Ok((scenario, seed))
+}
+
+/// Plants a mistake in this process.
+///
+/// # Panics
+/// If there is none of that name.
+fn plant(bug: Option<&str>) {
+    if let Some(bug) = bug {
+        assert!(
+            qrtx_sim::planted::plant(bug),
+            "no mistake is called {bug:?}"
+        );
+    }
+}
+
+/// The line that repeats a run.
+fn again(scenario: &Scenario, seed: u64) -> String {
+    format!("cargo sim run {} --seed {seed}", scenario.called)
+}
+
+fn list(as_json: bool) -> Result<u8, LoadError> {
+    let all = scenario::all()?;
+    let regressions = scenario::regressions()?;
+    if as_json {
+        let names = |all: &[Scenario], waiting: bool| -> Vec<_> {
+            let wanted = all.iter().filter(|one| one.waits_for.is_some() == waiting);
+            wanted.map(|one| one.id.clone()).collect()
+        };
+        let told = serde_json::json!({
+            "scenarios": names(&all, false),
+            "waiting": names(&all, true),
+            "regressions": names(&regressions, false),
+        });
+        println!("{told}");
+        return Ok(code::WELL);
+    }
+    for scenario in all.iter().chain(&regressions) {
+        let first = scenario.story.trim().split_inclusive('.').next();
+        let first = first.unwrap_or_default().replace('\n', " ");
+        match scenario.waits_for {
+            Some(issue) => println!("{:<34} waits for issue {issue}: {first}", scenario.id),
+            None => println!("{:<34} {first}", scenario.id),
+        }
+    }
+    Ok(code::WELL)
+}
+
+/// The gate: every scenario and every regression, fresh seeds of this commit, crashes at every
+/// persisted point, the same traces twice, and every planted mistake until it is caught.
+fn all() -> Result<u8, LoadError> {
+    let commit = commit();
+    let mut codes = vec![run::every(5)?];
+    codes.push(farm::Farm::of(1_500, commit.clone()).go());
+    codes.push(matrix::Matrix::default().go());
+    codes.push(self_check::SelfCheck::of(40, commit.clone()).go());
+    codes.push(mutants::Mutants::quick(commit).go());
+    Ok(code::worst(codes))
+}
+
+/// What the seeds of the gate are derived from, so that each commit is tried with others.
+fn commit() -> String {
+    let asked = std::process::Command::new("git")
+        .args(["rev-parse", "HEAD"])
+        .output();
+    let told = asked
+        .ok()
+        .and_then(|told| String::from_utf8(told.stdout).ok());
+    let commit = told
+        .map(|told| told.trim().to_owned())
+        .filter(|told| !told.is_empty());
+    commit.unwrap_or_else(|| env!("CARGO_PKG_VERSION").to_owned())
+}

@@ -1,0 +1,90 @@
+//! `shrink`: takes things out of a failing run as long as it still fails in the same way, and
+//! writes what is left as a scenario. Any part of a log is a log, so nothing need be mended.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use qrtx_sim::scenario::{self, LoadError, Scenario};
+use qrtx_sim::smaller::{Smaller, smaller};
+use qrtx_sim::verdict::{Verdict, code};
+use qrtx_sim::world;
+use serde_json::json;
+
+use super::load;
+
+#[derive(Args)]
+pub(super) struct Shrink {
+    /// A name as `list` tells it, a path, or `random`
+    scenario: String,
+    /// The seed that fails
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Where to write it; else `fault-scenarios/regressions/`, under a name made of the seed
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// The planted mistake
+    #[arg(long)]
+    bug: Option<String>,
+    /// One JSON object at the end
+    #[arg(long)]
+    json: bool,
+}
+
+impl Shrink {
+    pub(super) fn go(self) -> Result<u8, LoadError> {
+        super::plant(self.bug.as_deref());
+        let (scenario, seed) = load(&self.scenario, self.seed)?;
+        let verdict = Verdict::of(&scenario, &world::run(&scenario, seed));
+        let Some(broken) = verdict.first().cloned() else {
+            println!(
+                "{}, seed {seed}: all is well, there is nothing to shrink",
+                scenario.id
+            );
+            return Ok(code::WELL);
+        };
+        let promise = broken.promise;
+        let fails = |candidate: &Scenario, seed: u64| {
+            let verdict = Verdict::of(candidate, &world::run(candidate, seed));
+            verdict
+                .first()
+                .is_some_and(|broken| broken.promise == promise)
+        };
+        let Smaller {
+            scenario: mut left,
+            seed: found,
+            tries,
+        } = smaller(&scenario, seed, fails);
+        let path = self.out.unwrap_or_else(|| {
+            PathBuf::from(format!("fault-scenarios/regressions/seed-{seed}.toml"))
+        });
+        let stem = path
+            .file_stem()
+            .map(|stem| stem.to_string_lossy().into_owned());
+        left.id = stem.unwrap_or_default();
+        left.seed = Some(found.to_string());
+        left.story = format!(
+            "Shrunk from {} with seed {seed}. {promise}: {}",
+            self.scenario, broken.how
+        );
+        let with = self
+            .bug
+            .map(|bug| format!(" --bug {bug}"))
+            .unwrap_or_default();
+        let head = format!("cargo sim shrink {} --seed {seed}{with}", self.scenario);
+        scenario::write(&left, &path, &head)?;
+        let faults = left.steps.iter().filter(|step| step.act.is_fault()).count();
+        let jobs = left.planned().len();
+        if self.json {
+            let told = json!({
+                "file": path, "invariant": promise, "faults": faults, "jobs": jobs,
+                "steps": left.steps.len(), "tries": tries, "seed": found,
+            });
+            println!("{told}");
+        } else {
+            println!("{promise}: {}", broken.how);
+            println!("{faults} faults and {jobs} jobs are left, after {tries} runs");
+            println!("again: cargo sim replay {}", path.display());
+        }
+        Ok(verdict.exit_code())
+    }
+}

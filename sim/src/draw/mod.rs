@@ -1,0 +1,275 @@
+//! Draws a run: one HTML file with an SVG in it, that needs nothing else. Time goes down, not to
+//! scale: each thing that happened has a row, so that a second in which much happens has room and
+//! an hour in which nothing does takes none.
+
+mod page;
+mod rows;
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use crate::record::CallRecord;
+use crate::scenario::Scenario;
+use crate::verdict::{Outcome, Verdict};
+use rows::Rows;
+
+/// Pixels from one lane to the next, and from the left edge to the first.
+const LANE: f64 = 230.0;
+const LEFT: f64 = 190.0;
+const LANES: [&str; 6] = [
+    "clients",
+    "kernel",
+    "compiler",
+    "driver-manager",
+    "devices",
+    "job store",
+];
+/// Calls that would be most of the picture and say little; they can be shown.
+const NOISE: [&str; 3] = ["ListDevices", "GetJobStatus", "WatchJob"];
+
+/// The picture of a run.
+pub fn html(scenario: &Scenario, seed: u64, outcome: &Outcome, verdict: &Verdict) -> String {
+    let blamed = blamed(outcome, verdict);
+    let mut picture = Picture {
+        outcome,
+        rows: Rows::of(outcome),
+        blamed,
+        svg: String::new(),
+    };
+    picture.bands();
+    picture.lanes();
+    picture.calls();
+    picture.devices();
+    picture.commits();
+    picture.clients();
+    let (height, svg) = (picture.rows.height(), picture.svg);
+    let width = LEFT + LANE * LANES.len() as f64;
+    page::page(scenario, seed, (outcome, verdict), (width, height, &svg))
+}
+
+struct Picture<'a> {
+    outcome: &'a Outcome,
+    rows: Rows,
+    /// Jobs that a broken promise is about, by their place.
+    blamed: Vec<usize>,
+    svg: String,
+}
+
+fn lane(name: &str) -> f64 {
+    let at = match name {
+        name if name.starts_with("client") => 0,
+        name => LANES.iter().position(|lane| *lane == name).unwrap_or(1),
+    };
+    LEFT + LANE * at as f64
+}
+
+impl Picture<'_> {
+    fn put(&mut self, text: std::fmt::Arguments<'_>) {
+        self.svg.write_fmt(text).expect("a string takes everything");
+        self.svg.push('\n');
+    }
+
+    fn class(&self, job: Option<usize>) -> &'static str {
+        match job.is_some_and(|job| self.blamed.contains(&job)) {
+            true => "blamed",
+            false => "",
+        }
+    }
+
+    /// What lasts, as a band over everything; what does not, as a line.
+    fn bands(&mut self) {
+        let width = LANE * LANES.len() as f64;
+        for fired in self.outcome.records.fired.clone() {
+            let top = self.rows.y(fired.at);
+            let end = self.rows.y(fired.at + fired.lasts.unwrap_or_default());
+            let (height, y) = ((end - top).max(4.0), top + 12.0);
+            let class = if fired.kind.is_empty() {
+                "wish"
+            } else {
+                "fault"
+            };
+            let text = page::escaped(&fired.text);
+            let x = LEFT - 60.0;
+            self.put(format_args!(
+                r#"<rect class="{class}" x="{x}" y="{top}" width="{width}" height="{height}"><title>{text}</title></rect><text class="{class}-text" x="{x}" y="{y}">{text}</text>"#
+            ));
+        }
+    }
+
+    fn lanes(&mut self) {
+        let bottom = self.rows.height();
+        for name in LANES {
+            let x = lane(name);
+            self.put(format_args!(
+                r#"<line class="lane" x1="{x}" y1="0" x2="{x}" y2="{bottom}"/>"#
+            ));
+        }
+        for life in self.outcome.records.lives.clone() {
+            // Lives of the same process beside each other: two at once are two kernels.
+            let x = lane(&life.node) + f64::from(life.number % 3) * 4.0 - 4.0;
+            let top = self.rows.y(life.began);
+            let end = life.ended.unwrap_or(self.outcome.ended);
+            let (bottom, number) = (self.rows.y(end), life.number);
+            let node = page::escaped(&life.node);
+            self.put(format_args!(
+                r#"<line class="life" x1="{x}" y1="{top}" x2="{x}" y2="{bottom}"><title>{node}, life {number}</title></line>"#
+            ));
+            if life.ended.is_some() {
+                self.put(format_args!(
+                    r#"<text class="dies" x="{x}" y="{bottom}" text-anchor="middle">✕</text>"#
+                ));
+            }
+        }
+        for (y, at) in self.rows.labels() {
+            let seconds = at.as_secs_f64();
+            self.put(format_args!(
+                r#"<text class="time" x="8" y="{y}">{seconds:.4} s</text>"#
+            ));
+        }
+    }
+
+    fn calls(&mut self) {
+        for call in self.outcome.records.calls.clone() {
+            let noise = if NOISE.contains(&call.method.as_str()) {
+                "noise"
+            } else {
+                ""
+            };
+            let class = format!("{noise} {}", self.class(call.job));
+            let whom = call.job.map(|job| format!(" ({job})")).unwrap_or_default();
+            let label = format!("{}{whom}", call.method);
+            let (from, to) = (lane(&call.from), lane(&call.to));
+            match call.arrived {
+                Some(arrived) => self.arrow(&class, (from, call.sent), (to, arrived), &label),
+                None => self.stump(
+                    &class,
+                    (from, call.sent),
+                    to,
+                    &format!("{label} never arrives"),
+                ),
+            }
+            self.answer(&class, &call);
+        }
+    }
+
+    fn answer(&mut self, class: &str, call: &CallRecord) {
+        let (from, to) = (lane(&call.from), lane(&call.to));
+        let answered = matches!((call.left, call.ended), (Some(left), Some(ended)) if ended >= left)
+            && !["breaks", "given up", "cannot be sent"].contains(&call.end.as_str());
+        match (call.left, call.ended) {
+            (Some(left), Some(ended)) if answered => {
+                let class = format!("{class} answer");
+                let label = if call.end == "Ok" { "" } else { &call.end };
+                self.arrow(&class, (to, left), (from, ended), label);
+            }
+            (Some(left), _) => self.stump(class, (to, left), from, "the answer never arrives"),
+            _ => {}
+        }
+    }
+
+    fn arrow(
+        &mut self,
+        class: &str,
+        (x1, sent): (f64, Duration),
+        (x2, arrived): (f64, Duration),
+        label: &str,
+    ) {
+        let (y1, y2) = (self.rows.y(sent), self.rows.y(arrived));
+        let (x, y) = ((x1 * 2.0 + x2) / 3.0, (y1 * 2.0 + y2) / 3.0 - 2.0);
+        let label = page::escaped(label);
+        self.put(format_args!(
+            r#"<g class="{class}"><line class="call" marker-end="url(#head)" x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}"/><text class="label" x="{x}" y="{y}" text-anchor="middle">{label}</text></g>"#
+        ));
+    }
+
+    /// A message that is lost half-way.
+    fn stump(&mut self, class: &str, (x1, sent): (f64, Duration), towards: f64, label: &str) {
+        let y = self.rows.y(sent);
+        let (x2, text_y) = (x1 + (towards - x1) / 2.0, y - 2.0);
+        let label = page::escaped(label);
+        self.put(format_args!(
+            r#"<g class="{class} lost"><line class="call" x1="{x1}" y1="{y}" x2="{x2}" y2="{y}"/><text x="{x2}" y="{y}" class="dies">✕</text><text class="label" x="{x2}" y="{text_y}" text-anchor="middle">{label}</text></g>"#
+        ));
+    }
+
+    fn devices(&mut self) {
+        for run in self.outcome.history.runs.clone() {
+            let job = run
+                .job
+                .parse()
+                .ok()
+                .and_then(|id| self.outcome.ordinals.get(&id).copied());
+            let class = self.class(job);
+            let top = self.rows.y(run.started.0);
+            let ended = run.ended.map_or(self.outcome.ended, |ended| ended.0);
+            let height = (self.rows.y(ended) - top).max(6.0);
+            let (x, y) = (lane("devices") - 6.0, top + 11.0);
+            let job = job.map_or_else(|| run.job.clone(), |job| format!("job {job}"));
+            let attempt = run
+                .execution
+                .as_deref()
+                .and_then(|id| id.rsplit('#').next());
+            let attempt = attempt.unwrap_or("?");
+            let text = format!(
+                "{job}#{attempt} on {}, {} shots",
+                run.device, run.shots_fired
+            );
+            let (text, label) = (page::escaped(&text), x + 16.0);
+            self.put(format_args!(
+                r#"<g class="{class}"><rect class="run" x="{x}" y="{top}" width="12" height="{height}"><title>{text}</title></rect><text class="label" x="{label}" y="{y}">{text}</text></g>"#
+            ));
+        }
+    }
+
+    fn commits(&mut self) {
+        for commit in self.outcome.records.commits.clone() {
+            let class = self.class(commit.ordinal);
+            let (x, y) = (lane("job store"), self.rows.y(commit.at));
+            let job = commit
+                .ordinal
+                .map(|job| format!("job {job}"))
+                .unwrap_or_default();
+            let (mark, refused) = match commit.written {
+                true => ("◆", ""),
+                false => ("◇", ", refused"),
+            };
+            let events = commit.events.join(", ");
+            let text = format!("{job}: {events} → {}{refused}", commit.state.name());
+            let (text, label) = (page::escaped(&text), x + 12.0);
+            self.put(format_args!(
+                r#"<g class="{class}"><text class="point" x="{x}" y="{y}" text-anchor="middle">{mark}</text><text class="label" x="{label}" y="{y}">{text}</text></g>"#
+            ));
+        }
+    }
+
+    fn clients(&mut self) {
+        use qrtx_testkit::history::News;
+        for told in self.outcome.history.told.clone() {
+            let job = self.outcome.ordinals.get(&told.job).copied();
+            let name = job.map(|job| format!("job {job}")).unwrap_or_default();
+            let text = match &told.news {
+                News::Accepted { .. } => format!("{name} is accepted"),
+                News::Results { state, .. } => format!("{name}: results, {}", state.name()),
+                News::Receipt(receipt) => {
+                    format!("{name}: {}", receipt.trim_start_matches("CANCEL_RECEIPT_"))
+                }
+                News::Event { .. } | News::Public(_) => continue,
+            };
+            let class = self.class(job);
+            let (x, y) = (lane("clients") - 8.0, self.rows.y(told.at));
+            let text = page::escaped(&text);
+            self.put(format_args!(
+                r#"<g class="{class}"><text class="label told" x="{x}" y="{y}" text-anchor="end">{text}</text></g>"#
+            ));
+        }
+    }
+}
+
+/// The jobs that are named where a promise is broken.
+fn blamed(outcome: &Outcome, verdict: &Verdict) -> Vec<usize> {
+    let told = verdict.complaints().join(" ");
+    let named = outcome.ordinals.iter().filter(|(id, ordinal)| {
+        told.contains(&id.to_string()) || told.contains(&format!("job {ordinal} "))
+    });
+    named.map(|(_, ordinal)| *ordinal).collect()
+}

@@ -1,0 +1,324 @@
+//! Does to the world what the log says, when it says. Nothing here is left to chance, and a
+//! decision that never had its moment is remembered: such a run proves nothing.
+//!
+//! This file knows the moments, `act` what is done at them, `orders` what takes time.
+
+mod act;
+mod orders;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::time::Duration;
+
+use madsim::task::NodeId;
+use qrtx::ids::JobId;
+use tokio::sync::{Notify, mpsc};
+
+use crate::link::Network;
+use crate::process::Process;
+use crate::record::Life;
+use crate::scenario::{
+    DeviceFact, EpochPoint, Leg, Moment, ObjectFault, ObjectOp, Point, Scenario, Step, StoreFault,
+    When,
+};
+use crate::trace::{Lane, Trace};
+use crate::world::clock::Skew;
+use crate::world::neighbours::Doubles;
+
+pub use orders::{Hands, Orders};
+
+/// The fault injector of one run. Clones are the same one.
+#[derive(Clone)]
+pub struct Nemesis(Arc<Inner>);
+
+struct Inner {
+    seed: u64,
+    steps: Vec<Step>,
+    trace: Trace,
+    network: Network,
+    clocks: BTreeMap<String, Arc<Skew>>,
+    cancels: Vec<Cancel>,
+    orders: mpsc::UnboundedSender<orders::Order>,
+    doubles: OnceLock<Doubles>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    fired: Vec<bool>,
+    /// How often the moment of a step has come, for those that wait for a later time.
+    seen: Vec<u32>,
+    processes: BTreeMap<String, Process>,
+    nodes: BTreeMap<String, NodeId>,
+    lives: BTreeMap<String, u32>,
+    store: Vec<StoreFault>,
+    artifacts: Vec<StoreFault>,
+    jobs: BTreeMap<JobId, usize>,
+    epochs: u32,
+    last_fault: Duration,
+    /// Orders under way: a restart, or a step that waits for its time.
+    under_way: usize,
+}
+
+#[derive(Default)]
+struct Cancel {
+    wished: AtomicBool,
+    told: Notify,
+}
+
+/// A message of a call that is about to travel.
+#[derive(Debug, Clone, Copy)]
+pub struct CallSite<'a> {
+    /// Who calls.
+    pub from: &'a str,
+    /// Who is called.
+    pub to: &'a str,
+    /// What.
+    pub method: &'a str,
+    /// For which job.
+    pub job: Option<usize>,
+    /// Which message.
+    pub leg: Leg,
+}
+
+/// What happens to a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mishap {
+    /// It never arrives, and the connection breaks.
+    Lost,
+    /// It never arrives, and nobody is told.
+    Swallowed,
+    /// It arrives twice.
+    Doubled,
+    /// It is overtaken.
+    Overtaken,
+    /// It takes so much longer.
+    Late(Duration),
+}
+
+/// What a moment brings to the one message or artifact that it is about.
+#[derive(Debug, Default)]
+struct Brought {
+    mishaps: Vec<Mishap>,
+    object: Option<ObjectFault>,
+}
+
+impl fmt::Debug for Nemesis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Nemesis").finish_non_exhaustive()
+    }
+}
+
+impl Nemesis {
+    /// A nemesis with the log of `scenario` before it.
+    pub fn new(scenario: &Scenario, seed: u64, trace: Trace, network: Network) -> (Self, Orders) {
+        let (orders, received) = mpsc::unbounded_channel();
+        let steps = scenario.steps.clone();
+        let state = State {
+            fired: vec![false; steps.len()],
+            seen: vec![0; steps.len()],
+            ..State::default()
+        };
+        let nodes = scenario.nodes().into_iter();
+        let clocks = nodes.map(|node| (node, Arc::default())).collect();
+        let planned = scenario.planned();
+        let inner = Inner {
+            seed,
+            steps,
+            trace,
+            network,
+            clocks,
+            cancels: planned.iter().map(|_| Cancel::default()).collect(),
+            orders,
+            doubles: OnceLock::new(),
+            state: Mutex::new(state),
+        };
+        (Self(Arc::new(inner)), Orders(received))
+    }
+
+    /// The doubles whose devices and manners it may change.
+    pub fn given(&self, doubles: Doubles) {
+        let given = self.0.doubles.set(doubles);
+        given.unwrap_or_else(|_| panic!("the doubles of a run are made once"));
+    }
+
+    /// By how much the wall clock of a node is off.
+    pub fn skew(&self, node: &str) -> Arc<Skew> {
+        self.0.clocks[node].clone()
+    }
+
+    /// A process has been started on a node, in place of the one before.
+    pub fn started(&self, name: &str, node: NodeId) -> Process {
+        let mut state = self.state();
+        let life = state.lives.entry(name.to_owned()).or_default();
+        *life += 1;
+        let life = *life;
+        let process = Process::start(name, life, node, self.0.seed);
+        state.processes.insert(name.to_owned(), process.clone());
+        state.nodes.insert(name.to_owned(), node);
+        drop(state);
+        self.0.trace.note(Lane::Node, format!("{name} starts"));
+        self.0.trace.records().lives.push(Life {
+            node: name.to_owned(),
+            number: life,
+            began: self.0.trace.now(),
+            ended: None,
+        });
+        process
+    }
+
+    /// Whether `process` is the one that was started last on its node.
+    pub fn is_current(&self, process: &Process) -> bool {
+        let state = self.state();
+        let current = state.processes.get(process.name());
+        current.is_some_and(|current| current.life() == process.life())
+    }
+
+    /// A process has ended by itself.
+    pub fn exited(&self, process: &Process) {
+        process.end();
+        self.order(orders::Order::Gone(process.node()));
+    }
+
+    /// A job of the scenario has got its id.
+    pub fn named(&self, job: JobId, ordinal: usize) {
+        self.state().jobs.insert(job, ordinal);
+    }
+
+    /// A job's place in the scenario.
+    pub fn ordinal(&self, job: JobId) -> Option<usize> {
+        self.state().jobs.get(&job).copied()
+    }
+
+    /// A job as the trace names it.
+    pub fn name(&self, job: JobId) -> String {
+        self.ordinal(job)
+            .map_or_else(|| job.to_string(), |ordinal| format!("job {ordinal}"))
+    }
+
+    /// How the job store fails now: the worst of what is wrong with it.
+    pub fn store_fault(&self) -> Option<StoreFault> {
+        self.state().store.iter().min().copied()
+    }
+
+    /// How the artifact store fails now.
+    pub fn artifacts_fault(&self) -> Option<StoreFault> {
+        self.state().artifacts.iter().min().copied()
+    }
+
+    /// A commit with these events of a job is at this moment.
+    pub fn at_commit(&self, job: JobId, events: &[&'static str], moment: Moment) {
+        let Some(ordinal) = self.ordinal(job) else {
+            return;
+        };
+        self.fire(None, |when| {
+            matches!(when, When::Point(Point { job, event, moment: wanted, .. })
+                if *job == ordinal && *wanted == moment && events.contains(&event.as_str()))
+        });
+    }
+
+    /// A kernel that starts claims its epoch.
+    pub fn at_claim(&self, moment: Moment) {
+        let start = {
+            let mut state = self.state();
+            state.epochs += u32::from(moment == Moment::Before);
+            state.epochs
+        };
+        // The start is its ordinal: a claim that is tried again is the same one.
+        self.fire(None, |when| {
+            matches!(when, When::Epoch(EpochPoint { moment: wanted, nth })
+                if *wanted == moment && *nth == start)
+        });
+    }
+
+    /// A device did something with a run of a job.
+    pub fn at_device(&self, job: usize, fact: DeviceFact) {
+        self.fire(
+            None,
+            |when| matches!(when, When::Device(point) if point.job == job && point.fact == fact),
+        );
+    }
+
+    /// A message is about to travel; says what happens to it.
+    pub fn at_call(&self, site: CallSite<'_>) -> Vec<Mishap> {
+        let brought = self.fire(Some(site), |when| {
+            matches!(when, When::Call(point)
+                if point.method == site.method
+                    && point.leg == site.leg
+                    && point.from.as_deref().is_none_or(|from| from == site.from)
+                    && point.job.is_none_or(|job| site.job == Some(job)))
+        });
+        brought.mishaps
+    }
+
+    /// An artifact is about to be written or read; says what it suffers.
+    pub fn at_object(&self, job: JobId, file: &str, op: ObjectOp) -> Option<ObjectFault> {
+        let ordinal = self.ordinal(job)?;
+        let brought = self.fire(None, |when| {
+            matches!(when, When::Object(point)
+                if point.job == ordinal
+                    && point.op == op
+                    && point.file.as_deref().is_none_or(|wanted| wanted == file))
+        });
+        brought.object
+    }
+
+    /// Returns when the scenario wants a job to be cancelled.
+    pub async fn wants_cancel(&self, job: usize) {
+        let cancel = &self.0.cancels[job];
+        loop {
+            let told = cancel.told.notified();
+            if cancel.wished.load(Ordering::Relaxed) {
+                return;
+            }
+            told.await;
+        }
+    }
+
+    /// When the last fault took place, or ended.
+    pub fn last_fault(&self) -> Duration {
+        self.state().last_fault
+    }
+
+    /// Whether nothing more will happen by itself.
+    pub fn is_quiet(&self) -> bool {
+        self.state().under_way == 0
+    }
+
+    /// The steps that had no effect, in words.
+    pub fn unfired(&self) -> Vec<String> {
+        let state = self.state();
+        let steps = self.0.steps.iter().enumerate().zip(&state.fired);
+        let never = steps.filter(|(_, fired)| !**fired);
+        never
+            .map(|((number, step), _)| {
+                let (what, site) = (crate::scenario::describe(&step.act), step.when.site());
+                let nth = step.when.ordinal();
+                format!("step {number} ({what}) never had its moment ({site}, number {nth})")
+            })
+            .collect()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().expect("no holder panics")
+    }
+
+    /// Counts the moment for each step that waits for it, and does those whose turn it is.
+    fn fire(&self, site: Option<CallSite<'_>>, is_it: impl Fn(&When) -> bool) -> Brought {
+        let mut brought = Brought::default();
+        for (number, step) in self.0.steps.iter().enumerate() {
+            let due = is_it(&step.when) && {
+                let mut state = self.state();
+                state.seen[number] += 1;
+                // An epoch's number is part of its site.
+                matches!(step.when, When::Epoch(_)) || state.seen[number] == step.when.ordinal()
+            };
+            if due {
+                self.act(number, site, &mut brought);
+            }
+        }
+        brought
+    }
+}

@@ -1,0 +1,207 @@
+//! Makes a run out of a seed: a deployment, a workload, and a log of decisions. The seed is used
+//! up here; from then on the run is data like any hand-written scenario.
+
+mod faults;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::chance::Chance;
+use crate::scenario::{
+    Act, Bounds, CallPoint, DeviceFact, DevicePlan, DevicePoint, Expect, JobPlan, JobRef, Leg,
+    Moment, Point, ProgramPlan, Scenario, Span, Step, When,
+};
+
+/// What such a run is called where scenarios are named.
+pub const NAME: &str = "random";
+
+const SIMULATOR: &str = "sim:a";
+const PAID: &str = "qpu:b";
+
+/// The run that `seed` stands for.
+pub fn scenario(seed: u64) -> Scenario {
+    let mut chance = Chance::new(seed, "workload");
+    let mut scenario = Scenario {
+        id: NAME.to_owned(),
+        called: NAME.to_owned(),
+        story: format!("Made from seed {seed}: nobody has looked at it yet."),
+        waits_for: None,
+        seed: Some(seed.to_string()),
+        loose: true,
+        askable: chance.percent(65),
+        unstoppable: chance.percent(15),
+        validates: chance.percent(40),
+        run_takes: Span(millis(*chance.one_of(&[20, 200, 1_000, 3_000]))),
+        compile_takes: Span(millis(*chance.one_of(&[0, 50, 500]))),
+        bound: Span(Duration::from_secs(600)),
+        invariants: Vec::new(),
+        limits: bounds(&mut chance),
+        devices: devices(&mut chance),
+        jobs: Vec::new(),
+        steps: Vec::new(),
+        expect: Expect::default(),
+    };
+    jobs(&mut scenario, &mut chance);
+    let mut chance = Chance::new(seed, "cancels");
+    for _ in 0..chance.within(0, 3) {
+        let step = cancel(&scenario, &mut chance);
+        scenario.steps.push(step);
+    }
+    let mut chance = Chance::new(seed, "faults");
+    for _ in 0..chance.within(3, 7) {
+        let steps = faults::draw(&scenario, &mut chance);
+        scenario.steps.extend(steps);
+    }
+    without_known_limits(&mut scenario);
+    scenario
+}
+
+/// A driver proves that it never ran something by how long it remembers, which is told by its own
+/// clock and compared with ours. When that clock is behind ours and the driver has forgotten, the
+/// proof is none: DESIGN.md names this limit, and a scenario waits for its end.
+fn without_known_limits(scenario: &mut Scenario) {
+    let forgets =
+        |step: &Step| matches!(&step.act, Act::Kill(kill) if kill.node == "driver-manager");
+    if scenario.steps.iter().any(forgets) {
+        let clocks = |step: &Step| matches!(step.act, Act::ClockJumps(_) | Act::ClockFreezes(_));
+        scenario.steps.retain(|step| !clocks(step));
+    }
+}
+
+fn millis(number: u64) -> Duration {
+    Duration::from_millis(number)
+}
+
+/// Shorter than usual where a bound is minutes: what is to be seen is that there is one.
+fn bounds(chance: &mut Chance) -> Bounds {
+    let mut bounds: BTreeMap<_, _> = [
+        ("compile_ms", 20_000),
+        ("execute_ms", 60_000),
+        ("persist_ms", 120_000),
+        ("artifact_ms", 10_000),
+        ("first_contact_ms", 30_000),
+        ("backoff_ms_max", 8_000),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into();
+    if chance.percent(30) {
+        bounds.insert("jobs_waiting".to_owned(), chance.within(4, 8));
+    }
+    if chance.percent(20) {
+        bounds.insert("compile_slots".to_owned(), 2);
+        bounds.insert("store_slots".to_owned(), 1);
+    }
+    Bounds(bounds)
+}
+
+fn devices(chance: &mut Chance) -> Vec<DevicePlan> {
+    let mut device = |id: &str, backend_type: &str, most| DevicePlan {
+        id: id.to_owned(),
+        backend_type: backend_type.to_owned(),
+        slots: u32::try_from(chance.within(1, most)).expect("few slots"),
+    };
+    vec![
+        device(SIMULATOR, "simulator", 4),
+        device(PAID, "superconducting", 2),
+    ]
+}
+
+fn jobs(scenario: &mut Scenario, chance: &mut Chance) {
+    let clients = chance.within(1, 3);
+    // Half of the runs begin with everything at once.
+    let spread = *chance.one_of(&[50, 4_000]);
+    for _ in 0..chance.within(12, 15) {
+        let device = if chance.percent(60) { SIMULATOR } else { PAID };
+        let program = match chance.percent(35) {
+            true => ProgramPlan::EigenLang,
+            false => ProgramPlan::Aqo,
+        };
+        let at = chance.within(0, spread);
+        // Some deadlines fall about where a run ends, so that the two race.
+        let about = millis(10) + scenario.compile_takes.0 + scenario.run_takes.0;
+        let timeout = match chance.within(0, 99) {
+            0..15 => Some(about + Duration::from_micros(chance.within(0, 25_000))),
+            15..20 => Some(Duration::from_secs(chance.within(5, 60))),
+            _ => None,
+        };
+        scenario.jobs.push(JobPlan {
+            client: u32::try_from(chance.within(0, clients - 1)).expect("few clients"),
+            at: Span(millis(at)),
+            count: 1,
+            every: Span::default(),
+            device: device.to_owned(),
+            program,
+            shots: u32::try_from(chance.within(1, 200)).expect("few shots"),
+            priority: i32::try_from(chance.within(0, 100)).expect("a priority"),
+            timeout: timeout.map(Span),
+            poison: program == ProgramPlan::EigenLang && chance.percent(5),
+        });
+    }
+}
+
+/// A client changes its mind; preferably when that is awkward.
+fn cancel(scenario: &Scenario, chance: &mut Chance) -> Step {
+    let job = any_job(scenario, chance);
+    let fact = *chance.one_of(&[DeviceFact::Started, DeviceFact::Executed]);
+    let event = *chance.one_of(&["Submitted", "Compiled", "Assigned", "Intended", "Executed"]);
+    let when = match chance.within(0, 3) {
+        0 | 1 => When::Device(DevicePoint { job, fact, nth: 1 }),
+        2 => When::Point(Point {
+            job,
+            event: event.to_owned(),
+            moment: *chance.one_of(&Moment::ALL),
+            nth: 1,
+        }),
+        _ => When::Call(CallPoint {
+            method: "ExecuteCircuit".to_owned(),
+            from: None,
+            job: Some(job),
+            leg: *chance.one_of(&[Leg::Request, Leg::Answer]),
+            nth: 1,
+        }),
+    };
+    let act = Act::Cancel(JobRef { job });
+    Step { when, act }
+}
+
+fn any_job(scenario: &Scenario, chance: &mut Chance) -> usize {
+    let last = scenario.jobs.len() as u64 - 1;
+    usize::try_from(chance.within(0, last)).expect("few jobs")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::kind;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn a_seed_stands_for_one_run() {
+        let [one, other, another] = [7, 7, 8].map(|seed| toml::to_string(&scenario(seed)).unwrap());
+        assert_eq!(one, other);
+        assert_ne!(one, another);
+    }
+
+    #[test]
+    fn a_run_that_is_written_down_is_the_same_run() {
+        for seed in 0..200 {
+            let made = scenario(seed);
+            let text = toml::to_string(&made).unwrap();
+            let read: Scenario =
+                toml::from_str(&text).unwrap_or_else(|why| panic!("{text}\n{why}"));
+            assert_eq!((&read.steps, &read.limits), (&made.steps, &made.limits));
+            assert_eq!(read.check(), Ok(()), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_kind_of_fault_is_drawn() {
+        let mut kinds = BTreeSet::new();
+        for seed in 0..3_000 {
+            let made = scenario(seed);
+            kinds.extend(made.steps.iter().map(|step| kind(&step.when, &step.act)));
+        }
+        let drawn: Vec<_> = kinds.into_iter().filter(|kind| !kind.is_empty()).collect();
+        assert_eq!(drawn, crate::scenario::KINDS);
+    }
+}

@@ -1,0 +1,98 @@
+//! What was to be seen of a run, as data: the same as the trace's lines, for those who count,
+//! check and draw. Times are since the start of the run.
+
+use std::time::Duration;
+
+use qrtx::ids::JobId;
+use qrtx::job::state::State;
+
+/// Everything that was recorded.
+#[derive(Debug, Clone, Default)]
+pub struct Records {
+    /// Every call, by its number from 1.
+    pub calls: Vec<CallRecord>,
+    /// Every append that reached the job store.
+    pub commits: Vec<CommitRecord>,
+    /// Decisions of the log that had their moment.
+    pub fired: Vec<Fired>,
+    /// Lives of processes.
+    pub lives: Vec<Life>,
+    /// Epochs claimed: when, and by which life of the kernel.
+    pub epochs: Vec<(Duration, u32)>,
+    /// Submits that were answered with the job of an earlier one.
+    pub merged: usize,
+    /// Submits that were refused because there is too much to do.
+    pub turned_away: usize,
+}
+
+/// One call on the wire.
+#[derive(Debug, Clone)]
+pub struct CallRecord {
+    /// Who calls.
+    pub from: String,
+    /// Who is called.
+    pub to: String,
+    /// What.
+    pub method: String,
+    /// For which job, by its place in the scenario.
+    pub job: Option<usize>,
+    /// When the request left.
+    pub sent: Duration,
+    /// When it arrived.
+    pub arrived: Option<Duration>,
+    /// When the answer left.
+    pub left: Option<Duration>,
+    /// When the last of the answer was here, or the call broke.
+    pub ended: Option<Duration>,
+    /// How it ended: a gRPC code, or what broke it.
+    pub end: String,
+}
+
+/// One append.
+#[derive(Debug, Clone)]
+pub struct CommitRecord {
+    /// When.
+    pub at: Duration,
+    /// The job.
+    pub job: JobId,
+    /// Its place in the scenario.
+    pub ordinal: Option<usize>,
+    /// The events' names.
+    pub events: Vec<&'static str>,
+    /// The state after them.
+    pub state: State,
+    /// The number of the last event.
+    pub seq: u64,
+    /// Whether it was written.
+    pub written: bool,
+    /// Which life of the kernel asked for it.
+    pub life: u32,
+}
+
+/// A decision that had its moment.
+#[derive(Debug, Clone)]
+pub struct Fired {
+    /// Its place in the log.
+    pub step: usize,
+    /// When.
+    pub at: Duration,
+    /// Its kind; empty for what is no fault.
+    pub kind: &'static str,
+    /// It, in words.
+    pub text: String,
+    /// How long it lasts, if it lasts.
+    pub lasts: Option<Duration>,
+}
+
+/// One life of a process.
+#[derive(Debug, Clone)]
+pub struct Life {
+    /// Its node.
+    pub node: String,
+    /// Which life of that node, from 1.
+    pub number: u32,
+    /// When it began.
+    pub began: Duration,
+    /// When it ended.
+    pub ended: Option<Duration>,
+}

@@ -1,0 +1,89 @@
+//! What the form of a scenario alone cannot say.
+
+use super::{Act, DeviceTrouble, JobRef, Jump, Kill, Leg, Pause, Scenario, Step, When};
+
+/// Processes that can be killed.
+const PROCESSES: [&str; 3] = ["kernel", "compiler", "driver-manager"];
+
+impl Scenario {
+    /// Whether it can be run.
+    ///
+    /// # Errors
+    /// What makes no sense, in words.
+    pub fn check(&self) -> Result<(), String> {
+        if self.waits_for.is_some() {
+            return Ok(());
+        }
+        if self.jobs.is_empty() {
+            return Err("nobody wants anything: there is no [[job]]".to_owned());
+        }
+        self.limits.applied()?;
+        for job in &self.jobs {
+            if !self.devices.iter().any(|device| device.id == job.device) {
+                return Err(format!("no device is called {:?}", job.device));
+            }
+        }
+        for (number, step) in self.steps.iter().enumerate() {
+            self.check_step(step)
+                .map_err(|why| format!("step {number}: {why}"))?;
+        }
+        for name in &self.invariants {
+            let known = qrtx_testkit::invariants::ALL.iter();
+            if !known.into_iter().any(|known| known.name == name) {
+                return Err(format!("no invariant is called {name:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_step(&self, step: &Step) -> Result<(), String> {
+        let cancelled = match &step.act {
+            Act::Cancel(JobRef { job }) => Some(*job),
+            _ => None,
+        };
+        let jobs = self.planned().len();
+        for job in [step.when.job(), cancelled].into_iter().flatten() {
+            if job >= jobs {
+                return Err(format!("there is no job {job}, there are {jobs}"));
+            }
+        }
+        match (&step.act, &step.when) {
+            (Act::Kill(Kill { node, .. }), _) if !PROCESSES.contains(&node.as_str()) => {
+                return Err(format!("no process is called {node:?}"));
+            }
+            (Act::Cut(way) | Act::Partition(way), _) => {
+                self.check_node(&way.from)?;
+                self.check_node(&way.to)?;
+            }
+            (
+                Act::Pause(Pause { node, .. })
+                | Act::ClockFreezes(Pause { node, .. })
+                | Act::ClockJumps(Jump { node, .. }),
+                _,
+            ) => self.check_node(node)?,
+            (Act::Device(DeviceTrouble { id, .. }), _)
+                if !self.devices.iter().any(|device| device.id == *id) =>
+            {
+                return Err(format!("no device is called {id:?}"));
+            }
+            (Act::Whim(_) | Act::Duplicate, When::Call(call)) if call.leg == Leg::Answer => {
+                return Err("that happens to a request, not to an answer".to_owned());
+            }
+            (act, when) if act.needs_call() && !matches!(when, When::Call(_)) => {
+                return Err("that happens to a message: say which, with when.call".to_owned());
+            }
+            (Act::Object(_), when) if !matches!(when, When::Object(_)) => {
+                return Err("that happens to an artifact: say which, with when.object".to_owned());
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn check_node(&self, node: &str) -> Result<(), String> {
+        match self.nodes().iter().any(|known| known == node) {
+            true => Ok(()),
+            false => Err(format!("no node is called {node:?}")),
+        }
+    }
+}

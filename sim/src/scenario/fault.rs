@@ -1,0 +1,434 @@
+//! The vocabulary of faults. A fault that lasts says for how long, so that it needs no other
+//! decision to end it; hand-written scenarios may leave that out and heal by a step.
+
+use serde::{Deserialize, Serialize};
+
+use super::span::Span;
+use super::step::{Leg, Moment, When};
+
+/// Something done to the world.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Act {
+    /// A process dies at once, and is started again after a while.
+    Kill(Kill),
+    /// A process stands still for a while and goes on as if nothing had happened.
+    Pause(Pause),
+    /// The kernel stands still, another is started in its place, and then it wakes up.
+    Replace(Lasting),
+    /// Nothing arrives in this direction any more, and nobody is told so.
+    Cut(Direction),
+    /// The same in both directions.
+    Partition(Direction),
+    /// Every cut is mended, and what was under way arrives.
+    Heal,
+    /// The message never arrives, and the connection breaks.
+    Lose,
+    /// The message never arrives, and nobody is told so.
+    Swallow,
+    /// The request arrives twice; the second answer goes nowhere.
+    Duplicate,
+    /// The message waits until a later one has overtaken it, but at most a second.
+    Reorder,
+    /// The message takes this much longer.
+    Delay(Span),
+    /// The neighbour that is called misbehaves in this one call.
+    Whim(WhimPlan),
+    /// The job store does not work, in this way.
+    StoreFails(StoreTrouble),
+    /// The job store works again.
+    StoreHeals,
+    /// The artifact store does not work, in this way.
+    ArtifactsFail(ArtifactsTrouble),
+    /// The artifact store works again.
+    ArtifactsHeal,
+    /// This one artifact suffers, and nobody is told so.
+    Object(ObjectFault),
+    /// A node's wall clock jumps by so many seconds.
+    ClockJumps(Jump),
+    /// A node's wall clock stands still for a while.
+    ClockFreezes(Pause),
+    /// A device says that it takes no work.
+    Device(DeviceTrouble),
+    /// A job's client cancels it. Not a fault.
+    Cancel(JobRef),
+}
+
+/// Which process, and for how long.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kill {
+    /// `kernel`, `compiler` or `driver-manager`.
+    pub node: String,
+    /// How long it stays away.
+    pub down: Span,
+    /// The whole machine goes down: artifacts that were not synced are lost or torn.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub power: bool,
+}
+
+/// What stands still, and for how long.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pause {
+    /// The node.
+    pub node: String,
+    /// How long.
+    #[serde(rename = "for")]
+    pub lasts: Span,
+}
+
+/// How long something lasts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lasting {
+    /// How long.
+    #[serde(rename = "for")]
+    pub lasts: Span,
+}
+
+/// From one node to another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Direction {
+    /// Who sends.
+    pub from: String,
+    /// Who would receive.
+    pub to: String,
+    /// How long; until `heal` if it is not said.
+    #[serde(rename = "for", default, skip_serializing_if = "Option::is_none")]
+    pub lasts: Option<Span>,
+}
+
+/// How a neighbour misbehaves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WhimPlan {
+    /// It does nothing and never answers.
+    Hang,
+    /// It answers so much later.
+    Late(Span),
+    /// It answers bytes that are no message.
+    Garbage,
+    /// It answers for another job.
+    AnotherJob,
+    /// Its counts do not sum to the shots.
+    WrongSum,
+    /// One of its counts is negative.
+    NegativeCounts,
+    /// Its keys are one bit too long.
+    WrongWidth,
+    /// Its circuit is empty.
+    EmptyCircuit,
+    /// It runs the circuit and says that it failed.
+    SaysFailed,
+    /// The same, but anybody on the way may have said so.
+    SomebodySaysFailed,
+    /// It runs the circuit and its answer breaks off.
+    BreaksOff,
+    /// It is too busy: try again in half a second.
+    Busy,
+}
+
+/// How the job store fails.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoreTrouble {
+    /// In which way.
+    pub how: StoreFault,
+    /// How long; until `store-heals` if it is not said.
+    #[serde(rename = "for", default, skip_serializing_if = "Option::is_none")]
+    pub lasts: Option<Span>,
+}
+
+/// How a store fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StoreFault {
+    /// Nothing is written, nothing can be read.
+    Away,
+    /// Everything takes a hundred times as long.
+    Slow,
+    /// Nothing more is taken, everything can be read.
+    Full,
+    /// Everything is written, and reported as failed.
+    WritesAndSaysNo,
+}
+
+/// How the artifact store fails.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ArtifactsTrouble {
+    /// In which way.
+    pub how: StoreFault,
+    /// How long; until `artifacts-heal` if it is not said.
+    #[serde(rename = "for", default, skip_serializing_if = "Option::is_none")]
+    pub lasts: Option<Span>,
+}
+
+/// What an artifact suffers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ObjectFault {
+    /// Half of it is written, or left.
+    Torn,
+    /// One bit of it is another.
+    Rot,
+    /// It is not written, or gone.
+    Lost,
+}
+
+/// A jump of a clock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Jump {
+    /// Whose clock.
+    pub node: String,
+    /// Seconds forward, or backward when negative.
+    pub seconds: i64,
+}
+
+/// What is the matter with a device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeviceTrouble {
+    /// Which.
+    pub id: String,
+    /// What it says.
+    pub says: DeviceSays,
+    /// How long; for good if it is not said.
+    #[serde(rename = "for", default, skip_serializing_if = "Option::is_none")]
+    pub lasts: Option<Span>,
+}
+
+/// What a device says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeviceSays {
+    /// It is away.
+    Offline,
+    /// It is being calibrated.
+    Calibrating,
+    /// It is not in the list any more.
+    Gone,
+}
+
+/// A job by its place in the scenario.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobRef {
+    /// From 0.
+    pub job: usize,
+}
+
+impl Act {
+    /// How long it lasts, where it ends by itself.
+    pub fn lasts(&self) -> Option<Span> {
+        match self {
+            Self::Pause(Pause { lasts, .. })
+            | Self::ClockFreezes(Pause { lasts, .. })
+            | Self::Replace(Lasting { lasts }) => Some(*lasts),
+            Self::Kill(kill) => Some(kill.down),
+            Self::Cut(Direction { lasts, .. }) | Self::Partition(Direction { lasts, .. }) => *lasts,
+            Self::StoreFails(StoreTrouble { lasts, .. })
+            | Self::ArtifactsFail(ArtifactsTrouble { lasts, .. })
+            | Self::Device(DeviceTrouble { lasts, .. }) => *lasts,
+            _ => None,
+        }
+    }
+
+    /// Whether it is a fault at all.
+    pub fn is_fault(&self) -> bool {
+        !matches!(
+            self,
+            Self::Cancel(_) | Self::Heal | Self::StoreHeals | Self::ArtifactsHeal
+        )
+    }
+
+    /// Whether it is done to the one message or object of its moment.
+    pub fn needs_call(&self) -> bool {
+        matches!(
+            self,
+            Self::Lose
+                | Self::Swallow
+                | Self::Duplicate
+                | Self::Reorder
+                | Self::Delay(_)
+                | Self::Whim(_)
+        )
+    }
+}
+
+/// Every kind of fault.
+pub const KINDS: [&str; 48] = [
+    "another-job",
+    "answer-breaks-off",
+    "answer-lost",
+    "answer-swallowed",
+    "busy",
+    "clock-freeze",
+    "clock-jump-driver",
+    "clock-jump-kernel",
+    "cut-one-way",
+    "delay",
+    "device-calibrating",
+    "device-gone",
+    "device-offline",
+    "duplicate",
+    "empty-circuit",
+    "garbage",
+    "kill-after-ack",
+    "kill-before-ack",
+    "kill-before-write",
+    "kill-compiler",
+    "kill-driver-manager",
+    "kill-in-recovery",
+    "kill-kernel",
+    "negative-counts",
+    "neighbour-hangs",
+    "neighbour-late",
+    "partition",
+    "pause-kernel",
+    "pause-neighbour",
+    "power-failure",
+    "qfs-applies-and-fails",
+    "qfs-away",
+    "qfs-bit-rot",
+    "qfs-full",
+    "qfs-lost-write",
+    "qfs-slow",
+    "qfs-torn",
+    "ran-and-says-failed",
+    "reorder",
+    "request-lost",
+    "request-swallowed",
+    "store-applies-and-fails",
+    "store-away",
+    "store-full",
+    "store-slow",
+    "wrong-sum",
+    "wrong-width",
+    "zombie-kernel",
+];
+
+/// The kind of fault that a decision is, as the farm counts them. An empty name is no fault.
+pub fn kind(when: &When, act: &Act) -> &'static str {
+    let store = |how: StoreFault, names: [&'static str; 4]| names[how as usize];
+    match act {
+        Act::Kill(Kill { power: true, .. }) => "power-failure",
+        Act::Kill(Kill { node, .. }) => match (node.as_str(), when) {
+            ("compiler", _) => "kill-compiler",
+            ("driver-manager", _) => "kill-driver-manager",
+            (_, When::Epoch(_)) => "kill-in-recovery",
+            (_, When::Point(point)) => match point.moment {
+                Moment::Before => "kill-before-write",
+                Moment::AfterWriteBeforeAck => "kill-before-ack",
+                Moment::After => "kill-after-ack",
+            },
+            _ => "kill-kernel",
+        },
+        Act::Pause(Pause { node, .. }) if node == "kernel" => "pause-kernel",
+        Act::Pause(_) => "pause-neighbour",
+        Act::Replace(_) => "zombie-kernel",
+        Act::Cut(_) => "cut-one-way",
+        Act::Partition(_) => "partition",
+        Act::Lose | Act::Swallow => match (act, when) {
+            (Act::Lose, When::Call(call)) if call.leg == Leg::Answer => "answer-lost",
+            (Act::Lose, _) => "request-lost",
+            (_, When::Call(call)) if call.leg == Leg::Answer => "answer-swallowed",
+            _ => "request-swallowed",
+        },
+        Act::Duplicate => "duplicate",
+        Act::Reorder => "reorder",
+        Act::Delay(_) => "delay",
+        Act::Whim(whim) => match whim {
+            WhimPlan::Hang => "neighbour-hangs",
+            WhimPlan::Late(_) => "neighbour-late",
+            WhimPlan::Garbage => "garbage",
+            WhimPlan::AnotherJob => "another-job",
+            WhimPlan::WrongSum => "wrong-sum",
+            WhimPlan::NegativeCounts => "negative-counts",
+            WhimPlan::WrongWidth => "wrong-width",
+            WhimPlan::EmptyCircuit => "empty-circuit",
+            WhimPlan::SaysFailed | WhimPlan::SomebodySaysFailed => "ran-and-says-failed",
+            WhimPlan::BreaksOff => "answer-breaks-off",
+            WhimPlan::Busy => "busy",
+        },
+        Act::StoreFails(trouble) => store(
+            trouble.how,
+            [
+                "store-away",
+                "store-slow",
+                "store-full",
+                "store-applies-and-fails",
+            ],
+        ),
+        Act::ArtifactsFail(trouble) => store(
+            trouble.how,
+            ["qfs-away", "qfs-slow", "qfs-full", "qfs-applies-and-fails"],
+        ),
+        Act::Object(ObjectFault::Torn) => "qfs-torn",
+        Act::Object(ObjectFault::Rot) => "qfs-bit-rot",
+        Act::Object(ObjectFault::Lost) => "qfs-lost-write",
+        Act::ClockJumps(Jump { node, .. }) if node == "kernel" => "clock-jump-kernel",
+        Act::ClockJumps(_) => "clock-jump-driver",
+        Act::ClockFreezes(_) => "clock-freeze",
+        Act::Device(DeviceTrouble { says, .. }) => match says {
+            DeviceSays::Offline => "device-offline",
+            DeviceSays::Calibrating => "device-calibrating",
+            DeviceSays::Gone => "device-gone",
+        },
+        Act::Cancel(_) | Act::Heal | Act::StoreHeals | Act::ArtifactsHeal => "",
+    }
+}
+
+/// A fault in words.
+pub fn describe(act: &Act) -> String {
+    let span = |lasts: &Option<Span>| lasts.map(|span| format!(", for {:?}", span.0));
+    let span = |lasts: &Option<Span>| span(lasts).unwrap_or_default();
+    match act {
+        Act::Kill(Kill { node, down, power }) => {
+            let how = if *power { "loses power" } else { "is killed" };
+            format!("{node} {how}, for {:?}", down.0)
+        }
+        Act::Pause(Pause { node, lasts }) => format!("{node} stands still, for {:?}", lasts.0),
+        Act::Replace(Lasting { lasts }) => {
+            format!(
+                "the kernel stands still for {:?}, and another takes its place",
+                lasts.0
+            )
+        }
+        Act::Cut(Direction { from, to, lasts }) => {
+            format!("nothing from {from} reaches {to} any more{}", span(lasts))
+        }
+        Act::Partition(Direction { from, to, lasts }) => {
+            format!("{from} and {to} cannot reach each other{}", span(lasts))
+        }
+        Act::Heal => "everything reaches everybody again".to_owned(),
+        Act::Lose => "this message is lost, and the connection breaks".to_owned(),
+        Act::Swallow => "this message is lost, and nobody is told".to_owned(),
+        Act::Duplicate => "this request arrives twice".to_owned(),
+        Act::Reorder => "this message is overtaken by the next".to_owned(),
+        Act::Delay(span) => format!("this message takes {:?} longer", span.0),
+        Act::Whim(whim) => format!("the neighbour misbehaves: {whim:?}"),
+        Act::StoreFails(StoreTrouble { how, lasts }) => {
+            format!("the job store fails: {how:?}{}", span(lasts))
+        }
+        Act::StoreHeals => "the job store works again".to_owned(),
+        Act::ArtifactsFail(ArtifactsTrouble { how, lasts }) => {
+            format!("the artifact store fails: {how:?}{}", span(lasts))
+        }
+        Act::ArtifactsHeal => "the artifact store works again".to_owned(),
+        Act::Object(how) => format!("this artifact suffers: {how:?}"),
+        Act::ClockJumps(Jump { node, seconds }) => {
+            format!("the clock of {node} jumps by {seconds} s")
+        }
+        Act::ClockFreezes(Pause { node, lasts }) => {
+            format!("the clock of {node} stands still, for {:?}", lasts.0)
+        }
+        Act::Device(DeviceTrouble { id, says, lasts }) => {
+            format!("{id} is {says:?}{}", span(lasts))
+        }
+        Act::Cancel(JobRef { job }) => format!("the client of job {job} wants to cancel it"),
+    }
+}

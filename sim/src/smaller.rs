@@ -1,0 +1,218 @@
+//! Makes a failing run smaller: fewer steps, fewer jobs, a simpler deployment, as long as it
+//! fails. Pure but for the question whether a candidate fails.
+
+use crate::chance::mix;
+use crate::scenario::{Act, JobRef, Scenario, When};
+
+/// Seeds that a candidate is tried with, when it no longer fails with its own: the order of what
+/// happens at once is drawn by the seed, and a smaller run draws otherwise.
+const SEEDS: u64 = 4;
+
+/// What is left of a failing run.
+#[derive(Debug)]
+pub struct Smaller {
+    /// The run.
+    pub scenario: Scenario,
+    /// The seed with which it fails.
+    pub seed: u64,
+    /// Runs that it took.
+    pub tries: usize,
+}
+
+/// The smallest run found that `fails` says yes to; `scenario` with `seed` is one.
+pub fn smaller(scenario: &Scenario, seed: u64, fails: impl Fn(&Scenario, u64) -> bool) -> Smaller {
+    let mut search = Search {
+        best: scenario.clone(),
+        seed,
+        tries: 0,
+        fails,
+    };
+    loop {
+        let before = (search.best.steps.len(), search.best.jobs.len());
+        search.fewer_steps();
+        search.fewer_jobs();
+        if before == (search.best.steps.len(), search.best.jobs.len()) {
+            break;
+        }
+    }
+    search.simpler();
+    search.best.loose = false;
+    search.accept(search.best.clone());
+    Smaller {
+        scenario: search.best,
+        seed: search.seed,
+        tries: search.tries,
+    }
+}
+
+struct Search<F> {
+    best: Scenario,
+    seed: u64,
+    tries: usize,
+    fails: F,
+}
+
+impl<F: Fn(&Scenario, u64) -> bool> Search<F> {
+    /// Takes a candidate over if it fails.
+    fn accept(&mut self, candidate: Scenario) -> bool {
+        let others = (1..SEEDS).map(|nth| mix(self.seed ^ nth) % 1_000_000);
+        for seed in [self.seed].into_iter().chain(others) {
+            self.tries += 1;
+            if (self.fails)(&candidate, seed) {
+                (self.best, self.seed) = (candidate, seed);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Halves first, then single steps (ddmin).
+    fn fewer_steps(&mut self) {
+        let mut chunk = self.best.steps.len().div_ceil(2).max(1);
+        loop {
+            let mut at = 0;
+            while at < self.best.steps.len() {
+                let mut candidate = self.best.clone();
+                let end = (at + chunk).min(candidate.steps.len());
+                candidate.steps.drain(at..end);
+                if !self.accept(candidate) {
+                    at += chunk;
+                }
+            }
+            if chunk == 1 {
+                return;
+            }
+            chunk /= 2;
+        }
+    }
+
+    fn fewer_jobs(&mut self) {
+        let mut chunk = self.best.jobs.len().div_ceil(2).max(1);
+        loop {
+            let mut at = 0;
+            while at < self.best.jobs.len() && self.best.jobs.len() > 1 {
+                let end = (at + chunk).min(self.best.jobs.len());
+                let candidate = without_jobs(&self.best, at, end);
+                if candidate.jobs.is_empty() || !self.accept(candidate) {
+                    at += chunk;
+                }
+            }
+            if chunk == 1 {
+                return;
+            }
+            chunk /= 2;
+        }
+    }
+
+    /// What is usual needs no line in the file.
+    fn simpler(&mut self) {
+        let changes: [fn(&mut Scenario); 8] = [
+            |run| run.limits.0.clear(),
+            |run| run.unstoppable = false,
+            |run| run.validates = false,
+            |run| run.askable = true,
+            |run| {
+                let wanted: Vec<_> = run.jobs.iter().map(|job| job.device.clone()).collect();
+                run.devices.retain(|device| wanted.contains(&device.id));
+            },
+            |run| run.jobs.iter_mut().for_each(|job| job.client = 0),
+            |run| run.jobs.iter_mut().for_each(|job| job.priority = 50),
+            |run| {
+                run.jobs
+                    .iter_mut()
+                    .for_each(|job| job.at = Default::default())
+            },
+        ];
+        for change in changes {
+            let mut candidate = self.best.clone();
+            change(&mut candidate);
+            if candidate.check().is_ok() {
+                self.accept(candidate);
+            }
+        }
+    }
+}
+
+/// Jobs are named by their place, so those behind move up; steps about what is gone go, too.
+fn without_jobs(scenario: &Scenario, from: usize, end: usize) -> Scenario {
+    let mut less = scenario.clone();
+    less.jobs.drain(from..end);
+    let gone = |job: usize| (from..end).contains(&job);
+    let moved = |job: usize| if job >= end { job - (end - from) } else { job };
+    less.steps.retain_mut(|step| {
+        if let Act::Cancel(JobRef { job }) = &mut step.act {
+            if gone(*job) {
+                return false;
+            }
+            *job = moved(*job);
+        }
+        let job = match &mut step.when {
+            When::Point(point) => Some(&mut point.job),
+            When::Device(point) => Some(&mut point.job),
+            When::Object(point) => Some(&mut point.job),
+            When::Call(point) => point.job.as_mut(),
+            When::At(_) | When::After(_) | When::Epoch(_) => None,
+        };
+        match job {
+            Some(job) if gone(*job) => false,
+            Some(job) => {
+                *job = moved(*job);
+                true
+            }
+            None => true,
+        }
+    });
+    less
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random;
+    use crate::scenario::{Point, kind};
+
+    fn needs(run: &Scenario, what: &str) -> bool {
+        run.steps
+            .iter()
+            .any(|step| kind(&step.when, &step.act) == what)
+    }
+
+    #[test]
+    fn what_a_failure_needs_is_all_that_is_left() {
+        let (seed, run) = (0..)
+            .map(|seed| (seed, random::scenario(seed)))
+            .find(|(_, run)| needs(run, "zombie-kernel") && needs(run, "reorder"))
+            .unwrap();
+        let fails = |run: &Scenario, _| needs(run, "zombie-kernel") && needs(run, "reorder");
+        let left = smaller(&run, seed, fails);
+        assert_eq!(left.scenario.steps.len(), 2);
+        assert!(
+            left.scenario.jobs.len() <= 2,
+            "only those that the steps name"
+        );
+        assert_eq!(left.scenario.check(), Ok(()));
+    }
+
+    #[test]
+    fn jobs_keep_their_steps_when_others_go() {
+        let run = random::scenario(5);
+        let last = run.jobs.len() - 1;
+        let about = |run: &Scenario, job: usize| {
+            run.steps
+                .iter()
+                .filter(|step| step.when.job() == Some(job))
+                .count()
+        };
+        let steps = about(&run, last);
+        let less = without_jobs(&run, 0, 3);
+        assert_eq!(about(&less, last - 3), steps);
+        let events = |run: &Scenario| -> Vec<_> {
+            let points = run.steps.iter().filter_map(|step| match &step.when {
+                When::Point(Point { job, .. }) => Some(*job),
+                _ => None,
+            });
+            points.collect()
+        };
+        assert!(events(&less).iter().all(|job| *job < less.jobs.len()));
+    }
+}

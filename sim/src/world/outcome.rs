@@ -1,0 +1,137 @@
+//! What is left of a run when it is over: the history that is held against the kernel.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use madsim::runtime::Handle;
+use qrtx::ports::JobStore as _;
+use qrtx::ports::store::Filter;
+use qrtx_testkit::history::{Asked, Committed, History, Stored};
+
+use super::World;
+use super::clock::BEFORE_START;
+use crate::record::Records;
+use crate::verdict::Outcome;
+
+impl World {
+    pub(super) async fn outcome(&self, ended: Duration) -> Outcome {
+        let jobs = &self.kept.jobs;
+        let listed = jobs.list(&Filter::default(), u64::MAX, usize::MAX).await;
+        let mut history = self.history(ended);
+        let mut ordinals = BTreeMap::new();
+        for job in listed.expect("memory can be listed") {
+            let events = jobs
+                .events(job.id, 0, usize::MAX)
+                .await
+                .expect("memory can be read");
+            let artifacts = self.kept.qfs.of(job.id);
+            let at_completion = self.kept.at_completion.lock().expect("no holder panics");
+            let at_completion = at_completion.get(&job.id).cloned();
+            ordinals.extend(self.nemesis.ordinal(job.id).map(|n| (job.id, n)));
+            history.stored.insert(
+                job.id,
+                Stored {
+                    job,
+                    events,
+                    artifacts,
+                    at_completion,
+                },
+            );
+        }
+        self.trace.close();
+        Outcome {
+            lines: self.trace.taken(),
+            records: self.trace.records().clone(),
+            history,
+            ordinals,
+            unfired: self.nemesis.unfired(),
+            stopped: self.stopped.lock().expect("no holder panics").clone(),
+            broke: None,
+            ended,
+        }
+    }
+
+    /// All but what is stored.
+    fn history(&self, ended: Duration) -> History {
+        let records = self.trace.records();
+        let committed = records.commits.iter().filter(|commit| commit.written);
+        let asked = records.calls.iter().filter(|call| call.from == "kernel");
+        let devices = self.scenario.devices.iter();
+        let named = records.commits.iter();
+        let ids: BTreeMap<_, _> = named
+            .filter_map(|commit| Some((commit.ordinal?, commit.job)))
+            .collect();
+        let mut runs = self.doubles.driver.runs();
+        for run in &mut runs {
+            // Devices are measured with the run's own time, as everything else here.
+            run.started.0 = run.started.0.saturating_sub(BEFORE_START);
+            if let Some(ended) = &mut run.ended {
+                ended.0 = ended.0.saturating_sub(BEFORE_START);
+            }
+        }
+        History {
+            told: self.heard.lock().expect("no holder panics").clone(),
+            runs,
+            slots: devices
+                .map(|device| (device.id.clone(), device.slots as usize))
+                .collect(),
+            stored: BTreeMap::new(),
+            committed: committed
+                .map(|commit| Committed {
+                    at: commit.at,
+                    job: commit.job,
+                    seq: commit.seq,
+                    events: commit.events.clone(),
+                    state: commit.state,
+                })
+                .collect(),
+            asked: asked
+                .map(|call| Asked {
+                    at: call.sent,
+                    whom: call.to.clone(),
+                    what: call.method.clone(),
+                    job: call.job.and_then(|job| ids.get(&job).copied()),
+                })
+                .collect(),
+            taken: self.kept.qfs.taken(),
+            unreadable: self.doubles.driver.unreadable(),
+            paid: self
+                .scenario
+                .devices
+                .iter()
+                .filter(|device| device.backend_type != "simulator")
+                .map(|device| device.id.clone())
+                .collect(),
+            made: self.doubles.compiler.made().into_iter().collect(),
+            wall_moved: Self::wall_moved(&records),
+            left_running: Self::left_running(&records),
+            last_fault: self.nemesis.last_fault(),
+            ended,
+            limits: self.settings.limits.clone(),
+            askable: self.scenario.askable,
+        }
+    }
+
+    /// Whether a kernel was started anew after its wall clock was moved.
+    fn wall_moved(records: &Records) -> bool {
+        let clock = ["clock-jump-kernel", "clock-freeze"];
+        let moved = records
+            .fired
+            .iter()
+            .any(|fired| clock.contains(&fired.kind));
+        moved && records.epochs.len() > 1
+    }
+
+    /// Tasks of the kernel that are left; where several were on several nodes, nobody can tell.
+    fn left_running(records: &Records) -> usize {
+        if records
+            .fired
+            .iter()
+            .any(|fired| fired.kind == "zombie-kernel")
+        {
+            return 0;
+        }
+        let tasks = Handle::current().metrics().num_tasks_by_node();
+        tasks.get("kernel").copied().unwrap_or_default()
+    }
+}

@@ -1,0 +1,125 @@
+//! Mistakes that can be planted, one at a time, to measure what the simulation finds (`cargo sim
+//! mutants`). Only the simulated build knows how; in every other build [`planted`] is `false` as a
+//! constant, and the compiler drops the mistakes.
+
+/// A mistake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bug {
+    /// The idempotency key of a job is not stored with it.
+    KeyForgotten,
+    /// The limit on jobs that wait is not looked at.
+    AdmitsAll,
+    /// An append whose outcome is not known is taken for done.
+    AppendNotRepeated,
+    /// A back-off is recorded and not waited for.
+    BackoffForgotten,
+    /// Compile calls are tried again without a bound.
+    RetriesForever,
+    /// A kernel that starts does not take over jobs in Executing.
+    RecoveryForgetsExecuting,
+    /// A kernel that starts does not take over what ended jobs still owe.
+    RecoveryForgetsEnded,
+    /// A kernel that starts does not set the deadlines of jobs that run.
+    RecoveryForgetsDeadlines,
+    /// A kernel that starts takes the slots of running jobs for free.
+    SlotsForgottenOnRecovery,
+    /// A slot is free when its job has ended, though the device goes on.
+    SlotFreedAtEnd,
+    /// A cancel wins though the counts are in hand.
+    CancelAfterCounts,
+    /// Compile slots are never given back.
+    CompileSlotLeaks,
+    /// A watch that is resumed begins with the last event again.
+    WatchRepeats,
+    /// Every execution of a job has the same fencing token.
+    TokensStand,
+    /// The device is asked before the intent is stored.
+    FiresBeforeIntent,
+    /// What a compiler answers is not looked at.
+    CircuitsUnchecked,
+    /// Counts need not sum to the shots.
+    CountsUnchecked,
+    /// A lost answer is taken for no run.
+    DoubtIsNoRun,
+    /// An outcome that nobody knows is booked as not run, and tried again.
+    UnknownIsNoRun,
+    /// A job is completed before its results are written.
+    ResultsLater,
+    /// What is written is not read back.
+    NotReadBack,
+    /// Shots of an answer that came too late are booked as not run.
+    LateAnswerIsNoRun,
+    /// That a driver does not know an execution is taken for proof, without a tombstone.
+    NotFoundIsProof,
+    /// A driver whose memory is younger than the intent is believed.
+    YoungMemoryIsProof,
+    /// A driver-manager that was away once is away for ever.
+    DevicesStayLost,
+    /// An unknown outcome is run again also where shots cost money.
+    PaidRunsAgain,
+    /// A cancel says that nothing started, though a device was asked.
+    ReceiptGuessed,
+    /// The least urgent job goes first.
+    UrgentGoLast,
+    /// System-api is shown a job's state as it is, also when that goes back.
+    ShownGoesBack,
+}
+
+impl Bug {
+    /// Every mistake, by its name.
+    pub const ALL: [(&str, Self); 29] = [
+        ("key-forgotten", Self::KeyForgotten),
+        ("admits-all", Self::AdmitsAll),
+        ("append-not-repeated", Self::AppendNotRepeated),
+        ("backoff-forgotten", Self::BackoffForgotten),
+        ("retries-forever", Self::RetriesForever),
+        ("recovery-forgets-executing", Self::RecoveryForgetsExecuting),
+        ("recovery-forgets-ended", Self::RecoveryForgetsEnded),
+        ("recovery-forgets-deadlines", Self::RecoveryForgetsDeadlines),
+        (
+            "slots-forgotten-on-recovery",
+            Self::SlotsForgottenOnRecovery,
+        ),
+        ("slot-freed-at-end", Self::SlotFreedAtEnd),
+        ("cancel-after-counts", Self::CancelAfterCounts),
+        ("compile-slot-leaks", Self::CompileSlotLeaks),
+        ("watch-repeats", Self::WatchRepeats),
+        ("tokens-stand", Self::TokensStand),
+        ("fires-before-intent", Self::FiresBeforeIntent),
+        ("circuits-unchecked", Self::CircuitsUnchecked),
+        ("counts-unchecked", Self::CountsUnchecked),
+        ("doubt-is-no-run", Self::DoubtIsNoRun),
+        ("unknown-is-no-run", Self::UnknownIsNoRun),
+        ("results-later", Self::ResultsLater),
+        ("not-read-back", Self::NotReadBack),
+        ("late-answer-is-no-run", Self::LateAnswerIsNoRun),
+        ("not-found-is-proof", Self::NotFoundIsProof),
+        ("young-memory-is-proof", Self::YoungMemoryIsProof),
+        ("devices-stay-lost", Self::DevicesStayLost),
+        ("paid-runs-again", Self::PaidRunsAgain),
+        ("receipt-guessed", Self::ReceiptGuessed),
+        ("urgent-go-last", Self::UrgentGoLast),
+        ("shown-goes-back", Self::ShownGoesBack),
+    ];
+}
+
+/// Whether this mistake is planted: never, outside of the simulated build.
+#[cfg(not(madsim))]
+pub(crate) const fn planted(_: Bug) -> bool {
+    false
+}
+
+#[cfg(madsim)]
+static PLANTED: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(usize::MAX);
+
+/// Whether this mistake is planted.
+#[cfg(madsim)]
+pub(crate) fn planted(bug: Bug) -> bool {
+    PLANTED.load(std::sync::atomic::Ordering::Relaxed) == bug as usize
+}
+
+/// Plants a mistake in this process, in place of any other.
+#[cfg(madsim)]
+pub fn plant(bug: Bug) {
+    PLANTED.store(bug as usize, std::sync::atomic::Ordering::Relaxed);
+}

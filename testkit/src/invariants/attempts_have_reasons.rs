@@ -1,0 +1,101 @@
+//! A job runs again only after it was recorded why, and what became of the shots before (D14);
+//! never more often than allowed (D18); and on a device whose shots cost money only if it is
+//! proved that none were fired.
+
+use qrtx::job::event::Event;
+
+use crate::history::{History, Stored};
+
+/// Says which attempts should not have been.
+pub fn check(history: &History) -> Vec<String> {
+    let mut broken = Vec::new();
+    for (id, stored) in &history.stored {
+        let attempts = stored.job.ledger.len();
+        let most = history.limits.execute_attempts as usize;
+        if attempts > most {
+            broken.push(format!(
+                "{id} was tried {attempts} times, and {most} are allowed"
+            ));
+        }
+        broken.extend(without_reason(stored).map(|nth| format!("{id}#{nth} has no reason")));
+        let before = stored
+            .job
+            .ledger
+            .split_last()
+            .map_or(&[][..], |(_, before)| before);
+        for entry in before {
+            let paid = history.paid.contains(entry.device.as_str());
+            let fired = entry.settlement.not_run != entry.requested;
+            if paid && fired {
+                let attempt = entry.attempt;
+                broken.push(format!(
+                    "{id}#{attempt} may have fired, and was paid for again"
+                ));
+            }
+        }
+    }
+    broken
+}
+
+/// The first attempt that follows another without a word on what became of that.
+fn without_reason(stored: &Stored) -> Option<usize> {
+    let mut explained = true;
+    let mut attempts = 0;
+    for recorded in &stored.events {
+        match &recorded.event {
+            Event::Retried {
+                settlement: Some(_),
+                ..
+            } => explained = true,
+            Event::Intended { .. } => {
+                attempts += 1;
+                if !explained {
+                    return Some(attempts);
+                }
+                explained = false;
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::invariants::sample::{good, job};
+    use qrtx::job::ledger::Settlement;
+
+    #[test]
+    fn a_second_attempt_out_of_the_blue_is_refused() {
+        let mut history = good();
+        let events = &mut history.stored.get_mut(&job()).unwrap().events;
+        let intent = events
+            .iter()
+            .position(|one| matches!(one.event, Event::Intended { .. }));
+        let again = events[intent.unwrap()].clone();
+        events.push(again);
+        assert_eq!(check(&history).len(), 1);
+    }
+
+    #[test]
+    fn paying_twice_is_refused() {
+        let mut history = good();
+        history.paid.insert("qpu".to_owned());
+        let ledger = &mut history.stored.get_mut(&job()).unwrap().job.ledger;
+        let mut first = ledger[0].clone();
+        first.settlement = Settlement::unknown(10, "nobody knows");
+        ledger.insert(0, first.clone());
+        assert_eq!(check(&history).len(), 1);
+        first.settlement = Settlement::not_run(10, "a proof");
+        history.stored.get_mut(&job()).unwrap().job.ledger[0] = first;
+        assert_eq!(check(&history).len(), 0);
+    }
+
+    #[test]
+    fn too_many_attempts_are_refused() {
+        let mut history = good();
+        history.limits.execute_attempts = 0;
+        assert_eq!(check(&history).len(), 1);
+    }
+}

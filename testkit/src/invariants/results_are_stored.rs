@@ -1,0 +1,68 @@
+//! Results that a client was told are those that are stored, to the last count: nobody sees what
+//! a crash can still take back.
+
+use qrtx::job::event::Counts;
+use qrtx::job::state::State;
+
+use crate::history::{History, News};
+
+/// Says which results are not those that are stored.
+pub fn check(history: &History) -> Vec<String> {
+    let mut broken = Vec::new();
+    for told in &history.told {
+        let News::Results {
+            state: State::Completed,
+            counts,
+        } = &told.news
+        else {
+            continue;
+        };
+        let outcome = history
+            .stored
+            .get(&told.job)
+            .and_then(|stored| stored.job.outcome.clone());
+        let Some(outcome) = outcome else {
+            broken.push(format!(
+                "{} got results of {}, which has none",
+                told.client, told.job
+            ));
+            continue;
+        };
+        if let Counts::Inline(stored) = &outcome.counts {
+            let told_counts = counts
+                .iter()
+                .map(|(key, count)| (key, u64::try_from(*count).ok()));
+            if !told_counts.eq(stored.iter().map(|(key, count)| (key, Some(*count)))) {
+                broken.push(format!(
+                    "{} got other counts of {} than are stored",
+                    told.client, told.job
+                ));
+            }
+        }
+    }
+    broken
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::invariants::sample::{good, job};
+
+    #[test]
+    fn results_that_nobody_stored_are_refused() {
+        let mut history = good();
+        history.stored.get_mut(&job()).unwrap().job.outcome = None;
+        assert_eq!(check(&history).len(), 1);
+    }
+
+    #[test]
+    fn other_counts_than_the_stored_are_refused() {
+        let mut history = good();
+        for told in &mut history.told {
+            if let News::Results { counts, .. } = &mut told.news {
+                *counts.get_mut("00").unwrap() += 1;
+            }
+        }
+        assert_eq!(check(&history).len(), 1);
+    }
+}

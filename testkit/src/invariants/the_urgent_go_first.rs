@@ -1,0 +1,114 @@
+//! Among jobs that wait for the same device, the more urgent one gets it first (D9).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use qrtx::ids::JobId;
+
+use crate::history::{Committed, History};
+
+/// What is decided at once is not committed at once.
+const SETTLED: Duration = Duration::from_millis(500);
+
+/// How long a job waited for its device.
+struct Wait {
+    job: JobId,
+    since: Duration,
+    until: Duration,
+}
+
+/// Says who was passed over.
+pub fn check(history: &History) -> Vec<String> {
+    let waits = waits(history);
+    let mut broken = Vec::new();
+    for picked in &waits {
+        let at = picked.until;
+        let passed_over = waits.iter().find(|other| {
+            let waited = other.since + SETTLED < at && other.until > at + SETTLED;
+            waited
+                && same_device(history, picked.job, other.job)
+                && more_urgent(history, other.job, picked.job)
+        });
+        if let Some(Wait { job, .. }) = passed_over {
+            let (first, at) = (picked.job, at.as_secs_f64());
+            broken.push(format!(
+                "{job} is more urgent than {first}, which went first at {at} s"
+            ));
+        }
+    }
+    broken
+}
+
+/// The first time in the queue of each job; later ones begin with a back-off.
+fn waits(history: &History) -> Vec<Wait> {
+    let mut since: BTreeMap<JobId, Duration> = BTreeMap::new();
+    let mut waits = Vec::new();
+    for Committed {
+        at, job, events, ..
+    } in &history.committed
+    {
+        if events.contains(&"Compiled") {
+            since.insert(*job, *at);
+        } else if let Some(since) = since.remove(job)
+            && events.contains(&"Assigned")
+        {
+            let (job, until) = (*job, *at);
+            waits.push(Wait { job, since, until });
+        }
+    }
+    waits
+}
+
+fn same_device(history: &History, one: JobId, other: JobId) -> bool {
+    let target = |job| {
+        history
+            .stored
+            .get(&job)
+            .map(|stored| &stored.job.spec.target)
+    };
+    target(one) == target(other)
+}
+
+fn more_urgent(history: &History, one: JobId, other: JobId) -> bool {
+    let priority = |job| {
+        history
+            .stored
+            .get(&job)
+            .map(|stored| stored.job.spec.priority)
+    };
+    priority(one) > priority(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::invariants::sample::{good, job};
+    use qrtx::job::state::State;
+    use std::sync::Arc;
+
+    #[test]
+    fn a_job_that_is_passed_over_is_missed() {
+        let mut history = good();
+        let other = JobId::new(9, [9; 10]);
+        let mut stored = history.stored[&job()].clone();
+        let mut spec = (*stored.job.spec).clone();
+        spec.priority = 99;
+        stored.job.spec = Arc::new(spec);
+        history.stored.insert(other, stored);
+        assert_eq!(check(&history).len(), 0);
+        let step = |at, event, state| Committed {
+            at: Duration::from_secs(at),
+            job: other,
+            seq: at,
+            events: vec![event],
+            state,
+        };
+        history
+            .committed
+            .insert(0, step(0, "Compiled", State::Queued));
+        history
+            .committed
+            .push(step(100, "Assigned", State::Allocating));
+        assert_eq!(check(&history).len(), 1);
+    }
+}

@@ -1,0 +1,63 @@
+//! Each execution of a job has a greater fencing token than the one before (D8), and a driver
+//! that heeds them starts none with a smaller one after a greater.
+
+use std::collections::BTreeMap;
+
+use crate::history::History;
+
+/// Says where a token did not rise.
+pub fn check(history: &History) -> Vec<String> {
+    let mut broken = Vec::new();
+    for (id, stored) in &history.stored {
+        let tokens = stored
+            .job
+            .ledger
+            .iter()
+            .map(|entry| (entry.attempt, entry.token));
+        let pairs = tokens.clone().zip(tokens.skip(1));
+        let fell = pairs.filter(|((_, before), (_, after))| after <= before);
+        broken.extend(fell.map(|(_, (attempt, token))| {
+            format!(
+                "{id}#{attempt} has token {}, which is not greater than before",
+                token.0
+            )
+        }));
+    }
+    if !history.askable {
+        return broken;
+    }
+    let mut newest = BTreeMap::new();
+    for run in &history.runs {
+        let Some(token) = run.token else { continue };
+        let known = newest.entry(&run.job).or_insert(token);
+        if token < *known {
+            broken.push(format!("{} ran with token {token} after {known}", run.job));
+        }
+        *known = token.max(*known);
+    }
+    broken
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::invariants::sample::{good, job};
+
+    #[test]
+    fn a_token_that_is_used_twice_is_refused() {
+        let mut history = good();
+        let ledger = &mut history.stored.get_mut(&job()).unwrap().job.ledger;
+        ledger.push(ledger[0].clone());
+        assert_eq!(check(&history).len(), 1);
+    }
+
+    #[test]
+    fn a_run_with_an_old_token_is_refused() {
+        let mut history = good();
+        history.askable = true;
+        let mut stale = history.runs[0].clone();
+        stale.token = stale.token.map(|token| token - 1);
+        history.runs.push(stale);
+        assert_eq!(check(&history).len(), 1);
+    }
+}
