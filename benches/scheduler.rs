@@ -2,12 +2,14 @@
 
 use std::collections::BinaryHeap;
 use std::hint::black_box;
+use std::time::Duration;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
 use qrtx::ids::{DeviceId, JobId};
 use qrtx::schedule::Scheduler;
+use qrtx::schedule::policy::Policy;
 use qrtx::schedule::rank::Rank;
-use qrtx::time::Timestamp;
+use qrtx::time::{Monotonic, Timestamp};
 
 const WAITING: [u64; 2] = [1_000, 1_000_000];
 
@@ -17,12 +19,26 @@ fn job(number: u64) -> JobId {
     JobId::new(number, chance)
 }
 
-/// Priorities and deadlines that are spread without any chance.
+/// Priorities and deadlines that are spread without any chance; a hundred jobs come each second.
 fn rank(number: u64) -> Rank {
     let mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let priority = u8::try_from(mixed % 101).expect("it is below 101");
     let expires_at = i64::try_from(mixed >> 40).expect("24 bits are left");
-    Rank::new(priority, Timestamp(expires_at), number)
+    let accepted = i64::try_from(number * 10_000).expect("a bench is short");
+    let step = Duration::from_secs(60);
+    Rank::new(
+        priority,
+        Timestamp(accepted),
+        step,
+        Timestamp(expires_at),
+        number,
+    )
+}
+
+/// A hundred tenants, of which a few send most.
+fn tenant(number: u64) -> String {
+    let mixed = number.wrapping_mul(0xd1b5_4a32_d192_ed03) >> 44;
+    format!("tenant-{}", 100 * mixed * mixed / (1 << 40))
 }
 
 fn device() -> DeviceId {
@@ -30,10 +46,13 @@ fn device() -> DeviceId {
 }
 
 fn waiting_scheduler(jobs: u64) -> Scheduler {
-    let mut scheduler = Scheduler::default();
+    let mut scheduler = Scheduler::new(Policy {
+        tenant_running: 10,
+        ..Policy::default()
+    });
     scheduler.set_device(&device(), 1, true);
     for number in 0..jobs {
-        scheduler.enqueue(job(number), &device(), rank(number));
+        scheduler.enqueue(job(number), &device(), &tenant(number), rank(number));
     }
     scheduler
 }
@@ -53,12 +72,13 @@ fn scheduler(criterion: &mut Criterion) {
             bencher.iter_batched(
                 || {
                     next += 1;
-                    (job(next), rank(next))
+                    let now = Monotonic(Duration::from_millis(10 * next));
+                    (job(next), tenant(next), rank(next), now)
                 },
-                |(job, rank)| {
-                    queue.enqueue(job, &device, rank);
-                    let pick = queue.pick().expect("the only slot is free");
-                    queue.release(pick.job);
+                |(job, tenant, rank, now)| {
+                    queue.enqueue(job, &device, &tenant, rank);
+                    let pick = queue.pick(now).expect("the only slot is free");
+                    queue.release(pick.job, now + Duration::from_millis(9));
                     black_box(pick)
                 },
                 BatchSize::SmallInput,

@@ -1,5 +1,6 @@
 //! The bounds on jobs and calls in one place, each with its reason.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -81,6 +82,13 @@ pub struct Limits {
     pub simulator_slots: u32,
     /// The same for everything that is not a simulator.
     pub device_slots: u32,
+    /// So much waiting is worth one point of priority: a job of priority p is behind none that
+    /// was accepted more than 101 - p of these after it.
+    pub age_step_ms: u64,
+    /// Jobs of one tenant that hold device slots at a time, on all devices together.
+    pub tenant_running: usize,
+    /// How much of a device a tenant gets beside others; 1 for those that are not named.
+    pub tenant_weights: BTreeMap<String, u32>,
     /// Jobs that have not ended; beyond, EnqueueJob answers RESOURCE_EXHAUSTED (D17).
     pub jobs_waiting: usize,
     /// First back-off; doubles with each try (D18).
@@ -107,6 +115,9 @@ impl Default for Limits {
             store_slots: 64,
             simulator_slots: 4,
             device_slots: 1,
+            age_step_ms: 60_000,
+            tenant_running: 1_000_000,
+            tenant_weights: BTreeMap::new(),
             jobs_waiting: 1_000_000,
             backoff_ms_base: 100,
             backoff_ms_max: 32_000,

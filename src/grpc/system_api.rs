@@ -308,13 +308,14 @@ fn rationale(job: &Job, recorded: &Recorded) -> Option<DispatchRationale> {
     let Event::Assigned {
         device,
         left_waiting,
+        ..
     } = &recorded.event
     else {
         return None;
     };
     Some(DispatchRationale {
         version: "1.0.0".to_owned(),
-        policy_version: "priority-deadline-submission/1".to_owned(),
+        policy_version: "fair-share-priority-age/2".to_owned(),
         reason_codes: vec!["MOST_URGENT_WAITING".to_owned(), "SLOT_FREE".to_owned()],
         selected_backend: device.to_string(),
         selected_queue: job.spec.target.to_string(),

@@ -13,6 +13,7 @@ use crate::job::failure::Failure;
 use crate::job::ledger::Settlement;
 use crate::job::spec::JobSpec;
 use crate::job::state::{Phase, State};
+use crate::schedule::policy::PassedOver;
 use crate::time::Timestamp;
 
 /// The version of the stored form of an event.
@@ -45,6 +46,9 @@ pub enum Event {
         device: DeviceId,
         /// Jobs that still waited for the device then.
         left_waiting: u32,
+        /// Jobs that could have had the turn, and why they had not.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        passed_over: Vec<PassedOver>,
     },
     /// The device will be asked to run the job, unless we crash right now (D14).
     Intended {
@@ -285,8 +289,16 @@ impl Event {
             Self::Assigned {
                 device,
                 left_waiting,
+                passed_over,
             } => {
-                format!("it is this job's turn on {device}, {left_waiting} more are waiting")
+                let before: Vec<_> = passed_over
+                    .iter()
+                    .map(|other| format!(", before {}, {}", other.job, other.rule.sentence()))
+                    .collect();
+                format!(
+                    "it is this job's turn on {device}, {left_waiting} more are waiting{}",
+                    before.concat()
+                )
             }
             Self::Intended { .. } => {
                 "the execution is recorded and about to be asked for".to_owned()

@@ -216,7 +216,7 @@ impl<E: Env> Kernel<E> {
         let mut table = self.table();
         let alarm = table.timers.next();
         let changed = change(&mut table);
-        let woken = table.pump();
+        let woken = table.pump(self.env.clock().monotonic());
         self.metrics
             .set_jobs(table.scheduler.waiting(), table.active());
         let alarm_moved = table.timers.next() != alarm;

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
@@ -15,10 +16,11 @@ use crate::job::state::State;
 use crate::job::{Duty, Job};
 use crate::limits::Limits;
 use crate::planted::{Bug, planted};
-use crate::schedule::Scheduler;
+use crate::schedule::policy::Policy;
 use crate::schedule::pool::Pool;
 use crate::schedule::rank::Rank;
 use crate::schedule::timers::{Alarm, Timers};
+use crate::schedule::{Pick, Scheduler};
 use crate::time::Monotonic;
 
 /// Where jobs meet.
@@ -35,6 +37,8 @@ pub(super) struct Table {
     active: usize,
     /// Jobs that were let in and are being stored.
     arriving: usize,
+    /// So much waiting is worth one point of priority.
+    age_step: Duration,
 }
 
 /// One job in the table.
@@ -48,6 +52,8 @@ pub(super) struct Slot {
     pub(super) deadline: Monotonic,
     /// The end of its back-off.
     resume_at: Option<Monotonic>,
+    /// The turn that it was given and that its record does not tell yet.
+    turn: Option<Pick>,
     /// Whether a loop owns it.
     owned: bool,
     pub(super) wishes: Wishes,
@@ -81,9 +87,15 @@ pub(super) enum Step {
 
 impl Table {
     pub(super) fn new(limits: &Limits) -> Self {
+        let age_step = Duration::from_millis(limits.age_step_ms);
+        let policy = Policy {
+            tenant_running: limits.tenant_running,
+            tenant_weights: limits.tenant_weights.clone(),
+        };
         Self {
             jobs: BTreeMap::new(),
-            scheduler: Scheduler::default(),
+            scheduler: Scheduler::new(policy),
+            age_step,
             timers: Timers::default(),
             compile: Pool::new(limits.compile_slots),
             store: Pool::new(limits.store_slots),
@@ -98,7 +110,8 @@ impl Table {
         if let Some(device) = job.holds()
             && !planted(Bug::SlotsForgottenOnRecovery)
         {
-            self.scheduler.hold(job.id, device);
+            self.scheduler
+                .hold(job.id, device, &job.spec.owner.tenant, entered);
         }
         if !job.state.is_terminal() {
             self.active += 1;
@@ -108,6 +121,7 @@ impl Table {
             entered,
             deadline,
             resume_at: None,
+            turn: None,
             owned: false,
             wishes: Wishes::default(),
             changed: Arc::default(),
@@ -187,7 +201,7 @@ impl Table {
         let early = planted(Bug::SlotFreedAtEnd) && after.state.is_terminal();
         if (after.holds().is_none() || early) && !picked {
             self.scheduler.remove(id);
-            self.scheduler.release(id);
+            self.scheduler.release(id, now);
         }
         if after.state.is_terminal() && !before.state.is_terminal() {
             self.active -= 1;
@@ -195,6 +209,9 @@ impl Table {
         }
         if let Some(slot) = self.jobs.get_mut(&id) {
             slot.resume_at = None;
+            if !picked {
+                slot.turn = None;
+            }
             if after.state_seq != before.state_seq {
                 slot.entered = now;
             }
@@ -209,7 +226,7 @@ impl Table {
             return Step::Leave;
         };
         let Some(duty) = slot.job.duty() else {
-            self.forget(job);
+            self.forget(job, around.now);
             return Step::Leave;
         };
         // An answer in hand is dealt with first: whether a wish comes too late depends on it.
@@ -225,7 +242,7 @@ impl Table {
             }
             slot.resume_at = None;
         }
-        let rank = Rank::of(&slot.job);
+        let rank = Rank::of(&slot.job, self.age_step);
         match duty {
             Duty::Admit | Duty::Validate | Duty::Compile => {
                 // What the device can do must be known before anything is compiled for it.
@@ -254,13 +271,20 @@ impl Table {
 
     /// Its turn, a place in the queue, or no hope for one.
     fn assign(&mut self, job: JobId, rank: Rank, book: &Book, around: Around) -> Step {
-        let target = self.jobs[&job].job.spec.target.clone();
-        if let Some(device) = self.scheduler.held_by(job).cloned() {
-            let left_waiting = self.scheduler.load(&device).waiting;
-            let left_waiting = u32::try_from(left_waiting).unwrap_or(u32::MAX);
+        let slot = &self.jobs[&job];
+        let spec = &slot.job.spec;
+        let target = spec.target.clone();
+        if let Some(Pick {
+            device,
+            left_waiting,
+            passed_over,
+            ..
+        }) = slot.turn.clone()
+        {
             return Step::Record(Event::Assigned {
                 device,
-                left_waiting,
+                left_waiting: u32::try_from(left_waiting).unwrap_or(u32::MAX),
+                passed_over,
             });
         }
         match book.standing(&target) {
@@ -268,7 +292,8 @@ impl Table {
             Standing::Unknown => return fail(book.unknown_device(&target)),
             Standing::NeverReached => return self.wait_for_contact(job, book, around),
         }
-        self.scheduler.enqueue(job, &target, rank);
+        self.scheduler
+            .enqueue(job, &target, &spec.owner.tenant, rank);
         self.leave(job)
     }
 
@@ -297,13 +322,13 @@ impl Table {
     }
 
     /// The job is over and done with.
-    fn forget(&mut self, job: JobId) {
+    fn forget(&mut self, job: JobId, now: Monotonic) {
         if !planted(Bug::CompileSlotLeaks) {
             self.compile.leave(job);
         }
         self.store.leave(job);
         self.scheduler.remove(job);
-        self.scheduler.release(job);
+        self.scheduler.release(job, now);
         self.unreached.remove(&job);
         self.timers.clear(job, Alarm::Deadline);
         self.timers.clear(job, Alarm::Wake);
@@ -313,10 +338,13 @@ impl Table {
     }
 
     /// Every job for which there is room now; each is owned by the loop that the caller starts.
-    pub(super) fn pump(&mut self) -> Vec<Arc<Job>> {
+    pub(super) fn pump(&mut self, now: Monotonic) -> Vec<Arc<Job>> {
         let mut woken = Vec::new();
-        while let Some(pick) = self.scheduler.pick() {
+        while let Some(pick) = self.scheduler.pick(now) {
             woken.push(pick.job);
+            if let Some(slot) = self.jobs.get_mut(&pick.job) {
+                slot.turn = Some(pick);
+            }
         }
         while let Some(job) = self.compile.pick() {
             woken.push(job);

@@ -1,46 +1,49 @@
 //! Whose turn it is: where jobs meet, a data structure decides. Nothing here waits, reads a
 //! clock or draws a number; [`crate::kernel`] turns decisions into running jobs.
+//!
+//! On each device, fair share picks the tenant ([`share`]), and priority with age picks among its
+//! jobs ([`rank`]); then come the earlier deadline and the earlier submission.
 
+mod lane;
+pub mod policy;
 pub mod pool;
 pub mod rank;
+mod share;
 pub mod timers;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ids::{DeviceId, JobId};
+use crate::schedule::lane::{Lane, Standing};
+use crate::schedule::policy::{PassedOver, Policy};
 use crate::schedule::rank::Rank;
+use crate::schedule::share::Tenant;
+use crate::time::Monotonic;
 
 /// A queue per device, and who holds its slots.
 ///
-/// With `n` jobs waiting, every operation costs O(log n); none looks at all of them.
-#[derive(Debug, Default)]
+/// With `n` jobs waiting of `t` tenants, every operation costs O(log n + log t), but for one that
+/// takes a tenant to its limit or back, which also looks at each device; none looks at all jobs.
+#[derive(Debug)]
 pub struct Scheduler {
+    policy: Policy,
     lanes: BTreeMap<DeviceId, Lane>,
-    /// The lanes that have a job waiting and a slot free, so that a pick need not search.
+    /// The lanes that have a job whose turn may come and a slot free, so that a pick need not
+    /// search.
     ready: BTreeSet<DeviceId>,
     /// Where each waiting job waits, and where each holder holds.
     places: BTreeMap<JobId, Place>,
+    /// How many slots each tenant holds, on all devices.
+    running: BTreeMap<Tenant, usize>,
     waiting: usize,
 }
 
-#[derive(Debug, Default)]
-struct Lane {
-    slots: u32,
-    open: bool,
-    waiting: BTreeSet<(Rank, JobId)>,
-    held: BTreeSet<JobId>,
-}
-
-impl Lane {
-    fn is_ready(&self) -> bool {
-        self.open && !self.waiting.is_empty() && self.held.len() < self.slots as usize
-    }
-}
-
 #[derive(Debug, Clone)]
-enum Place {
-    Waits(DeviceId, Rank),
-    Holds(DeviceId),
+struct Place {
+    device: DeviceId,
+    tenant: Tenant,
+    /// `None` for a holder.
+    rank: Option<Rank>,
 }
 
 /// A decision: this job, on this device, now.
@@ -52,6 +55,9 @@ pub struct Pick {
     pub device: DeviceId,
     /// Jobs that still wait for the device.
     pub left_waiting: usize,
+    /// The most urgent job of another tenant, if it would have come before, and the next of the
+    /// same one.
+    pub passed_over: Vec<PassedOver>,
 }
 
 /// How busy a device is with this kernel's jobs.
@@ -66,6 +72,18 @@ pub struct Load {
 }
 
 impl Scheduler {
+    /// A schedule without devices.
+    pub fn new(policy: Policy) -> Self {
+        Self {
+            policy,
+            lanes: BTreeMap::new(),
+            ready: BTreeSet::new(),
+            places: BTreeMap::new(),
+            running: BTreeMap::new(),
+            waiting: 0,
+        }
+    }
+
     /// Says how many slots a device has, and whether it takes jobs now. Slots that are held
     /// stay held, even if there are now fewer.
     pub fn set_device(&mut self, device: &DeviceId, slots: u32, open: bool) {
@@ -77,74 +95,92 @@ impl Scheduler {
 
     /// Puts a job into its device's queue. A job that waits already gets its new place; one that
     /// holds a slot keeps it and does not wait.
-    pub fn enqueue(&mut self, job: JobId, device: &DeviceId, rank: Rank) {
+    pub fn enqueue(&mut self, job: JobId, device: &DeviceId, tenant: &str, rank: Rank) {
         match self.places.get(&job) {
-            Some(Place::Holds(_)) => return,
-            Some(Place::Waits(..)) => self.remove(job),
+            Some(Place { rank: None, .. }) => return,
+            Some(_) => self.remove(job),
             None => {}
         }
-        self.lanes
-            .entry(device.clone())
-            .or_default()
-            .waiting
-            .insert((rank, job));
-        self.places.insert(job, Place::Waits(device.clone(), rank));
+        let standing = Standing {
+            weight: self.policy.weight(tenant),
+            at_limit: self.is_at_limit(tenant),
+        };
+        let lane = self.lanes.entry(device.clone()).or_default();
+        let tenant = lane.known(tenant).cloned().unwrap_or_else(|| tenant.into());
+        lane.enqueue(job, rank, &tenant, standing);
+        let place = Place {
+            device: device.clone(),
+            tenant,
+            rank: Some(rank),
+        };
+        self.places.insert(job, place);
         self.waiting += 1;
         self.refresh(device);
     }
 
     /// Takes a job out of its queue; a slot it holds stays held. Does nothing otherwise.
     pub fn remove(&mut self, job: JobId) {
-        let Some(Place::Waits(device, rank)) = self.places.get(&job).cloned() else {
+        let Some(Place {
+            rank: Some(rank), ..
+        }) = self.places.get(&job)
+        else {
             return;
         };
-        self.places.remove(&job);
+        let rank = *rank;
+        let Place { device, tenant, .. } = self.places.remove(&job).expect("it was just there");
         self.waiting -= 1;
-        self.lane(&device).waiting.remove(&(rank, job));
+        self.lane(&device).remove(job, &tenant, rank);
         self.refresh(&device);
     }
 
-    /// The most urgent job that fits a free slot; it holds the slot from now on.
-    pub fn pick(&mut self) -> Option<Pick> {
+    /// The job whose turn it is on a device that has a slot free; it holds the slot from now on.
+    pub fn pick(&mut self, now: Monotonic) -> Option<Pick> {
         let device = self.ready.first()?.clone();
-        let lane = self.lane(&device);
-        let (_, job) = lane
-            .waiting
-            .pop_first()
-            .expect("a ready lane has a job waiting");
-        let left_waiting = lane.waiting.len();
-        lane.held.insert(job);
+        let turn = self.lane(&device).turn(now);
+        let left_waiting = self.lane(&device).waiting();
         self.waiting -= 1;
-        self.places.insert(job, Place::Holds(device.clone()));
+        let place = self
+            .places
+            .get_mut(&turn.job)
+            .expect("who waits has a place");
+        place.rank = None;
+        self.count(&turn.tenant, 1);
         self.refresh(&device);
         Some(Pick {
-            job,
+            job: turn.job,
             device,
             left_waiting,
+            passed_over: turn.passed_over,
         })
     }
 
-    /// Notes that a job holds a slot, because its record says so. After a restart there may be
-    /// more holders than slots.
-    pub fn hold(&mut self, job: JobId, device: &DeviceId) {
+    /// Notes that a job has held a slot since then, because its record says so. After a restart
+    /// there may be more holders than slots.
+    pub fn hold(&mut self, job: JobId, device: &DeviceId, tenant: &str, since: Monotonic) {
         self.remove(job);
-        self.release(job);
-        self.lanes
-            .entry(device.clone())
-            .or_default()
-            .held
-            .insert(job);
-        self.places.insert(job, Place::Holds(device.clone()));
+        self.release(job, since);
+        let weight = self.policy.weight(tenant);
+        let lane = self.lanes.entry(device.clone()).or_default();
+        let tenant: Tenant = lane.known(tenant).cloned().unwrap_or_else(|| tenant.into());
+        lane.hold(job, &tenant, weight, since);
+        let place = Place {
+            device: device.clone(),
+            tenant: tenant.clone(),
+            rank: None,
+        };
+        self.places.insert(job, place);
+        self.count(&tenant, 1);
         self.refresh(device);
     }
 
     /// The job holds nothing afterwards; a place in a queue stays. Does nothing otherwise.
-    pub fn release(&mut self, job: JobId) {
-        let Some(Place::Holds(device)) = self.places.get(&job).cloned() else {
+    pub fn release(&mut self, job: JobId, now: Monotonic) {
+        if self.held_by(job).is_none() {
             return;
-        };
-        self.places.remove(&job);
-        self.lane(&device).held.remove(&job);
+        }
+        let Place { device, tenant, .. } = self.places.remove(&job).expect("it was just there");
+        self.lane(&device).release(job, now);
+        self.count(&tenant, -1);
         self.refresh(&device);
     }
 
@@ -153,8 +189,8 @@ impl Scheduler {
         self.lanes
             .get(device)
             .map_or_else(Load::default, |lane| Load {
-                waiting: lane.waiting.len(),
-                running: lane.held.len(),
+                waiting: lane.waiting(),
+                running: lane.running(),
                 slots: lane.slots,
             })
     }
@@ -166,25 +202,20 @@ impl Scheduler {
 
     /// The device whose slot a job holds.
     pub fn held_by(&self, job: JobId) -> Option<&DeviceId> {
-        match self.places.get(&job)? {
-            Place::Holds(device) => Some(device),
-            Place::Waits(..) => None,
-        }
+        let place = self.places.get(&job)?;
+        place.rank.is_none().then_some(&place.device)
     }
 
-    /// The jobs that wait for a device, most urgent first.
+    /// The jobs that wait for a device, by tenant, the most urgent of each first.
     pub fn queue(&self, device: &DeviceId) -> impl Iterator<Item = JobId> {
-        self.lanes
-            .get(device)
-            .into_iter()
-            .flat_map(|lane| lane.waiting.iter().map(|(_, job)| *job))
+        self.lanes.get(device).into_iter().flat_map(Lane::queue)
     }
 
     /// The devices that jobs wait for.
     pub fn wanted(&self) -> impl Iterator<Item = &DeviceId> {
         self.lanes
             .iter()
-            .filter(|(_, lane)| !lane.waiting.is_empty())
+            .filter(|(_, lane)| lane.waiting() > 0)
             .map(|(device, _)| device)
     }
 
@@ -202,33 +233,56 @@ impl Scheduler {
         }
     }
 
+    fn is_at_limit(&self, tenant: &str) -> bool {
+        let running = self.running.get(tenant).copied().unwrap_or(0);
+        running >= self.policy.tenant_running
+    }
+
+    /// Counts the slots of a tenant; at its limit, or no more, every device hears of it.
+    fn count(&mut self, tenant: &Tenant, more: isize) {
+        let was_at_limit = self.is_at_limit(tenant);
+        let running = self.running.entry(tenant.clone()).or_default();
+        *running = running
+            .checked_add_signed(more)
+            .expect("a slot is given back once");
+        if *running == 0 {
+            self.running.remove(tenant);
+        }
+        let is_at_limit = self.is_at_limit(tenant);
+        if is_at_limit != was_at_limit {
+            let devices: Vec<_> = self.lanes.keys().cloned().collect();
+            for device in devices {
+                self.lane(&device).set_limit(tenant, is_at_limit);
+                self.refresh(&device);
+            }
+        }
+    }
+
     /// Walks all cross-references.
     ///
     /// # Panics
-    /// When they do not agree: a bug of this file. For tests.
+    /// When they do not agree: a bug of this module. For tests.
     pub fn check(&self) {
         let mut places = 0;
         for (device, lane) in &self.lanes {
+            lane.check();
             assert_eq!(self.ready.contains(device), lane.is_ready(), "{device}");
-            for (rank, job) in &lane.waiting {
-                let place = self.places.get(job);
-                assert!(
-                    matches!(place, Some(Place::Waits(at, as_)) if at == device && as_ == rank)
-                );
+            let waits = |job| self.places.get(&job).is_some_and(|it| it.rank.is_some());
+            assert!(lane.queue().all(waits));
+            for job in lane.holders() {
+                assert_eq!(self.held_by(job), Some(device));
             }
-            for job in &lane.held {
-                assert_eq!(self.held_by(*job), Some(device));
-            }
-            places += lane.waiting.len() + lane.held.len();
+            places += lane.waiting() + lane.running();
         }
         assert_eq!(places, self.places.len());
-        assert_eq!(
-            self.waiting,
-            self.lanes
-                .values()
-                .map(|lane| lane.waiting.len())
-                .sum::<usize>()
-        );
+        let waiting = self.lanes.values().map(Lane::waiting);
+        assert_eq!(self.waiting, waiting.sum::<usize>());
+        let holders = self.places.values().filter(|place| place.rank.is_none());
+        let mut running = BTreeMap::<Tenant, usize>::new();
+        for holder in holders {
+            *running.entry(holder.tenant.clone()).or_default() += 1;
+        }
+        assert_eq!(self.running, running);
     }
 }
 

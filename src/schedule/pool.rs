@@ -78,7 +78,8 @@ mod tests {
     }
 
     fn rank(priority: u8, submission: u64) -> Rank {
-        Rank::new(priority, Timestamp(0), submission)
+        let step = std::time::Duration::from_secs(60);
+        Rank::new(priority, Timestamp(0), step, Timestamp(0), submission)
     }
 
     #[derive(Debug, Clone)]

@@ -175,6 +175,7 @@ pub fn straight_way(shots: u32) -> Vec<Event> {
         Event::Assigned {
             device: "sim-1".parse().expect("it is short and plain"),
             left_waiting: 0,
+            passed_over: Vec::new(),
         },
         Event::Intended {
             token: FencingToken::new(Epoch(1), 1),

@@ -192,6 +192,7 @@ impl Setting {
                 let event = Event::Assigned {
                     device: device(),
                     left_waiting: 0,
+                    passed_over: Vec::new(),
                 };
                 self.record(world, job, &event);
             }

@@ -1,5 +1,7 @@
 //! What the kernel does: each step is one event that is stored, or one act that follows from it.
 
+use std::time::Duration;
+
 use qrtx::job::Duty;
 use qrtx::job::event::{Event, Evidence, OnUnknown};
 use qrtx::job::ledger::{Entry, Settlement};
@@ -7,11 +9,18 @@ use qrtx::job::state::State;
 use qrtx::ports::devices::Inspection;
 use qrtx::reconcile::{self, Finding};
 use qrtx::schedule::Scheduler;
+use qrtx::schedule::policy::Policy;
 use qrtx::schedule::rank::Rank;
+use qrtx::time::Monotonic;
 
 use crate::world::{
     ATTEMPTS, Answer, Hand, JOBS, Mistake, SHOTS, Setting, World, device, executed, failed, token,
 };
+
+/// All jobs are one tenant's, and no time passes between decisions.
+const TENANT: &str = "t";
+const NOW: Monotonic = Monotonic(Duration::ZERO);
+const AGE_STEP: Duration = Duration::from_secs(60);
 
 impl Setting {
     pub(crate) fn makes(&self, mistake: Mistake) -> bool {
@@ -36,7 +45,7 @@ impl Setting {
         if free {
             self.schedule(world, |scheduler| {
                 scheduler.remove(id);
-                scheduler.release(id);
+                scheduler.release(id, NOW);
             });
         }
         world.leave_closed_runs_to_themselves(job);
@@ -48,18 +57,19 @@ impl Setting {
 
     /// Changes the schedule, and gives every free slot to whose turn it is.
     pub(crate) fn schedule(&self, world: &mut World, change: impl FnOnce(&mut Scheduler)) {
-        let mut scheduler = Scheduler::default();
+        let mut scheduler = Scheduler::new(Policy::default());
         let device = device();
         scheduler.set_device(&device, 1, true);
         for job in 0..JOBS {
             if world.held[job] {
-                scheduler.hold(world.job(job).id, &device);
+                scheduler.hold(world.job(job).id, &device, TENANT, NOW);
             } else if world.waiting[job] {
-                scheduler.enqueue(world.job(job).id, &device, Rank::of(world.job(job)));
+                let rank = Rank::of(world.job(job), AGE_STEP);
+                scheduler.enqueue(world.job(job).id, &device, TENANT, rank);
             }
         }
         change(&mut scheduler);
-        while scheduler.pick().is_some() {}
+        while scheduler.pick(NOW).is_some() {}
         for job in 0..JOBS {
             let id = world.job(job).id;
             world.held[job] = scheduler.held_by(id).is_some();
@@ -68,8 +78,10 @@ impl Setting {
     }
 
     pub(crate) fn enqueue(&self, world: &mut World, job: usize) {
-        let (id, rank) = (world.job(job).id, Rank::of(world.job(job)));
-        self.schedule(world, |scheduler| scheduler.enqueue(id, &device(), rank));
+        let (id, rank) = (world.job(job).id, Rank::of(world.job(job), AGE_STEP));
+        self.schedule(world, |scheduler| {
+            scheduler.enqueue(id, &device(), TENANT, rank)
+        });
     }
 
     pub(crate) fn intend(&self, world: &mut World, job: usize) {

@@ -94,6 +94,7 @@ fn example_after(last: Option<&Event>) -> Option<Event> {
         Event::Compiled { .. } => Event::Assigned {
             device: "sim-1".parse().unwrap(),
             left_waiting: 2,
+            passed_over: Vec::new(),
         },
         Event::Assigned { .. } => Event::Intended {
             token: FencingToken::new(Epoch(1), 1),

@@ -67,6 +67,7 @@ fn way_to(state: State) -> Vec<Event> {
         Event::Assigned {
             device: "sim-1".parse().unwrap(),
             left_waiting: 0,
+            passed_over: Vec::new(),
         },
         Event::Intended {
             token: FencingToken::new(Epoch(1), 1),

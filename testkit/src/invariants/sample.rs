@@ -88,6 +88,7 @@ pub(super) fn good() -> History {
         Event::Assigned {
             device: "qpu".parse().unwrap(),
             left_waiting: 0,
+            passed_over: Vec::new(),
         },
         Event::Intended {
             token,
