@@ -9,4 +9,7 @@
 )]
 
 mod differential;
+mod mutation;
 mod reference;
+mod spoil;
+mod traps;
