@@ -17,8 +17,10 @@ use crate::circuit::{Gate, Readout};
 /// Which qubit tells what a bit is.
 #[derive(Debug, Default)]
 pub(super) struct Sources {
-    /// A bit that was measured, and the qubit that is still as it was then.
-    telling: BTreeMap<u32, Option<u32>>,
+    /// By bit: whether it was measured, and the qubit that is still as it was then.
+    telling: Vec<Option<Option<u32>>>,
+    /// By qubit: the bits that were measured from it since it was last changed.
+    told: BTreeMap<u32, Vec<u32>>,
 }
 
 /// What a condition comes to.
@@ -31,20 +33,33 @@ enum Meaning {
 impl Sources {
     pub(super) fn measured(&mut self, readouts: &[Readout]) {
         for Readout { qubit, bit } in readouts {
-            self.telling.insert(*bit, Some(*qubit));
+            let place = *bit as usize;
+            if self.telling.len() <= place {
+                self.telling.resize(place + 1, None);
+            }
+            let before = self.telling[place].replace(Some(*qubit));
+            if before != Some(Some(*qubit)) {
+                self.told.entry(*qubit).or_default().push(*bit);
+            }
         }
     }
 
     /// These qubits are not any more as they were measured.
     pub(super) fn forget(&mut self, qubits: &[u32]) {
-        for source in self.telling.values_mut() {
-            *source = source.filter(|qubit| !qubits.contains(qubit));
+        for qubit in qubits {
+            for bit in self.told.remove(qubit).unwrap_or_default() {
+                // Another qubit may have been measured into it meanwhile.
+                let source = &mut self.telling[bit as usize];
+                if *source == Some(Some(*qubit)) {
+                    *source = Some(None);
+                }
+            }
         }
     }
 
     /// What a unitary does to qubits changes them, but for controls and for turns about z.
     pub(super) fn forget_changed(&mut self, unitary: &Unitary) {
-        if self.telling.is_empty() {
+        if self.told.is_empty() {
             return;
         }
         let changed: Vec<_> = changed(unitary).into_iter().collect();
@@ -99,13 +114,8 @@ impl<'t> Elaborator<'t> {
         wanted: &BTreeMap<u32, bool>,
         span: Span,
     ) -> Result<(), Fault> {
-        let used = |qubit: &u32| {
-            branch
-                .gates
-                .iter()
-                .any(|(_, qubits)| qubits.contains(qubit))
-        };
-        if wanted.keys().any(used) {
+        let used: BTreeSet<_> = branch.gates.iter().flat_map(|(_, qubits)| qubits).collect();
+        if wanted.keys().any(|qubit| used.contains(qubit)) {
             let message = "a gate on the measured qubit itself cannot depend on what was measured \
                            here: to put it back to zero, write reset";
             return Err(Fault::new(span, message));
@@ -161,6 +171,7 @@ impl<'t> Elaborator<'t> {
                 Wanted::Number(number) => self.evaluated(number)?.integer(number.span)?,
             };
             let width = register.elements.len();
+            self.spend(width, bits.span)?;
             holds &= number >= 0 && (width >= 63 || number >> width == 0);
             for (place, bit) in register.elements.iter().enumerate() {
                 let when = place < 63 && number >> place & 1 == 1;
@@ -179,10 +190,10 @@ impl<'t> Elaborator<'t> {
     }
 
     fn source(&self, bit: u32, operand: &Operand<'_>) -> Result<Option<u32>, Fault> {
-        match self.sources.telling.get(&bit) {
-            None => Ok(None),
-            Some(Some(qubit)) => Ok(Some(*qubit)),
-            Some(None) => {
+        match self.sources.telling.get(bit as usize) {
+            None | Some(None) => Ok(None),
+            Some(Some(Some(qubit))) => Ok(Some(*qubit)),
+            Some(Some(None)) => {
                 let message = "the qubit that this was measured from has been changed since, so \
                                nothing can tell the result apart any more: measure into another \
                                qubit first, or move the if before the change";

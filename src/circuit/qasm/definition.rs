@@ -3,9 +3,10 @@
 //! The names in a body are looked up once, where the gate is defined. So a gate is made of earlier
 //! ones only, nothing that is defined later can change it, and its use must end.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use super::elaborate::spend;
 use super::fault::{Fault, Span, quoted};
 use super::indices;
 use super::library::{self, Library};
@@ -15,6 +16,7 @@ use super::syntax::{Application, Expression, Form, GateForm, Language, Name, Ope
 use super::unitary::{TooLong, Unitary};
 use super::value::{self, Value, evaluate};
 use crate::circuit::Gate;
+use crate::circuit::limits::QUBITS_MAX;
 
 /// How deep definitions may build on one another: each level is a call on the stack.
 const DEPTH_MAX: u32 = 100;
@@ -37,7 +39,8 @@ pub(super) enum Callee<'t> {
 /// A gate that is made of others.
 #[derive(Debug)]
 pub(super) struct Definition<'t> {
-    parameters: Vec<&'t str>,
+    /// The names, and which of the angles they stand for.
+    parameters: BTreeMap<&'t str, usize>,
     qubits: usize,
     body: Vec<Step<'t>>,
     depth: u32,
@@ -53,6 +56,8 @@ struct Step<'t> {
     arguments: Vec<Expression<'t>>,
     /// Places among the qubits of the definition.
     qubits: Vec<usize>,
+    /// Work that it takes, beside that of its gate.
+    cost: usize,
 }
 
 /// Why a gate could not be spelled out.
@@ -151,19 +156,22 @@ impl<'t> Definition<'t> {
         form: &GateForm<'t>,
         names: &mut Names<'t>,
         language: Language,
+        work: &mut u64,
     ) -> Result<Self, Fault> {
-        let mut seen = BTreeSet::new();
-        for name in form.parameters.iter().chain(&form.qubits) {
-            if !seen.insert(name.text) {
-                let message = format!("{} is named twice", quoted(name.text));
-                return Err(Fault::new(name.span, message));
-            }
+        let parameters = places(&form.parameters, &BTreeMap::new())?;
+        let qubits = places(&form.qubits, &parameters)?;
+        if qubits.len() > QUBITS_MAX as usize {
+            let message =
+                format!("this gate has more than {QUBITS_MAX} qubits, and no circuit has");
+            return Err(Fault::new(form.name.span, message));
         }
         let mut body = Body {
-            form,
+            parameters: &parameters,
+            qubits: &qubits,
             names,
             language,
             steps: Vec::new(),
+            work,
         };
         // A loop's variable must not hide that the outside has the name of a parameter.
         body.names.open();
@@ -181,8 +189,8 @@ impl<'t> Definition<'t> {
             return Err(Fault::new(form.name.span, message));
         }
         Ok(Self {
-            parameters: form.parameters.iter().map(|name| name.text).collect(),
-            qubits: form.qubits.len(),
+            parameters,
+            qubits: qubits.len(),
             body: steps,
             depth,
             language,
@@ -196,11 +204,12 @@ impl<'t> Definition<'t> {
         budget: &mut Budget,
     ) -> Result<Unitary, Trouble> {
         let value = |name: &str| {
-            let place = self.parameters.iter().position(|known| *known == name)?;
-            Some(Value::Real(angles[place]))
+            let place = self.parameters.get(name)?;
+            Some(Value::Real(angles[*place]))
         };
         let mut whole = Unitary::default();
         for step in &self.body {
+            budget.spend(step.cost)?;
             let mut inner = Vec::with_capacity(step.arguments.len());
             for argument in &step.arguments {
                 let angle = evaluate(argument, self.language, &value)
@@ -231,10 +240,13 @@ pub(super) fn angle_of(value: Value, span: Span) -> Result<f64, Fault> {
 
 /// Reads the body of a gate.
 struct Body<'b, 't> {
-    form: &'b GateForm<'t>,
+    parameters: &'b BTreeMap<&'t str, usize>,
+    qubits: &'b BTreeMap<&'t str, usize>,
     names: &'b mut Names<'t>,
     language: Language,
     steps: Vec<Step<'t>>,
+    /// What is left of the work that one program may make.
+    work: &'b mut u64,
 }
 
 impl<'t> Body<'_, 't> {
@@ -261,7 +273,7 @@ impl<'t> Body<'_, 't> {
                         let read = read.and_then(|()| self.statements(body));
                         self.names.close();
                         read?;
-                        self.check_length(statement.span)?;
+                        spend(self.work, 1, statement.span)?;
                     }
                 }
                 _ => {
@@ -284,7 +296,8 @@ impl<'t> Body<'_, 't> {
         let names = |name: &str| self.names.value(name);
         let modifiers = changes(modifiers, self.language, &names, span)?;
         check_shape(&callee, &modifiers, application)?;
-        let parameter = |text: &str| self.form.parameters.iter().any(|known| known.text == text);
+        let parameter = |text: &str| self.parameters.contains_key(text);
+        let cost = operands.len() + arguments.iter().map(value::cost_of).sum::<usize>();
         let arguments = arguments
             .iter()
             .map(|argument| value::bind(argument, &names, &parameter))
@@ -302,7 +315,9 @@ impl<'t> Body<'_, 't> {
             modifiers,
             arguments,
             qubits,
+            cost,
         });
+        spend(self.work, 1 + cost, span)?;
         self.check_length(span)
     }
 
@@ -312,13 +327,10 @@ impl<'t> Body<'_, 't> {
             let message = format!("{shown} is one qubit within a gate and has no index");
             return Err(Fault::new(operand.span, message));
         }
-        let mut qubits = self.form.qubits.iter();
-        qubits
-            .position(|known| known.text == operand.name.text)
-            .ok_or_else(|| {
-                let message = format!("{shown} is not among the qubits of this gate");
-                Fault::new(operand.span, message)
-            })
+        self.qubits.get(operand.name.text).copied().ok_or_else(|| {
+            let message = format!("{shown} is not among the qubits of this gate");
+            Fault::new(operand.span, message)
+        })
     }
 
     fn check_length(&self, span: Span) -> Result<(), Fault> {
@@ -328,6 +340,21 @@ impl<'t> Body<'_, 't> {
         let message = format!("this gate has more than {STEPS_MAX} steps");
         Err(Fault::new(span, message))
     }
+}
+
+/// Which place each name has, if none is among the others or occurs twice.
+fn places<'t>(
+    names: &[Name<'t>],
+    others: &BTreeMap<&'t str, usize>,
+) -> Result<BTreeMap<&'t str, usize>, Fault> {
+    let mut places = BTreeMap::new();
+    for (place, name) in names.iter().enumerate() {
+        if others.contains_key(name.text) || places.insert(name.text, place).is_some() {
+            let message = format!("{} is named twice", quoted(name.text));
+            return Err(Fault::new(name.span, message));
+        }
+    }
+    Ok(places)
 }
 
 /// Whether a gate is given as many angles and qubits as it takes.

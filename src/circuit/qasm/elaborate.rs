@@ -12,7 +12,7 @@ use super::names::{Meaning, Names, Register};
 use super::parse::Parser;
 use super::syntax::{Expression, Form, Language, Name, Operand, Scalar, Statement};
 use super::unitary::Unitary;
-use super::value::{Value, evaluate};
+use super::value::{BYTES_PER_STEP, Value, cost_of, evaluate};
 use crate::circuit::limits::{CLASSICAL_BITS_MAX, OPERATIONS_MAX, QUBITS_MAX};
 use crate::circuit::parameters::argument;
 use crate::circuit::{Circuit, Operation, Readout};
@@ -30,6 +30,7 @@ pub(super) struct Elaborator<'t> {
     bits: u32,
     pub(super) operations: Vec<Operation>,
     pub(super) sources: Sources,
+    included: Vec<Library>,
     pub(super) work: u64,
 }
 
@@ -47,6 +48,7 @@ pub(super) fn circuit<'t>(
         bits: 0,
         operations: Vec::new(),
         sources: Sources::default(),
+        included: Vec::new(),
         work: WORK_MAX,
     };
     library::provide_builtins(&mut elaborator.names, parser.language());
@@ -113,7 +115,8 @@ impl<'t> Elaborator<'t> {
             Form::Input { name, kind } => self.input(*name, *kind),
             Form::Alias { name, parts } => self.alias(*name, parts),
             Form::Gate(form) => {
-                let defined = Definition::of(form, &mut self.names, self.language)?;
+                let language = self.language;
+                let defined = Definition::of(form, &mut self.names, language, &mut self.work)?;
                 let callee = Callee::Defined(Rc::new(defined));
                 self.names.define(form.name, Meaning::Gate(callee))
             }
@@ -182,7 +185,11 @@ impl<'t> Elaborator<'t> {
             );
             return Err(Fault::new(span, message));
         };
-        library.provide(&mut self.names);
+        // A second time changes nothing, and a text may say it a hundred thousand times.
+        if !self.included.contains(&library) {
+            self.included.push(library);
+            library.provide(&mut self.names);
+        }
         Ok(())
     }
 
@@ -218,7 +225,7 @@ impl<'t> Elaborator<'t> {
     }
 
     /// The size of a register; `None` for a single one.
-    fn size(&self, size: Option<&Expression<'t>>, name: Span) -> Result<Option<u32>, Fault> {
+    fn size(&mut self, size: Option<&Expression<'t>>, name: Span) -> Result<Option<u32>, Fault> {
         let Some(size) = size else {
             return Ok(None);
         };
@@ -259,10 +266,13 @@ impl<'t> Elaborator<'t> {
 
     fn alias(&mut self, name: Name<'t>, parts: &[Operand<'t>]) -> Result<(), Fault> {
         let mut elements = Vec::new();
+        let mut taken = vec![false; self.qubits as usize];
         for part in parts {
             let qubits = self.distinct_qubits(part)?;
-            if qubits.elements.iter().any(|qubit| elements.contains(qubit)) {
-                return Err(twice(part));
+            for qubit in qubits.elements.iter() {
+                if std::mem::replace(&mut taken[*qubit as usize], true) {
+                    return Err(twice(part));
+                }
             }
             elements.extend_from_slice(&qubits.elements);
         }
@@ -315,7 +325,8 @@ impl<'t> Elaborator<'t> {
         Ok(())
     }
 
-    pub(super) fn evaluated(&self, expression: &Expression<'t>) -> Result<Value, Fault> {
+    pub(super) fn evaluated(&mut self, expression: &Expression<'t>) -> Result<Value, Fault> {
+        self.spend(cost_of(expression), expression.span)?;
         evaluate(expression, self.language, &|name| self.names.value(name))
     }
 
@@ -348,15 +359,23 @@ impl<'t> Elaborator<'t> {
     fn elements(&mut self, operand: &Operand<'t>, register: &Register) -> Result<Register, Fault> {
         let names = |name: &str| self.names.value(name);
         let named = indices::of_register(operand, register, self.language, &names)?;
-        self.spend(named.elements.len(), operand.span)?;
+        // The index may be a long expression.
+        let index = operand.span.length() / BYTES_PER_STEP;
+        self.spend(named.elements.len() + index, operand.span)?;
         Ok(named)
     }
 
     pub(super) fn spend(&mut self, work: usize, span: Span) -> Result<(), Fault> {
-        let left = self.work.checked_sub(work as u64);
-        self.work = left.ok_or_else(|| too_long(span))?;
-        Ok(())
+        spend(&mut self.work, work, span)
     }
+}
+
+/// Takes from the work that one program may make.
+pub(super) fn spend(left: &mut u64, work: usize, span: Span) -> Result<(), Fault> {
+    *left = left
+        .checked_sub(work as u64)
+        .ok_or_else(|| too_long(span))?;
+    Ok(())
 }
 
 pub(super) fn too_long(span: Span) -> Fault {

@@ -15,6 +15,11 @@ pub(super) struct Span {
 }
 
 impl Span {
+    /// In bytes.
+    pub(super) fn length(self) -> usize {
+        self.to.saturating_sub(self.from)
+    }
+
     pub(super) fn until(self, end: Self) -> Self {
         Self {
             from: self.from,

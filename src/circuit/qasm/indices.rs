@@ -20,6 +20,10 @@ pub(super) fn of_loop(
         evaluate(expression, language, names)?.integer(expression.span)
     };
     match over {
+        Indices::Set(values) if values.len() as u64 > VALUES_MAX => {
+            let message = format!("this set has more than {VALUES_MAX} values");
+            Err(Fault::new(values[0].span, message))
+        }
         Indices::Set(values) => values.iter().map(whole).collect(),
         Indices::Range {
             from: Some(from),

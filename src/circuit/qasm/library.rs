@@ -113,12 +113,13 @@ fn everything() -> Vec<(&'static str, Callee<'static>)> {
             all.push((name, Callee::Native(gate)));
         }
     }
+    let mut work = u64::MAX;
     let mut parser = Parser::begin(TEXT).expect("the library's text is our own");
     while let Some(statement) = parser.next().expect("the library's text is our own") {
         let Form::Gate(form) = statement.form else {
             panic!("the library defines gates, and nothing else");
         };
-        let defined = Definition::of(&form, &mut names, Language::Three);
+        let defined = Definition::of(&form, &mut names, Language::Three, &mut work);
         let defined = defined.expect("the library's gates are built from one another");
         let callee = Callee::Defined(Rc::new(defined));
         names.provide(form.name.text, Meaning::Gate(callee.clone()));

@@ -59,7 +59,7 @@ impl<'t> Lexer<'t> {
                 self.at += length.unwrap_or(rest.len());
                 Kind::Name(&self.text[from..self.at])
             }
-            Some(first) => match MARKS.iter().find(|mark| rest.starts_with(**mark)) {
+            Some(first) => match mark_of(rest) {
                 Some(mark) => {
                     self.at += mark.len();
                     Kind::Mark(mark)
@@ -163,6 +163,13 @@ impl<'t> Lexer<'t> {
             },
         }
     }
+}
+
+/// The mark that a text begins with.
+fn mark_of(text: &str) -> Option<&'static str> {
+    let first = text.as_bytes()[0];
+    let mut likely = MARKS.iter().filter(|mark| mark.as_bytes()[0] == first);
+    likely.find(|mark| text.starts_with(**mark)).copied()
 }
 
 fn not_a_number(word: &str) -> String {

@@ -68,6 +68,14 @@ pub(super) fn finite(number: f64, span: Span) -> Result<f64, Fault> {
     Err(Fault::new(span, message))
 }
 
+/// Bytes of an expression that are worked out in the time of one step.
+pub(super) const BYTES_PER_STEP: usize = 4;
+
+/// How many steps it takes to work an expression out: it has no more parts than bytes.
+pub(super) fn cost_of(expression: &Expression<'_>) -> usize {
+    expression.span.length() / BYTES_PER_STEP
+}
+
 /// Works an expression out.
 pub(super) fn evaluate(
     expression: &Expression<'_>,
