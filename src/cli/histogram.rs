@@ -1,5 +1,6 @@
 //! Counts as bars.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use crate::cli::terminal::{DIM, LIVE, paint};
@@ -18,7 +19,7 @@ pub(super) fn histogram(counts: &BTreeMap<String, i64>, shots: i64, width: usize
     let mut rows: Vec<(&str, i64)> = counts.iter().map(|(bits, n)| (bits.as_str(), *n)).collect();
     let hidden = rows.len().saturating_sub(ROWS_MAX);
     if hidden > 0 {
-        rows.sort_by_key(|(bits, count)| (-count, *bits));
+        rows.sort_by_key(|(bits, count)| (Reverse(*count), *bits));
         rows.truncate(ROWS_MAX);
         rows.sort_unstable();
     }

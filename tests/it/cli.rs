@@ -4,6 +4,7 @@ mod commands;
 mod endings;
 mod following;
 mod help;
+mod hostile;
 mod json;
 mod messages;
 mod run;
