@@ -29,7 +29,8 @@ pub fn inspected(entry: &Entry, seen: Inspection) -> Finding {
             entry.requested,
             "the driver knows nothing of it",
         )),
-        Fate::NotFound => Finding::Tombstone,
+        // Of a buried execution only the answer to a tombstone tells whether it ever started.
+        Fate::NotFound | Fate::Cancelled { .. } => Finding::Tombstone,
         _ => stopped(entry, seen),
     }
 }

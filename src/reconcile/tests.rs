@@ -142,9 +142,9 @@ proptest! {
         let remembers_since = since.map(Timestamp);
         let seen = Inspection { fate: fate.clone(), remembers_since };
         let finding = if by_stop { stopped(&entry(), seen) } else { inspected(&entry(), seen) };
-        // An answered stop is a tombstone, and so is a fate of Cancelled.
+        // An answered stop is a tombstone; what is buried already is asked about by another one.
         let tombstone = match fate {
-            Fate::Cancelled { never_started, .. } => never_started,
+            Fate::Cancelled { never_started, .. } => never_started && by_stop,
             Fate::NotFound => by_stop,
             _ => false,
         };

@@ -43,7 +43,8 @@ pub fn html(scenario: &Scenario, seed: u64, outcome: &Outcome, verdict: &Verdict
     picture.commits();
     picture.clients();
     let (height, svg) = (picture.rows.height(), picture.svg);
-    let width = LEFT + LANE * LANES.len() as f64;
+    // What the last lane's labels need.
+    let width = LEFT + LANE * LANES.len() as f64 + 150.0;
     page::page(scenario, seed, (outcome, verdict), (width, height, &svg))
 }
 
