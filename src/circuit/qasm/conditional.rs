@@ -98,7 +98,11 @@ impl<'t> Elaborator<'t> {
             }
             Meaning::Where(wanted) => wanted,
         };
-        if !otherwise.gates.is_empty() && wanted.len() != 1 {
+        // Without a measured bit the condition is known to hold.
+        if otherwise.gates.is_empty() || wanted.is_empty() {
+            return self.guarded(then, &wanted, span);
+        }
+        if wanted.len() != 1 {
             let message = "else is supported behind a condition on one bit: write a second if \
                            with the opposite condition";
             return Err(Fault::new(span, message));
