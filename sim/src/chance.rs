@@ -36,20 +36,20 @@ impl Chance {
         Self(mix(seed ^ number_of(purpose)))
     }
 
-    /// The next number.
-    pub fn next(&mut self) -> u64 {
+    /// Draws the next number.
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         mix(self.0)
     }
 
     /// A number from `least` up to `most`.
     pub fn within(&mut self, least: u64, most: u64) -> u64 {
-        least + self.next() % (most - least + 1)
+        least + self.draw() % (most - least + 1)
     }
 
     /// Yes in so many of a hundred cases.
     pub fn percent(&mut self, share: u64) -> bool {
-        self.next() % 100 < share
+        self.draw() % 100 < share
     }
 
     /// One of several.
@@ -57,7 +57,7 @@ impl Chance {
     /// # Panics
     /// When there is none.
     pub fn one_of<'a, T>(&mut self, all: &'a [T]) -> &'a T {
-        let at = self.next() % all.len() as u64;
+        let at = self.draw() % all.len() as u64;
         &all[usize::try_from(at).expect("an index of a slice")]
     }
 }
@@ -69,11 +69,11 @@ mod tests {
     #[test]
     fn chance_for_one_thing_knows_nothing_of_another() {
         let mut one = Chance::new(7, "latency");
-        let drawn: Vec<_> = (0..3).map(|_| one.next()).collect();
+        let drawn: Vec<_> = (0..3).map(|_| one.draw()).collect();
         let mut again = Chance::new(7, "latency");
-        assert_eq!(drawn, (0..3).map(|_| again.next()).collect::<Vec<_>>());
-        assert_ne!(drawn[0], Chance::new(7, "jitter").next());
-        assert_ne!(drawn[0], Chance::new(8, "latency").next());
+        assert_eq!(drawn, (0..3).map(|_| again.draw()).collect::<Vec<_>>());
+        assert_ne!(drawn[0], Chance::new(7, "jitter").draw());
+        assert_ne!(drawn[0], Chance::new(8, "latency").draw());
     }
 
     #[test]

@@ -38,6 +38,8 @@ pub struct History {
     /// Whether a kernel was started anew after its wall clock was moved: it has nothing else to
     /// go by.
     pub wall_moved: bool,
+    /// For how long kernels stood still, all in all.
+    pub stood_still: Duration,
     /// Tasks of the kernel that are left at the end.
     pub left_running: usize,
     /// When the last fault took place or ended, since the start of the run.

@@ -48,7 +48,7 @@ impl From<Span> for String {
         let units = [(1_000_000, "s"), (1_000, "ms"), (1, "us")];
         let (size, unit) = units
             .into_iter()
-            .find(|(size, _)| micros % size == 0)
+            .find(|(size, _)| micros.is_multiple_of(*size))
             .expect("every number of microseconds is one");
         format!("{}{unit}", micros / size)
     }

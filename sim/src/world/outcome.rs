@@ -104,6 +104,12 @@ impl World {
                 .collect(),
             made: self.doubles.compiler.made().into_iter().collect(),
             wall_moved: Self::wall_moved(&records),
+            stood_still: records
+                .fired
+                .iter()
+                .filter(|fired| ["pause-kernel", "zombie-kernel"].contains(&fired.kind))
+                .filter_map(|fired| fired.lasts)
+                .sum(),
             left_running: Self::left_running(&records),
             last_fault: self.nemesis.last_fault(),
             ended,
