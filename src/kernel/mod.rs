@@ -137,7 +137,6 @@ impl<E: Env> Kernel<E> {
     /// [`ReadError`] when the store cannot be read.
     pub async fn start(env: E, settings: Settings) -> Result<Arc<Self>, ReadError> {
         let epoch = env.store().claim().await?;
-        let unfinished = env.store().unfinished().await?;
         let started = env.clock().monotonic();
         let env = Arc::new(env);
         let bound = Duration::from_millis(settings.limits.artifact_ms);
@@ -157,7 +156,7 @@ impl<E: Env> Kernel<E> {
             limits: settings.limits,
             me: me.clone(),
         });
-        kernel.recover(unfinished);
+        kernel.recover().await?;
         kernel.env.spawn(kernel.clone().ring_alarms());
         kernel.env.spawn(kernel.clone().poll_devices());
         Ok(kernel)

@@ -12,7 +12,9 @@ use qrtx::observe::Traces;
 use qrtx::os::clock::SystemClock;
 use qrtx::os::serve;
 use qrtx::ports::JobStore;
-use qrtx::ports::store::{Append, AppendError, Filter, Key, KeyHolder, ReadError};
+use qrtx::ports::store::{
+    Append, AppendError, Ended, Filter, Key, KeyHolder, Page, ReadError, Salvage, Unfinished,
+};
 use qrtx::store::MemoryStore;
 use qrtx_testkit::neighbours::{DriverDouble, Served};
 
@@ -66,12 +68,45 @@ impl JobStore for Mortal {
         self.store.key_holder(key).await
     }
 
-    async fn list(&self, filter: &Filter, before: u64, most: usize) -> Result<Vec<Job>, ReadError> {
+    async fn list(&self, filter: &Filter, before: u64, most: usize) -> Result<Page, ReadError> {
         self.store.list(filter, before, most).await
     }
 
-    async fn unfinished(&self) -> Result<Vec<Job>, ReadError> {
-        self.store.unfinished().await
+    async fn unfinished(&self, after: u64, most: usize) -> Result<Vec<Unfinished>, ReadError> {
+        self.store.unfinished(after, most).await
+    }
+
+    async fn salvage(&self, job: JobId) -> Result<Option<Salvage>, ReadError> {
+        self.store.salvage(job).await
+    }
+
+    async fn replace(
+        &self,
+        epoch: Epoch,
+        job: Job,
+        events: Vec<Recorded>,
+    ) -> Result<(), AppendError> {
+        self.store.replace(epoch, job, events).await
+    }
+
+    async fn ended(&self, after: u64, most: usize) -> Result<(Vec<Ended>, Option<u64>), ReadError> {
+        self.store.ended(after, most).await
+    }
+
+    async fn forget(&self, epoch: Epoch, jobs: Vec<JobId>) -> Result<(), AppendError> {
+        self.store.forget(epoch, jobs).await
+    }
+
+    async fn forgotten(&self, most: usize) -> Result<Vec<JobId>, ReadError> {
+        self.store.forgotten(most).await
+    }
+
+    async fn cleared(&self, epoch: Epoch, jobs: Vec<JobId>) -> Result<(), AppendError> {
+        self.store.cleared(epoch, jobs).await
+    }
+
+    async fn count(&self) -> Result<u64, ReadError> {
+        self.store.count().await
     }
 }
 

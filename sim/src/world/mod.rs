@@ -237,7 +237,7 @@ impl World {
             let owing = self
                 .kept
                 .jobs
-                .unfinished()
+                .unfinished(0, 1)
                 .await
                 .expect("memory can be read");
             let late = elapsed() > self.nemesis.last_fault() + self.scenario.bound.0;
@@ -263,7 +263,7 @@ impl World {
                 .insert(device.id.clone(), device.slots as usize);
         }
         let mut ordinals = std::collections::BTreeMap::new();
-        for job in listed.expect("memory can be listed") {
+        for job in listed.expect("memory can be listed").jobs {
             let events = jobs
                 .events(job.id, 0, usize::MAX)
                 .await
