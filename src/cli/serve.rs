@@ -3,10 +3,11 @@
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{Exit, complain};
-use crate::os::config::{Config, Options};
-use crate::os::serve;
+use crate::os::config::{Config, Options, StoreKind};
 use crate::os::telemetry::{self, Logs};
+use crate::os::{jobs, serve};
 use crate::ports::JobStore;
+use crate::store::MemoryStore;
 
 /// Flags of `qrtx serve`.
 #[derive(Debug, clap::Args)]
@@ -23,6 +24,13 @@ pub(super) struct Arguments {
     /// Where HTTP listens: /metrics, /healthz, /readyz [default: 127.0.0.1:9091]
     #[arg(long, env = "QRTX_HTTP_ADDR", value_name = "HOST:PORT")]
     http: Option<String>,
+    /// Where jobs are kept: redb, on disk, or memory, which forgets them when the kernel ends
+    /// [default: redb]
+    #[arg(long, env = "QRTX_STORE", value_name = "STORE")]
+    store: Option<String>,
+    /// The directory of the job store [default: qrtx-data]
+    #[arg(long, env = "QRTX_DATA_DIR", value_name = "DIR")]
+    data_dir: Option<String>,
     #[command(flatten)]
     options: Options,
 }
@@ -32,11 +40,15 @@ pub(super) async fn serve(arguments: Arguments) -> Exit {
     let Arguments {
         listen,
         http,
+        store,
+        data_dir,
         options,
     } = arguments;
     let config = match (Options {
         listen,
         http,
+        store,
+        data_dir,
         ..options
     })
     .resolve()
@@ -44,11 +56,21 @@ pub(super) async fn serve(arguments: Arguments) -> Exit {
         Ok(config) => config,
         Err(why) => return complain(Exit::Usage, why),
     };
-    let serving = match serve::start(&config, true).await {
+    match config.store {
+        StoreKind::Memory => serve_on(&config, MemoryStore::default()).await,
+        StoreKind::Redb => match jobs::open(&config.data_dir) {
+            Ok(store) => serve_on(&config, store).await,
+            Err(why) => complain(Exit::Failed, why),
+        },
+    }
+}
+
+async fn serve_on<S: JobStore>(config: &Config, store: S) -> Exit {
+    let serving = match serve::start_on(config, true, store, telemetry::traces()).await {
         Ok(serving) => serving,
         Err(why) => return complain(Exit::Failed, why),
     };
-    ready(&config, &serving);
+    ready(config, &serving);
     let why = tokio::select! {
         biased;
         why = serving.kernel.stopped() => Some(why),
@@ -78,6 +100,10 @@ fn ready<S: JobStore>(config: &Config, serving: &serve::Serving<S>) {
         compiler = embedded(&config.compiler),
         driver = embedded(&config.driver),
         qfs_root = config.qfs_root,
+        store = match config.store {
+            StoreKind::Redb => config.data_dir.as_str(),
+            StoreKind::Memory => "memory",
+        },
         epoch = serving.kernel.epoch().0,
         "the kernel is ready"
     );

@@ -58,7 +58,10 @@ impl From<Failed> for Refusal {
 
 impl From<Failed> for AppendError {
     fn from(failed: Failed) -> Self {
-        Self::Unavailable(failed.to_string())
+        match failed {
+            Failed::Full(why) => Self::Full(why),
+            Failed::Broken(why) => Self::Unavailable(why),
+        }
     }
 }
 
@@ -106,6 +109,25 @@ impl Change {
         Self::Replace(Encoded::whole(job, events))
     }
 
+    /// Whether it brings a job that was not there: what can be put off under load.
+    pub(super) fn is_new(&self) -> bool {
+        matches!(self, Self::Append(append) if append.program.is_some())
+    }
+
+    /// About how much there is to write.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Append(job) | Self::Replace(job) => {
+                let events: usize = job.events.iter().map(Vec::len).sum();
+                events
+                    + job.head.len()
+                    + job.summary.len()
+                    + job.program.as_ref().map_or(0, Vec::len)
+            }
+            Self::Forget(jobs) | Self::Cleared(jobs) => jobs.len() * size_of::<JobId>(),
+        }
+    }
+
     /// Makes the change, and tells the submission number of the job, 0 where it is about none.
     pub(super) fn make(&self, map: &mut impl MapMut, epoch: Epoch) -> Result<u64, Refusal> {
         let now = number(map, EPOCH)?;
@@ -128,6 +150,20 @@ impl Change {
                 }
                 Ok(0)
             }
+        }
+    }
+
+    /// Whether the change is there: what a waiter is told after a commit whose outcome was
+    /// unknown.
+    pub(super) fn is_made(&self, map: &impl Map) -> Result<Option<u64>, Failed> {
+        match self {
+            Self::Append(job) | Self::Replace(job) => {
+                let Some(submission) = submission_of(map, job.job)? else {
+                    return Ok(None);
+                };
+                Ok(stands(map, submission, job)?.then_some(submission))
+            }
+            Self::Forget(_) | Self::Cleared(_) => Ok(None),
         }
     }
 }

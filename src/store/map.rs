@@ -7,6 +7,10 @@ use std::ops::ControlFlow;
 /// The map cannot be read or written now, and whatever was under way did not happen.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Failed {
+    /// There is no room.
+    #[error("{0}")]
+    Full(String),
+    /// Anything else.
     #[error("{0}")]
     Broken(String),
 }
@@ -48,7 +52,7 @@ pub(super) type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
 
 impl Map for Rows {
     fn get<T>(&self, key: &[u8], read: impl FnOnce(&[u8]) -> T) -> Result<Option<T>, Failed> {
-        Ok(BTreeMap::get(self, key).map(|value| read(value)))
+        Ok(Self::get(self, key).map(|value| read(value)))
     }
 
     fn scan(
@@ -81,7 +85,7 @@ impl MapMut for Rows {
     }
 
     fn remove(&mut self, key: &[u8]) -> Result<(), Failed> {
-        BTreeMap::remove(self, key);
+        Self::remove(self, key);
         Ok(())
     }
 }

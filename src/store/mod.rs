@@ -6,6 +6,7 @@
 
 pub mod artifacts;
 mod commit;
+pub mod disk;
 mod look;
 mod map;
 pub mod memory;
@@ -14,4 +15,5 @@ mod record;
 mod summary;
 
 pub use artifacts::Artifacts;
+pub use disk::RedbStore;
 pub use memory::MemoryStore;

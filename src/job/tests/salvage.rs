@@ -39,19 +39,22 @@ fn wherever_a_history_breaks_the_job_has_failed_and_nothing_before_is_lost() {
     let history = history();
     let id = job().id;
     for kept in 1..history.len() {
-        let broken = Some(format!("event {} is damaged", kept + 1));
+        let broken = format!("event {} is damaged", kept + 1);
         let rest = history[..kept].to_vec();
-        let left = remains(id, rest, broken.clone(), || unreachable!(), at(99));
+        let left = remains(id, rest, Some(broken.clone()), || unreachable!(), at(99));
         assert_eq!(left.events[..kept], history[..kept]);
         assert_eq!(
             Job::fold(id, &left.events).as_ref(),
             Ok(&left.job),
             "{kept}"
         );
-        assert_eq!((left.job.state, left.lost), (State::Failed, broken.clone()));
+        assert_eq!(
+            (left.job.state, left.lost),
+            (State::Failed, Some(broken.clone()))
+        );
         let (code, summary) = left.job.error().unwrap();
         assert_eq!(code, "PersistError");
-        assert!(summary.contains(&broken.unwrap()), "{summary}");
+        assert!(summary.contains(&broken), "{summary}");
     }
 }
 
