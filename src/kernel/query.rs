@@ -72,7 +72,15 @@ impl<E: Env> Kernel<E> {
             Some(Counts::Inline(counts)) => counts.clone(),
             Some(Counts::Object(object)) => self.large_counts(&job, object).await?,
         };
-        let stays = stays(&self.history(id).await?);
+        let stays = match self.history(id).await {
+            Ok(history) => stays(&history),
+            // The counts are worth more than the times.
+            Err(Error::Corrupt(why)) => {
+                tracing::error!(job_id = %id, "{why}");
+                Vec::new()
+            }
+            Err(why) => return Err(why),
+        };
         Ok(Results { job, counts, stays })
     }
 

@@ -9,11 +9,13 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Variables of the neighbours' deployment would change what is tested.
-const NEIGHBOURS: [&str; 6] = [
+const NEIGHBOURS: [&str; 8] = [
     "EIGEN_COMPILER_ENDPOINT",
     "DRIVER_MANAGER_ENDPOINT",
     "EIGEN_KERNEL_ADDR",
     "EIGEN_QFS_ROOT",
+    "QRTX_STORE",
+    "QRTX_DATA_DIR",
     "QRTX_CONFIG",
     "RUST_LOG",
 ];

@@ -14,6 +14,7 @@ mod circuits;
 mod cli;
 mod edges;
 mod harness;
+mod killed;
 mod lifecycle;
 mod neighbours;
 mod recovery;
