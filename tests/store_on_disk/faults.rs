@@ -1,77 +1,15 @@
-//! The store on disk over a disk that crashes, tears, fills up and fails: what was acknowledged is
-//! there, nothing is there by halves, and it goes on by itself when it can.
+//! What an acknowledgement is worth when the disk is not to be trusted.
 
-#![cfg(not(madsim))]
-#![expect(
-    clippy::unwrap_used,
-    clippy::disallowed_methods,
-    reason = "tests start tasks and may panic"
-)]
-
-use std::sync::Arc;
-use std::time::Duration;
-
-use futures::future::join_all;
-use qrtx::ids::Epoch;
+use qrtx::ids::{Epoch, Sha256Sum};
 use qrtx::job::Job;
-use qrtx::job::event::Event;
-use qrtx::ports::JobStore;
-use qrtx::ports::store::{AppendError, Filter, ReadError};
-use qrtx::store::disk::{OpenError, RedbStore, Room, Surroundings};
-use qrtx::time::Monotonic;
-use qrtx_testkit::contract;
-use qrtx_testkit::contract::store::Spot;
+use qrtx::ports::JobStore as _;
+use qrtx::ports::store::{Append, AppendError, Filter, ReadError, Submission};
+use qrtx::store::RedbStore;
+use qrtx::store::disk::Surroundings;
 use qrtx_testkit::disk::{Disk, Failures};
-use qrtx_testkit::jobs::{Life, job, straight_way};
-use redb::StorageBackend as _;
+use qrtx_testkit::jobs::{Life, PROGRAM, job, straight_way};
 
-/// Every call is a commit of its own, made where it is asked for.
-fn alone() -> Surroundings {
-    Surroundings {
-        offload: |work| work(),
-        now: Arc::new(|| Monotonic(Duration::ZERO)),
-        room: Room::default(),
-        cache_bytes: 1 << 20,
-    }
-}
-
-/// As in production.
-fn together() -> Surroundings {
-    let offload: qrtx::ports::Offload = |work| drop(tokio::task::spawn_blocking(work));
-    Surroundings { offload, ..alone() }
-}
-
-fn open(disk: &Disk, surroundings: Surroundings) -> Result<RedbStore, OpenError> {
-    let machine = disk.boot();
-    RedbStore::open(move || machine.open(), surroundings)
-}
-
-#[tokio::test]
-async fn the_store_on_disk_keeps_the_contract() {
-    let disks = std::sync::Mutex::new(Vec::new());
-    let fresh = async || {
-        let disk = Disk::default();
-        disks.lock().unwrap().push(disk.clone());
-        open(&disk, alone()).unwrap()
-    };
-    let last = || disks.lock().unwrap().last().unwrap().clone();
-    let reopen = async |store| {
-        drop(store);
-        open(&last(), alone()).unwrap()
-    };
-    let spoil = async |store: RedbStore, life: &Life, spots: &[Spot]| {
-        drop(store);
-        for spot in spots {
-            let row = match spot {
-                Spot::Head => serde_json::to_vec(&life.job),
-                Spot::Event(number) => serde_json::to_vec(&life.history[*number as usize - 1]),
-            };
-            assert!(last().spoil(&row.unwrap()) > 0, "{spot:?}");
-        }
-        open(&last(), alone()).unwrap()
-    };
-    contract::store::job_store(fresh, reopen, spoil).await;
-}
+use crate::{alone, open};
 
 /// What clients were told: lives as far as they were acknowledged, and for each one that was not,
 /// what it would be with the commit that was under way.
@@ -107,6 +45,20 @@ async fn work(store: &RedbStore, epoch: Epoch, told: &mut Told, jobs: std::ops::
             life.then(event);
         }
         told.acknowledged.extend(before);
+    }
+}
+
+/// The commit that a life was not acknowledged for.
+fn again(doubt: &Life) -> Append {
+    let submission = (doubt.history.len() == 1).then(|| Submission {
+        program: PROGRAM.to_vec(),
+        key: doubt.key(),
+        fingerprint: Sha256Sum::of(doubt.job.spec.name.as_bytes()),
+    });
+    Append {
+        job: doubt.job.clone(),
+        events: doubt.history.last().cloned().into_iter().collect(),
+        submission,
     }
 }
 
@@ -195,7 +147,6 @@ async fn whenever_the_machine_crashes_what_was_acknowledged_is_there_and_nothing
             let case = format!("crash at sync {sync}, seed {seed}");
             let disk = Disk::default();
             let mut told = Told::default();
-            let mut numbers = 1..1000;
             // A store is made under another name, so a crash meanwhile leaves none.
             drop(open(&disk, alone()).unwrap());
             disk.crash_at(sync, seed * 1000 + sync);
@@ -203,7 +154,6 @@ async fn whenever_the_machine_crashes_what_was_acknowledged_is_there_and_nothing
                 && let Ok(epoch) = store.claim().await
             {
                 work(&store, epoch, &mut told, 1..5).await;
-                numbers.start = 5;
             }
             if disk.is_armed() {
                 continue;
@@ -223,22 +173,14 @@ async fn whenever_the_machine_crashes_what_was_acknowledged_is_there_and_nothing
             }
 
             let epoch = store.claim().await.unwrap();
-            // Whoever does not know repeats, and is told.
-            if let Some(doubt) = told.under_way.take() {
-                let mut again = job()
-                    .key(doubt.job.spec.idempotency_key.as_ref().unwrap())
-                    .submitted(numbers.start - 1);
-                if doubt.history.len() == 1 && again.job.id == doubt.job.id {
-                    store.append(epoch, again.commit()).await.unwrap();
-                    told.acknowledged.push(doubt);
-                } else {
-                    told.under_way = Some(doubt);
-                }
+            // Whoever does not know repeats the same, and is told.
+            if let Some(mut doubt) = told.under_way.take() {
+                doubt.job.submission = store.append(epoch, again(&doubt)).await.unwrap();
+                told.acknowledged.retain(|life| life.job.id != doubt.job.id);
+                told.acknowledged.push(doubt);
             }
-            let under_way = told.under_way.take();
             work(&store, epoch, &mut told, 500..504).await;
             assert!(told.under_way.is_none(), "{case}: it goes on");
-            told.under_way = under_way;
             drop(store);
             disk.crash(seed);
             let store = open(&disk, alone()).unwrap();
@@ -376,121 +318,4 @@ async fn reads_that_fail_are_told_and_do_not_last() {
         store.job(id).await.unwrap().as_ref(),
         Some(&told.acknowledged[100].job)
     );
-}
-
-#[tokio::test]
-async fn whoever_is_alone_waits_for_one_commit_and_nothing_else() {
-    let disk = Disk::default();
-    let store = open(&disk, alone()).unwrap();
-    let epoch = store.claim().await.unwrap();
-    let before = disk.syncs();
-    store
-        .append(epoch, job().submitted(1).commit())
-        .await
-        .unwrap();
-    // With quick repair a commit has two phases.
-    assert_eq!(disk.syncs() - before, 2);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_comes_meanwhile_shares_the_next_commit() {
-    let disk = Disk::default();
-    let store = open(&disk, together()).unwrap();
-    let epoch = store.claim().await.unwrap();
-    let before = disk.syncs();
-    let submits = (1..=512).map(|number| {
-        let store = store.clone();
-        async move { store.append(epoch, job().submitted(number).commit()).await }
-    });
-    let mut submissions: Vec<_> = join_all(submits)
-        .await
-        .into_iter()
-        .map(Result::unwrap)
-        .collect();
-    submissions.sort_unstable();
-    assert_eq!(submissions, (1..=512).collect::<Vec<_>>());
-    // All were waiting before the first commit was over.
-    let commits = (disk.syncs() - before) / 2;
-    assert!(commits < 64, "{commits} commits for 512 jobs");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_refusal_spoils_no_commit_of_others() {
-    let disk = Disk::default();
-    let store = open(&disk, together()).unwrap();
-    let stale = store.claim().await.unwrap();
-    let epoch = store.claim().await.unwrap();
-    let submits = (1..=64).map(|number| {
-        let (store, epoch) = (store.clone(), if number % 4 == 0 { stale } else { epoch });
-        async move { store.append(epoch, job().submitted(number).commit()).await }
-    });
-    for (number, outcome) in (1_u64..).zip(join_all(submits).await) {
-        assert_eq!(outcome.is_err(), number % 4 == 0, "{outcome:?}");
-    }
-    assert_eq!(store.count().await, Ok(48));
-}
-
-#[tokio::test]
-async fn a_crowd_is_refused_before_it_is_stored_but_never_what_happens_to_a_job() {
-    // Nobody ever commits, so whoever comes second waits for ever.
-    let surroundings = Surroundings {
-        offload: std::mem::forget,
-        room: Room {
-            waiting_changes_max: 2,
-            ..Room::default()
-        },
-        ..alone()
-    };
-    let disk = Disk::default();
-    let patient = open(&disk, alone()).unwrap();
-    let epoch = patient.claim().await.unwrap();
-    let mut there = job().submitted(1);
-    there.job.submission = patient.append(epoch, there.commit()).await.unwrap();
-    drop(patient);
-    let store = open(&disk, surroundings).unwrap();
-    let mut waiting: Vec<_> = (2..4)
-        .map(|number| {
-            let mut life = job().submitted(number);
-            Box::pin({
-                let store = store.clone();
-                async move { store.append(epoch, life.commit()).await }
-            })
-        })
-        .collect();
-    for one in &mut waiting {
-        assert!(futures::poll!(one).is_pending());
-    }
-    let refused = store.append(epoch, job().submitted(9).commit()).await;
-    let Err(AppendError::Full(why)) = refused else {
-        panic!("{refused:?}")
-    };
-    assert!(why.contains("2 changes wait for the disk"), "{why}");
-    let event = there.then(Event::Admitted).commit();
-    let mut taken = Box::pin(store.append(epoch, event));
-    assert!(
-        futures::poll!(&mut taken).is_pending(),
-        "it is waiting, too"
-    );
-}
-
-#[tokio::test]
-async fn a_file_that_is_no_store_is_refused_with_a_reason() {
-    let disk = Disk::default();
-    let file = disk.boot().open().unwrap();
-    file.set_len(100_000).unwrap();
-    file.write(0, &[7; 5000]).unwrap();
-    let refused = open(&disk, alone()).unwrap_err();
-    assert!(matches!(refused, OpenError::Damaged(_)), "{refused}");
-}
-
-#[tokio::test]
-async fn two_kernels_do_not_share_a_directory() {
-    let directory = tempfile::tempdir().unwrap();
-    let first = qrtx::os::jobs::open(directory.path()).unwrap();
-    let why = qrtx::os::jobs::open(directory.path())
-        .unwrap_err()
-        .to_string();
-    assert!(why.contains("in use by another kernel"), "{why}");
-    drop(first);
-    qrtx::os::jobs::open(directory.path()).unwrap();
 }
