@@ -5,7 +5,9 @@
     reason = "a command line reads files and waits"
 )]
 
+mod fsck;
 mod histogram;
+mod ledger;
 mod report;
 mod run;
 mod serve;
@@ -34,6 +36,10 @@ enum Command {
     Serve(serve::Arguments),
     /// Run one circuit in a kernel of its own, and show what it measured
     Run(run::Arguments),
+    /// Show where the shots of a job went, execution by execution
+    Ledger(ledger::Arguments),
+    /// Check the job store and the artifacts of a kernel that is not running
+    Fsck(fsck::Arguments),
 }
 
 /// How a command ended, as its exit code tells scripts.
@@ -66,6 +72,8 @@ pub fn main() -> ExitCode {
         match arguments.command {
             Command::Serve(arguments) => serve::serve(arguments).await,
             Command::Run(arguments) => run::run(arguments).await,
+            Command::Ledger(arguments) => ledger::ledger(arguments).await,
+            Command::Fsck(arguments) => fsck::fsck(arguments).await,
         }
     });
     // A simulation that was given up may still be at its last gate.

@@ -36,6 +36,7 @@ use crate::time::Monotonic;
 
 pub use cancel::{Cancelled, Told};
 pub use query::{Outlook, Results};
+pub use recover::{Mended, mend};
 pub use submit::Submitted;
 
 /// What an operator decides about a kernel.

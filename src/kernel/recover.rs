@@ -4,13 +4,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::ids::{JobId, Sha256Sum};
+use crate::ids::{Epoch, JobId, Sha256Sum};
 use crate::job::Job;
-use crate::job::salvage::remains;
+use crate::job::salvage::{Remains, remains};
 use crate::job::spec::{JobSpec, Owner, ProgramFormat};
 use crate::job::trace::TraceContext;
 use crate::kernel::Kernel;
-use crate::ports::store::{AppendError, JobStore as _, ReadError, Salvage};
+use crate::ports::store::{AppendError, JobStore, ReadError, Salvage};
 use crate::ports::{Clock as _, Env};
 use crate::time::Timestamp;
 
@@ -47,34 +47,23 @@ impl<E: Env> Kernel<E> {
 
     /// Writes down what is left of a job whose record cannot be read.
     async fn quarantine(&self, id: JobId, reason: &str) -> Result<Option<Job>, ReadError> {
-        let store = self.env.store();
-        let Some(salvage) = store.salvage(id).await? else {
-            return Ok(None);
-        };
-        let Salvage {
-            submission,
-            tenant,
-            target,
-            events,
-            broken,
-        } = salvage;
         let now = self.env.clock().now();
-        let unknown = || unknown_spec(tenant, &target, now);
-        let remains = remains(id, events, broken, unknown, now);
-        match &remains.lost {
-            None => tracing::warn!(job_id = %id, reason, "the job was made again from its history"),
-            Some(lost) => tracing::error!(
-                event = "quarantined", job_id = %id, reason, lost,
-                state = remains.job.state.name(),
-                "the record of a job cannot be read; what is left of it is kept aside"
-            ),
-        }
-        let written = store.replace(self.epoch, remains.job.clone(), remains.events);
-        match written.await {
-            Ok(()) => Ok(Some(Job {
-                submission,
-                ..remains.job
-            })),
+        match mend(self.env.store(), self.epoch, id, now).await {
+            Ok(None) => Ok(None),
+            Ok(Some(Mended { job, lost: None })) => {
+                tracing::warn!(job_id = %id, reason, "the job was made again from its history");
+                Ok(Some(job))
+            }
+            Ok(Some(Mended {
+                job,
+                lost: Some(lost),
+            })) => {
+                tracing::error!(
+                    event = "quarantined", job_id = %id, reason, lost, state = job.state.name(),
+                    "the record of a job cannot be read; what could not be is kept aside"
+                );
+                Ok(Some(job))
+            }
             Err(why @ (AppendError::Full(_) | AppendError::Unavailable(_))) => {
                 Err(ReadError::Unavailable(why.to_string()))
             }
@@ -99,6 +88,44 @@ impl<E: Env> Kernel<E> {
             }
         });
     }
+}
+
+/// A job that was written anew.
+#[derive(Debug)]
+pub struct Mended {
+    /// The job now.
+    pub job: Job,
+    /// What of its history is lost; `None` if its head alone was.
+    pub lost: Option<String>,
+}
+
+/// Makes a job again from what can still be read of its history, and writes that in place of its
+/// record, of which the rest is kept aside; `None` if there is no such job.
+///
+/// # Errors
+/// Those of [`JobStore::replace`]; [`AppendError::Unavailable`] if the store cannot be read.
+pub async fn mend<S: JobStore>(
+    store: &S,
+    epoch: Epoch,
+    id: JobId,
+    now: Timestamp,
+) -> Result<Option<Mended>, AppendError> {
+    let salvage = store.salvage(id).await;
+    let Some(salvage) = salvage.map_err(|why| AppendError::Unavailable(why.to_string()))? else {
+        return Ok(None);
+    };
+    let Salvage {
+        submission,
+        tenant,
+        target,
+        events,
+        broken,
+    } = salvage;
+    let unknown = || unknown_spec(tenant, &target, now);
+    let Remains { job, events, lost } = remains(id, events, broken, unknown, now);
+    store.replace(epoch, job.clone(), events).await?;
+    let job = Job { submission, ..job };
+    Ok(Some(Mended { job, lost }))
 }
 
 /// What stands where it is not known any more what a job was to do: it asks for nothing.

@@ -2,10 +2,8 @@
 //! is left is held against what clients were told and devices did.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -24,16 +22,15 @@ use qrtx_testkit::neighbours::driver::device;
 use qrtx_testkit::neighbours::{Call, DriverDouble, Method, Served};
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
-use serde_json::Value;
 use tempfile::TempDir;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 use tonic::transport::Endpoint;
 
 use crate::circuits::bell;
 use crate::harness::{Client, request};
+use crate::process::{PATIENCE, Process};
 
 const CLIENTS: u64 = 12;
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Where the kernel of a round listens; `None` while there is none.
 type Gateway = Option<(usize, SocketAddr)>;
@@ -159,83 +156,6 @@ impl World {
     }
 }
 
-/// One kernel as a process; it is killed when this goes.
-struct Process {
-    child: Child,
-    ready: Option<oneshot::Receiver<SocketAddr>>,
-}
-
-impl Process {
-    fn start(folder: &Path, driver: &str) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_qrtx"));
-        command.env_clear().env("RUST_LOG", "error,qrtx::cli=info");
-        command.current_dir(folder).args([
-            "serve",
-            "--listen",
-            "127.0.0.1:0",
-            "--http",
-            "127.0.0.1:0",
-            "--driver",
-            driver,
-            "--qfs-root",
-            "qfs",
-            "--data-dir",
-            "data",
-        ]);
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let (tell, ready) = oneshot::channel();
-        // Whoever does not read what a process says holds it up.
-        std::thread::spawn(move || {
-            let mut tell = Some(tell);
-            for line in lines.map_while(Result::ok) {
-                let said: Value = serde_json::from_str(&line).unwrap_or_default();
-                if said["event"] == "ready"
-                    && let Some(tell) = tell.take()
-                {
-                    let _ = tell.send(said["grpc"].as_str().unwrap().parse().unwrap());
-                }
-            }
-        });
-        Self {
-            child,
-            ready: Some(ready),
-        }
-    }
-
-    /// Where it listens, as soon as it does.
-    async fn ready(&mut self) -> SocketAddr {
-        let ready = self.ready.take().unwrap();
-        let address = tokio::time::timeout(PATIENCE, ready).await;
-        address.expect("it starts").expect("it says so")
-    }
-
-    /// SIGKILL.
-    fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    fn stop(mut self) {
-        let id = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-TERM", &id])
-                .status()
-                .unwrap()
-                .success()
-        );
-        assert!(self.child.wait().unwrap().success());
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let Ok(entries) = std::fs::read_dir(folder) else {
         return BTreeMap::new();
@@ -300,7 +220,7 @@ async fn outlived(
         })
         .collect();
     for round in 0..kills {
-        let mut process = Process::start(folder.path(), &served.url());
+        let mut process = Process::start(folder.path(), &["--driver", &served.url()]);
         if round % 5 == 3 {
             // Perhaps while it takes over the jobs of the one before.
             let moment = Duration::from_micros(chance.random_range(1_000..80_000));
@@ -320,7 +240,7 @@ async fn outlived(
         gateway.send_replace(None);
         process.kill();
     }
-    let mut process = Process::start(folder.path(), &served.url());
+    let mut process = Process::start(folder.path(), &["--driver", &served.url()]);
     let address = process.ready().await;
     world.enough.store(true, Ordering::SeqCst);
     gateway.send_replace(Some((kills, address)));
@@ -329,8 +249,9 @@ async fn outlived(
         .into_iter()
         .for_each(|client| client.unwrap());
     process.stop();
+    let told = world.told.lock().unwrap().clone();
     History {
-        told: world.told.lock().unwrap().clone(),
+        told,
         runs: double.runs(),
         slots: BTreeMap::from([(device.to_owned(), 4)]),
         stored: stored(folder.path()).await,
