@@ -9,6 +9,7 @@ mod judge;
 mod query;
 mod record;
 mod recover;
+mod retain;
 mod run;
 mod submit;
 mod table;
@@ -160,6 +161,7 @@ impl<E: Env> Kernel<E> {
         kernel.recover().await?;
         kernel.env.spawn(kernel.clone().ring_alarms());
         kernel.env.spawn(kernel.clone().poll_devices());
+        kernel.env.spawn(kernel.clone().retain());
         Ok(kernel)
     }
 

@@ -21,6 +21,7 @@ mod neighbours;
 mod process;
 mod recovery;
 mod responsive;
+mod retention;
 mod spans;
 mod system_api;
 mod torn;
