@@ -61,6 +61,16 @@ impl JobId {
                 .as_u128(),
         )
     }
+
+    /// The id as it is stored in keys: later ids sort later.
+    pub fn to_be_bytes(self) -> [u8; 16] {
+        self.0.to_be_bytes()
+    }
+
+    /// What [`JobId::to_be_bytes`] wrote.
+    pub fn from_be_bytes(bytes: [u8; 16]) -> Self {
+        Self(u128::from_be_bytes(bytes))
+    }
 }
 
 impl fmt::Display for JobId {
@@ -176,6 +186,11 @@ impl Sha256Sum {
     /// Hashes `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
+    }
+
+    /// Its 32 bytes.
+    pub fn to_bytes(self) -> [u8; 32] {
+        self.0
     }
 
     /// The first 8 bytes as a number, for ids that are derived and not drawn.

@@ -40,6 +40,8 @@ pub const JOB_TIMEOUT_DEFAULT: Duration = Duration::from_secs(24 * 3600);
 pub const JOB_TIMEOUT_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How long a CancelJob waits for the driver before it answers `STOP_UNCONFIRMED` (D15).
 pub const CANCEL_WAIT: Duration = Duration::from_secs(2);
+/// How long an idempotency key is kept at least (D21); its job is, too.
+pub const KEY_KEPT_MIN: Duration = Duration::from_secs(72 * 3600);
 /// Events read from the store at once by a watcher.
 pub const WATCH_PAGE: usize = 256;
 /// Jobs on a page of ListJobs when the request does not say, and at most.
@@ -91,6 +93,13 @@ pub struct Limits {
     pub tenant_weights: BTreeMap<String, u32>,
     /// Jobs that have not ended; beyond, EnqueueJob answers RESOURCE_EXHAUSTED (D17).
     pub jobs_waiting: usize,
+    /// Hours for which an ended job is kept, artifacts included; 0 for ever. A job with an
+    /// idempotency key is kept for 72 h at least (D21).
+    pub retain_hours: u64,
+    /// Ended jobs that are kept, the latest; 0 for all. The same exception holds.
+    pub retain_jobs: u64,
+    /// How often it is looked for ended jobs that need not be kept.
+    pub retain_poll_ms: u64,
     /// First back-off; doubles with each try (D18).
     pub backoff_ms_base: u64,
     /// The longest back-off (D18).
@@ -119,6 +128,9 @@ impl Default for Limits {
             tenant_running: 1_000_000,
             tenant_weights: BTreeMap::new(),
             jobs_waiting: 1_000_000,
+            retain_hours: 0,
+            retain_jobs: 0,
+            retain_poll_ms: 60_000,
             backoff_ms_base: 100,
             backoff_ms_max: 32_000,
         }

@@ -2,6 +2,8 @@
 
 use qrtx::store::memory::MemoryStore;
 use qrtx_testkit::contract;
+use qrtx_testkit::contract::store::Spot;
+use qrtx_testkit::jobs::Life;
 
 #[tokio::test]
 async fn the_memory_store_keeps_the_contract_and_its_clones_share_what_is_stored() {
@@ -11,5 +13,15 @@ async fn the_memory_store_keeps_the_contract_and_its_clones_share_what_is_stored
         drop(store);
         survivor
     };
-    contract::store::job_store(async || MemoryStore::default(), reopen).await;
+    let spoil = async |store: MemoryStore, life: &Life, spots: &[Spot]| {
+        for spot in spots {
+            let number = match spot {
+                Spot::Head => 0,
+                Spot::Event(number) => *number,
+            };
+            assert!(store.spoil(life.job.id, number), "{spot:?}");
+        }
+        store
+    };
+    contract::store::job_store(async || MemoryStore::default(), reopen, spoil).await;
 }

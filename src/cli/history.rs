@@ -55,13 +55,16 @@ pub(super) async fn run(arguments: Arguments) -> Outcome {
         told += &format!("\n{}", report::stages(&stages).render(width));
     }
     if !history.ledger.is_empty() {
-        told += &format!("\n{}", ledger(&history.ledger).render(width));
-    }
-    for line in &history.ledger {
-        told += &reasons(line, width);
+        told += &format!("\n{}", shots(&history.ledger, width));
     }
     terminal::print(&told)?;
     Ok(Exit::Done)
+}
+
+/// Where the shots of each execution went.
+pub(super) fn shots(lines: &[wire::AttemptLedger], width: Option<usize>) -> String {
+    let reasons = lines.iter().map(|line| reasons(line, width));
+    ledger(lines).render(width) + &reasons.collect::<String>()
 }
 
 fn ledger(lines: &[wire::AttemptLedger]) -> Table<7> {
@@ -131,9 +134,6 @@ mod tests {
                 ..wire::AttemptLedger::default()
             },
         ];
-        insta::assert_snapshot!(sample::at_each_width(|width| {
-            let reasons: String = lines.iter().map(|line| reasons(line, width)).collect();
-            ledger(&lines).render(width) + &reasons
-        }));
+        insta::assert_snapshot!(sample::at_each_width(|width| shots(&lines, width)));
     }
 }

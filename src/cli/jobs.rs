@@ -86,19 +86,8 @@ impl ValueEnum for Named {
 
 pub(super) async fn run(arguments: Arguments) -> Outcome {
     let kernel = Kernel::at(&arguments.address).await?;
-    let mut page = kernel.jobs(request(&arguments)).await?;
     let now = SystemTime::now();
-    if let Some(since) = arguments.since {
-        let young = |job: &wire::JobStatus| {
-            let age = job.created_at.map(|at| text::age(&at, now));
-            age.is_none_or(|age| age <= since.as_secs_f64())
-        };
-        // Jobs come newest first: behind one that is too old there are only older ones.
-        if page.jobs.last().is_some_and(|last| !young(last)) {
-            page.next_page_token.clear();
-        }
-        page.jobs.retain(young);
-    }
+    let page = kernel.jobs(request(&arguments, now)).await?;
     let next = Some(page.next_page_token).filter(|token| !token.is_empty());
     if arguments.json {
         let jobs: Vec<_> = page.jobs.into_iter().map(view::Job::from).collect();
@@ -118,7 +107,7 @@ pub(super) async fn run(arguments: Arguments) -> Outcome {
     Ok(Exit::Done)
 }
 
-fn request(arguments: &Arguments) -> wire::ListJobsRequest {
+fn request(arguments: &Arguments, now: SystemTime) -> wire::ListJobsRequest {
     let states: Vec<State> = match arguments.active {
         true => State::ALL
             .into_iter()
@@ -135,6 +124,11 @@ fn request(arguments: &Arguments) -> wire::ListJobsRequest {
         tenant_id: arguments.tenant.clone().unwrap_or_default(),
         page_size: arguments.limit,
         page_token: arguments.page_token.clone().unwrap_or_default(),
+        created_from: arguments
+            .since
+            .and_then(|since| now.checked_sub(since))
+            .map(prost_types::Timestamp::from),
+        created_before: None,
     }
 }
 

@@ -16,9 +16,11 @@ mod devices;
 mod events;
 mod exit;
 mod follow;
+mod fsck;
 mod histogram;
 mod history;
 mod jobs;
+mod ledger;
 mod problem;
 mod progress;
 mod report;
@@ -100,6 +102,10 @@ enum Command {
     Devices(devices::Arguments),
     /// Tell everything recorded about a job, and where its shots went
     History(history::Arguments),
+    /// Show where the shots of a job went, execution by execution
+    Ledger(ledger::Arguments),
+    /// Check the job store and the artifacts of a kernel that is not running
+    Fsck(Box<fsck::Arguments>),
     /// Print what makes a shell complete our commands
     Completions(completions::Arguments),
 }
@@ -116,6 +122,8 @@ impl Command {
             Self::Jobs(arguments) => arguments.json,
             Self::Devices(arguments) => arguments.json,
             Self::History(arguments) => arguments.about.json,
+            Self::Ledger(arguments) => arguments.about.json,
+            Self::Fsck(arguments) => arguments.json,
             Self::Serve(_) | Self::Completions(_) => false,
         }
     }
@@ -132,6 +140,8 @@ impl Command {
             Self::Jobs(arguments) => jobs::run(arguments).await,
             Self::Devices(arguments) => devices::run(arguments).await,
             Self::History(arguments) => history::run(arguments).await,
+            Self::Ledger(arguments) => ledger::run(arguments).await,
+            Self::Fsck(arguments) => fsck::run(*arguments).await,
             Self::Completions(arguments) => completions::run(&arguments),
         }
     }

@@ -4,10 +4,11 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::exit::Exit;
 use crate::cli::problem::{Outcome, Problem};
-use crate::os::config::{Config, Options};
-use crate::os::serve;
+use crate::os::config::{Config, Options, StoreKind};
 use crate::os::telemetry::{self, Logs};
+use crate::os::{jobs, serve};
 use crate::ports::JobStore;
+use crate::store::MemoryStore;
 
 /// Flags of `qrtx serve`.
 #[derive(Debug, clap::Args)]
@@ -24,6 +25,13 @@ pub(super) struct Arguments {
     /// Where HTTP listens: /metrics, /healthz, /readyz [default: 127.0.0.1:9091]
     #[arg(long, env = "QRTX_HTTP_ADDR", value_name = "HOST:PORT")]
     http: Option<String>,
+    /// Where jobs are kept: redb, on disk, or memory, which forgets them when the kernel ends
+    /// [default: redb]
+    #[arg(long, env = "QRTX_STORE", value_name = "STORE")]
+    store: Option<String>,
+    /// The directory of the job store [default: qrtx-data]
+    #[arg(long, env = "QRTX_DATA_DIR", value_name = "DIR")]
+    data_dir: Option<String>,
     #[command(flatten)]
     options: Options,
 }
@@ -33,16 +41,32 @@ pub(super) async fn serve(arguments: Arguments) -> Outcome {
     let Arguments {
         listen,
         http,
+        store,
+        data_dir,
         options,
     } = arguments;
     let options = Options {
         listen,
         http,
+        store,
+        data_dir,
         ..options
     };
     let config = options.resolve().map_err(Problem::usage)?;
-    let serving = serve::start(&config, true).await.map_err(Problem::failed)?;
-    ready(&config, &serving);
+    match config.store {
+        StoreKind::Memory => serve_on(&config, MemoryStore::default()).await,
+        StoreKind::Redb => {
+            let store = jobs::open(&config.data_dir).map_err(Problem::failed)?;
+            serve_on(&config, store).await
+        }
+    }
+}
+
+async fn serve_on<S: JobStore>(config: &Config, store: S) -> Outcome {
+    let serving = serve::start_on(config, true, store, telemetry::traces())
+        .await
+        .map_err(Problem::failed)?;
+    ready(config, &serving);
     let why = tokio::select! {
         biased;
         why = serving.kernel.stopped() => Some(why),
@@ -71,6 +95,10 @@ fn ready<S: JobStore>(config: &Config, serving: &serve::Serving<S>) {
         compiler = embedded(&config.compiler),
         driver = embedded(&config.driver),
         qfs_root = config.qfs_root,
+        store = match config.store {
+            StoreKind::Redb => config.data_dir.as_str(),
+            StoreKind::Memory => "memory",
+        },
         epoch = serving.kernel.epoch().0,
         "the kernel is ready"
     );

@@ -3,7 +3,8 @@
 
 mod compiler;
 mod device;
-mod offload;
+
+use crate::ports::offload;
 
 pub use compiler::EmbeddedCompiler;
 pub use device::{EmbeddedDevice, SIM_LOCAL};

@@ -112,21 +112,12 @@ impl<E: Env> KernelGateway for Gateway<E> {
     async fn list_jobs(&self, sent: Request<ListJobsRequest>) -> Answer<ListJobsResponse> {
         let sent = sent.into_inner();
         let (filter, before, most) = parse_list(&sent)?;
-        let mut jobs = self
-            .0
-            .list(&filter, before, most + 1)
-            .await
-            .map_err(|why| status(&why))?;
-        let more = jobs.len() > most;
-        jobs.truncate(most);
-        let next = jobs
-            .last()
-            .filter(|_| more)
-            .map(|job| job.submission.to_string());
+        let page = self.0.list(&filter, before, most).await;
+        let page = page.map_err(|why| status(&why))?;
         let render = |job| convert::job_status(job, self.0.situation(job));
         Ok(Response::new(ListJobsResponse {
-            jobs: jobs.iter().map(render).collect(),
-            next_page_token: next.unwrap_or_default(),
+            jobs: page.jobs.iter().map(render).collect(),
+            next_page_token: page.next.map(|next| next.to_string()).unwrap_or_default(),
         }))
     }
 
@@ -168,6 +159,17 @@ fn no_reservations() -> Status {
     refuse(Code::Unimplemented, "EIGEN_NOT_IMPLEMENTED", message)
 }
 
+/// A moment that a client names.
+fn moment(
+    field: &'static str,
+    sent: Option<prost_types::Timestamp>,
+) -> Result<Option<crate::time::Timestamp>, Status> {
+    let read = |at| {
+        convert::moment(at).ok_or_else(|| invalid(field, "is no moment after 1970".to_owned()))
+    };
+    sent.map(read).transpose()
+}
+
 fn parse_list(sent: &wire::ListJobsRequest) -> Result<(Filter, u64, usize), Status> {
     let states = sent.states.iter().map(|state| {
         convert::state(*state).ok_or_else(|| invalid("states", format!("{state} is no state")))
@@ -176,6 +178,8 @@ fn parse_list(sent: &wire::ListJobsRequest) -> Result<(Filter, u64, usize), Stat
         states: states.collect::<Result<_, _>>()?,
         target: Some(sent.target.clone()).filter(|target| !target.is_empty()),
         tenant: Some(sent.tenant_id.clone()).filter(|tenant| !tenant.is_empty()),
+        created_from: moment("created_from", sent.created_from)?,
+        created_before: moment("created_before", sent.created_before)?,
     };
     let before = match sent.page_token.as_str() {
         "" => u64::MAX,

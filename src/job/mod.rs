@@ -7,6 +7,7 @@ mod fold;
 pub mod history;
 pub mod ledger;
 pub mod request;
+pub mod salvage;
 pub mod spec;
 pub mod state;
 pub mod trace;

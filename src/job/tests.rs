@@ -1,5 +1,6 @@
 mod examples;
 mod properties;
+mod salvage;
 
 use std::fmt::Write as _;
 

@@ -9,6 +9,7 @@ mod judge;
 mod query;
 mod record;
 mod recover;
+mod retain;
 mod run;
 mod submit;
 mod table;
@@ -36,6 +37,7 @@ use crate::time::Monotonic;
 
 pub use cancel::{Cancelled, Told};
 pub use query::{Outlook, Results};
+pub use recover::{Mended, mend};
 pub use submit::Submitted;
 
 /// What an operator decides about a kernel.
@@ -137,7 +139,6 @@ impl<E: Env> Kernel<E> {
     /// [`ReadError`] when the store cannot be read.
     pub async fn start(env: E, settings: Settings) -> Result<Arc<Self>, ReadError> {
         let epoch = env.store().claim().await?;
-        let unfinished = env.store().unfinished().await?;
         let started = env.clock().monotonic();
         let env = Arc::new(env);
         let bound = Duration::from_millis(settings.limits.artifact_ms);
@@ -157,9 +158,10 @@ impl<E: Env> Kernel<E> {
             limits: settings.limits,
             me: me.clone(),
         });
-        kernel.recover(unfinished);
+        kernel.recover().await?;
         kernel.env.spawn(kernel.clone().ring_alarms());
         kernel.env.spawn(kernel.clone().poll_devices());
+        kernel.env.spawn(kernel.clone().retain());
         Ok(kernel)
     }
 

@@ -12,7 +12,7 @@ use crate::job::history::{Stay, stays};
 use crate::job::state::{Phase, State};
 use crate::kernel::{Error, Kernel};
 use crate::ports::Env;
-use crate::ports::store::{Filter, JobStore as _};
+use crate::ports::store::{Filter, JobStore as _, Page};
 use crate::schedule::Load;
 use crate::stages::documents;
 use crate::store::artifacts::ArtifactError;
@@ -72,7 +72,15 @@ impl<E: Env> Kernel<E> {
             Some(Counts::Inline(counts)) => counts.clone(),
             Some(Counts::Object(object)) => self.large_counts(&job, object).await?,
         };
-        let stays = stays(&self.history(id).await?);
+        let stays = match self.history(id).await {
+            Ok(history) => stays(&history),
+            // The counts are worth more than the times.
+            Err(Error::Corrupt(why)) => {
+                tracing::error!(job_id = %id, "{why}");
+                Vec::new()
+            }
+            Err(why) => return Err(why),
+        };
         Ok(Results { job, counts, stays })
     }
 
@@ -119,12 +127,16 @@ impl<E: Env> Kernel<E> {
         Ok(history)
     }
 
-    /// Jobs with a submission number below `before`, newest first.
+    /// Jobs with a submission number below `before`, newest first; see [`Page`].
     ///
     /// # Errors
-    /// [`Error::Unavailable`], [`Error::Corrupt`].
-    pub async fn list(&self, filter: &Filter, before: u64, most: usize) -> Result<Vec<Job>, Error> {
-        Ok(self.env.store().list(filter, before, most).await?)
+    /// [`Error::Unavailable`].
+    pub async fn list(&self, filter: &Filter, before: u64, most: usize) -> Result<Page, Error> {
+        let page = self.env.store().list(filter, before, most).await?;
+        for job in &page.unreadable {
+            tracing::error!(job_id = %job, "the record of this job cannot be read: qrtx fsck tells more");
+        }
+        Ok(page)
     }
 
     /// What hardware and schedule say together about every device.

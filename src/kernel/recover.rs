@@ -1,32 +1,80 @@
 //! A new process goes on where the last one stopped: every job that has a duty goes into the
-//! table, and is looked at like any other. There is no second road.
+//! table, and is looked at like any other. There is no second road. A job that cannot be read is
+//! ended with what is left of it, and holds up nobody.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
+use crate::ids::{Epoch, JobId, Sha256Sum};
 use crate::job::Job;
+use crate::job::salvage::{Remains, remains};
+use crate::job::spec::{JobSpec, Owner, ProgramFormat};
 use crate::job::state::State;
+use crate::job::trace::TraceContext;
 use crate::kernel::Kernel;
 use crate::planted::{Bug, planted};
+use crate::ports::store::{AppendError, JobStore, ReadError, Salvage};
 use crate::ports::{Clock as _, Env};
 use crate::time::{Monotonic, Timestamp};
 
+/// Jobs that are read from the store at a time.
+const PAGE: usize = 4096;
+
 impl<E: Env> Kernel<E> {
-    pub(super) fn recover(&self, unfinished: Vec<Job>) {
-        let mut unfinished = unfinished;
-        unfinished.retain(|job| {
-            let executing = job.state == State::Executing && planted(Bug::RecoveryForgetsExecuting);
-            let ended = job.state.is_terminal() && planted(Bug::RecoveryForgetsEnded);
-            !executing && !ended
-        });
-        let jobs: Vec<_> = unfinished.iter().map(|job| job.id).collect();
+    /// Takes over all jobs first and looks at them then: what one of them holds must be known
+    /// before another is given anything.
+    pub(super) async fn recover(&self) -> Result<(), ReadError> {
+        let mut jobs = Vec::new();
+        let mut after = 0;
         let now = (self.env.clock().monotonic(), self.env.clock().now());
-        for job in unfinished {
-            self.take_in(job, now);
+        loop {
+            let page = self.env.store().unfinished(after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = last.submission;
+            for unfinished in page {
+                let job = match unfinished.job {
+                    Ok(job) => Some(job),
+                    Err(reason) => self.quarantine(unfinished.id, &reason).await?,
+                };
+                if let Some(job) = job.filter(|job| job.duty().is_some() && !forgotten(job)) {
+                    jobs.push(job.id);
+                    self.take_in(job, now);
+                }
+            }
         }
         if !jobs.is_empty() {
             tracing::info!(jobs = jobs.len(), "jobs of the last run are taken over");
         }
         self.wake(jobs);
+        Ok(())
+    }
+
+    /// Writes down what is left of a job whose record cannot be read.
+    async fn quarantine(&self, id: JobId, reason: &str) -> Result<Option<Job>, ReadError> {
+        let now = self.env.clock().now();
+        match mend(self.env.store(), self.epoch, id, now).await {
+            Ok(None) => Ok(None),
+            Ok(Some(Mended { job, lost: None })) => {
+                tracing::warn!(job_id = %id, reason, "the job was made again from its history");
+                Ok(Some(job))
+            }
+            Ok(Some(Mended {
+                job,
+                lost: Some(lost),
+            })) => {
+                tracing::error!(
+                    event = "quarantined", job_id = %id, reason, lost, state = job.state.name(),
+                    "the record of a job cannot be read; what could not be is kept aside"
+                );
+                Ok(Some(job))
+            }
+            Err(why @ (AppendError::Full(_) | AppendError::Unavailable(_))) => {
+                Err(ReadError::Unavailable(why.to_string()))
+            }
+            Err(why) => {
+                self.stop(&format!("{id} cannot be set aside: {why}"));
+                Ok(None)
+            }
+        }
     }
 
     /// Puts a job into the table as its record says. Wall times become times on the monotonic
@@ -40,10 +88,81 @@ impl<E: Env> Kernel<E> {
         let deadline = now + if forgotten { left * 1000 } else { left };
         let (id, not_before) = (job.id, job.not_before);
         self.with_table(|table| {
-            table.insert(Arc::new(job), entered, deadline);
+            table.insert(std::sync::Arc::new(job), entered, deadline);
             if let Some(not_before) = not_before {
                 table.pause(id, now + not_before.since(wall));
             }
         });
+    }
+}
+
+/// What a mistake that can be planted does not take over.
+fn forgotten(job: &Job) -> bool {
+    let executing = job.state == State::Executing && planted(Bug::RecoveryForgetsExecuting);
+    let ended = job.state.is_terminal() && planted(Bug::RecoveryForgetsEnded);
+    executing || ended
+}
+
+/// A job that was written anew.
+#[derive(Debug)]
+pub struct Mended {
+    /// The job now.
+    pub job: Job,
+    /// What of its history is lost; `None` if its head alone was.
+    pub lost: Option<String>,
+}
+
+/// Makes a job again from what can still be read of its history, and writes that in place of its
+/// record, of which the rest is kept aside; `None` if there is no such job.
+///
+/// # Errors
+/// Those of [`JobStore::replace`]; [`AppendError::Unavailable`] if the store cannot be read.
+pub async fn mend<S: JobStore>(
+    store: &S,
+    epoch: Epoch,
+    id: JobId,
+    now: Timestamp,
+) -> Result<Option<Mended>, AppendError> {
+    let salvage = store.salvage(id).await;
+    let Some(salvage) = salvage.map_err(|why| AppendError::Unavailable(why.to_string()))? else {
+        return Ok(None);
+    };
+    let Salvage {
+        submission,
+        tenant,
+        target,
+        events,
+        broken,
+    } = salvage;
+    let unknown = || unknown_spec(tenant, &target, now);
+    let Remains { job, events, lost } = remains(id, events, broken, unknown, now);
+    store.replace(epoch, job.clone(), events).await?;
+    let job = Job { submission, ..job };
+    Ok(Some(Mended { job, lost }))
+}
+
+/// What stands where it is not known any more what a job was to do: it asks for nothing.
+fn unknown_spec(tenant: String, target: &str, now: Timestamp) -> JobSpec {
+    let unknown = "unknown".parse().expect("a plain word is a device id");
+    JobSpec {
+        name: "a job whose record is lost".to_owned(),
+        format: ProgramFormat::AqoJson,
+        program_sha256: Sha256Sum::of(&[]),
+        program_bytes: 0,
+        target: target.parse().unwrap_or(unknown),
+        priority: 0,
+        shots: 1,
+        seed: None,
+        compiler_options: BTreeMap::new(),
+        metadata: BTreeMap::new(),
+        expires_at: now,
+        owner: Owner {
+            tenant,
+            project: String::new(),
+            subject: String::new(),
+        },
+        idempotency_key: None,
+        request_id: String::new(),
+        trace: TraceContext::new(1),
     }
 }

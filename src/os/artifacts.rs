@@ -47,7 +47,11 @@ pub fn open(root: &str) -> Result<Opened, OpenError> {
         source,
     };
     std::fs::create_dir_all(Path::new(root)).map_err(|why| failed(why.into()))?;
-    let local = || LocalFileSystem::new_with_prefix(root).map_err(|why| failed(why.into()));
+    // With its last file a job's folder goes, too.
+    let local = || {
+        let local = LocalFileSystem::new_with_prefix(root).map_err(|why| failed(why.into()))?;
+        Ok::<_, OpenError>(local.with_automatic_cleanup(true))
+    };
     Ok(Opened {
         store: Arc::new(local()?),
         synced: Arc::new(local()?.with_fsync(true)),

@@ -24,9 +24,6 @@ pub struct Options {
     /// Where artifacts go: a directory, or s3://bucket/prefix [default: circuit_fs]
     #[arg(long, env = "EIGEN_QFS_ROOT", value_name = "DIR|URL")]
     pub qfs_root: Option<String>,
-    /// Where jobs are kept: memory, which forgets them when the kernel ends [default: memory]
-    #[arg(long, env = "QRTX_STORE", value_name = "STORE")]
-    pub store: Option<String>,
     /// Let each compiled circuit go through the compiler's OptimizeCircuit as well
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     pub optimize: Option<bool>,
@@ -40,6 +37,12 @@ pub struct Options {
     /// Where HTTP listens; only in the file, serve has a flag for it.
     #[arg(skip)]
     pub http: Option<String>,
+    /// Where jobs are kept; only in the file, serve has a flag for it.
+    #[arg(skip)]
+    pub store: Option<String>,
+    /// The directory of the job store; only in the file, serve has a flag for it.
+    #[arg(skip)]
+    pub data_dir: Option<String>,
     /// Bounds; only in the file.
     #[arg(skip)]
     pub limits: Option<Limits>,
@@ -58,6 +61,15 @@ pub struct DeviceOptions {
     pub on_unknown_outcome: Option<OnUnknown>,
 }
 
+/// Where a kernel that serves keeps its jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreKind {
+    /// On disk, in the data directory.
+    Redb,
+    /// Nowhere: they are forgotten when the kernel ends.
+    Memory,
+}
+
 /// Settings with nothing left open.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -67,6 +79,10 @@ pub struct Config {
     pub driver: Option<String>,
     /// A directory or a URL.
     pub qfs_root: String,
+    /// Where jobs are kept.
+    pub store: StoreKind,
+    /// The directory of the job store.
+    pub data_dir: String,
     /// Whether circuits go through OptimizeCircuit.
     pub optimize: bool,
     /// `host:port` of the gRPC gateway.
@@ -131,16 +147,10 @@ impl Options {
                 .map(|text| text.trim().to_owned())
                 .find(|text| !text.is_empty())
         };
-        if let Some(store) = pick(self.store, file.store)
-            && store != "memory"
-        {
-            let reason = "this version has memory only";
-            return Err(ConfigError::Value {
-                setting: "--store",
-                value: store,
-                reason,
-            });
-        }
+        let store = match pick(self.store, file.store) {
+            None => StoreKind::Redb,
+            Some(store) => store_kind(store)?,
+        };
         let mut devices = Policy::default();
         for (device, decided) in file.devices {
             devices
@@ -154,6 +164,8 @@ impl Options {
             compiler: url("--compiler", pick(self.compiler, file.compiler))?,
             driver: url("--driver", pick(self.driver, file.driver))?,
             qfs_root: pick(self.qfs_root, file.qfs_root).unwrap_or_else(|| "circuit_fs".into()),
+            store,
+            data_dir: pick(self.data_dir, file.data_dir).unwrap_or_else(|| "qrtx-data".into()),
             optimize: self.optimize.or(file.optimize).unwrap_or(false),
             listen: address(pick(self.listen, file.listen), "127.0.0.1:50052"),
             http: address(pick(self.http, file.http), "127.0.0.1:9091"),
@@ -173,6 +185,18 @@ fn read(file: &Path) -> Result<Options, ConfigError> {
         file: name,
         source: Box::new(source),
     })
+}
+
+fn store_kind(value: String) -> Result<StoreKind, ConfigError> {
+    match value.as_str() {
+        "redb" => Ok(StoreKind::Redb),
+        "memory" => Ok(StoreKind::Memory),
+        _ => Err(ConfigError::Value {
+            setting: "--store",
+            value,
+            reason: "it must be redb (on disk) or memory (forgets when the kernel ends)",
+        }),
+    }
 }
 
 /// An endpoint with or without its scheme: the neighbours' deployment has both forms.

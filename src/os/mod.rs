@@ -7,6 +7,7 @@ pub mod artifacts;
 pub mod clock;
 pub mod config;
 pub mod http;
+pub mod jobs;
 pub mod production;
 pub mod serve;
 pub mod telemetry;

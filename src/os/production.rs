@@ -78,7 +78,7 @@ impl<S> Production<S> {
     }
 }
 
-fn off_the_async_threads(work: Box<dyn FnOnce() + Send>) {
+pub(super) fn off_the_async_threads(work: Box<dyn FnOnce() + Send>) {
     tokio::task::spawn_blocking(work);
 }
 

@@ -4,6 +4,7 @@
 pub mod clock;
 pub mod compiler;
 pub mod devices;
+pub mod offload;
 pub mod store;
 
 use std::future::Future;
@@ -14,6 +15,7 @@ use object_store::ObjectStore;
 pub use clock::Clock;
 pub use compiler::Compiler;
 pub use devices::Devices;
+pub use offload::Offload;
 pub use store::JobStore;
 
 /// Everything outside the kernel, in one type parameter, `E` everywhere.

@@ -3,10 +3,13 @@
 
 use std::future::Future;
 
+use serde::{Deserialize, Serialize};
+
 use crate::ids::{Epoch, JobId, Sha256Sum};
 use crate::job::Job;
 use crate::job::event::Recorded;
 use crate::job::state::State;
+use crate::time::Timestamp;
 
 /// One commit: events of one job, and what goes with them.
 #[derive(Debug, Clone)]
@@ -42,7 +45,7 @@ pub struct Key {
 }
 
 /// What a key stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyHolder {
     /// The job that was made with it.
     pub job: JobId,
@@ -102,6 +105,66 @@ pub struct Filter {
     pub target: Option<String>,
     /// Only this tenant.
     pub tenant: Option<String>,
+    /// Only jobs accepted at this time or later.
+    pub created_from: Option<Timestamp>,
+    /// Only jobs accepted before this time.
+    pub created_before: Option<Timestamp>,
+}
+
+/// A part of a list.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Page {
+    /// Newest first. May be fewer than asked for, or none, though the list goes on: a store looks
+    /// at no more than [`SCAN_MAX`] jobs for a page.
+    pub jobs: Vec<Job>,
+    /// Jobs that the filter asks for and that cannot be read.
+    pub unreadable: Vec<JobId>,
+    /// The list goes on below this submission number; `None` at its end.
+    pub next: Option<u64>,
+}
+
+/// Jobs that a store looks at for one page of a list, whether they fit the filter or not.
+pub const SCAN_MAX: usize = 10_000;
+
+/// A job that a starting kernel has to go on with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unfinished {
+    /// Its place in the order of all submissions.
+    pub submission: u64,
+    /// Its name.
+    pub id: JobId,
+    /// The job, or why it cannot be read.
+    pub job: Result<Job, String>,
+}
+
+/// What can still be read of a job.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Salvage {
+    /// Its place in the order of all submissions.
+    pub submission: u64,
+    /// Whose it is, as far as that is known.
+    pub tenant: String,
+    /// What it was for, as far as that is known.
+    pub target: String,
+    /// Its events from the first on, up to the first that cannot be read.
+    pub events: Vec<Recorded>,
+    /// What is wrong with the event after those; `None` if that is all there is.
+    pub broken: Option<String>,
+}
+
+/// An ended job that nothing is owed to any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    /// Its place in the order of all submissions.
+    pub submission: u64,
+    /// Its name.
+    pub id: JobId,
+    /// When it ended.
+    pub at: Timestamp,
+    /// When it was accepted.
+    pub created_at: Timestamp,
+    /// Whether an idempotency key stands for it.
+    pub keyed: bool,
 }
 
 /// A job store.
@@ -159,21 +222,95 @@ pub trait JobStore: Send + Sync + 'static {
         key: &Key,
     ) -> impl Future<Output = Result<Option<KeyHolder>, ReadError>> + Send;
 
-    /// Jobs with a submission number below `before`, newest first, at most `most`.
+    /// Jobs with a submission number below `before`, newest first, at most `most`. Where fewer
+    /// are given, [`Page::next`] tells whether the list goes on.
     ///
     /// # Errors
-    /// [`ReadError`].
+    /// [`ReadError::Unavailable`].
     fn list(
         &self,
         filter: &Filter,
         before: u64,
         most: usize,
-    ) -> impl Future<Output = Result<Vec<Job>, ReadError>> + Send;
+    ) -> impl Future<Output = Result<Page, ReadError>> + Send;
 
-    /// Every job that still has a duty ([`Job::duty`]), oldest first: what a kernel that starts
-    /// has to go on with.
+    /// Jobs that still have a duty ([`Job::duty`]) and a submission number above `after`, oldest
+    /// first, at most `most`: what a kernel that starts has to go on with. None means that there
+    /// are no more. A job that cannot be read is one of them.
     ///
     /// # Errors
-    /// [`ReadError`].
-    fn unfinished(&self) -> impl Future<Output = Result<Vec<Job>, ReadError>> + Send;
+    /// [`ReadError::Unavailable`].
+    fn unfinished(
+        &self,
+        after: u64,
+        most: usize,
+    ) -> impl Future<Output = Result<Vec<Unfinished>, ReadError>> + Send;
+
+    /// What can still be read of a job; `None` if there is no such job.
+    ///
+    /// # Errors
+    /// [`ReadError::Unavailable`].
+    fn salvage(
+        &self,
+        job: JobId,
+    ) -> impl Future<Output = Result<Option<Salvage>, ReadError>> + Send;
+
+    /// Writes the whole record of a job that is there already anew: `events` are all of its events
+    /// from the first on. What does not read as what is written now is kept aside as it was.
+    /// Program, key and submission number stay.
+    ///
+    /// # Errors
+    /// [`AppendError::OutOfOrder`] if there is no such job or the events are not whole, and those
+    /// of every commit.
+    fn replace(
+        &self,
+        epoch: Epoch,
+        job: Job,
+        events: Vec<Recorded>,
+    ) -> impl Future<Output = Result<(), AppendError>> + Send;
+
+    /// Ended jobs without a duty and with a submission number above `after`, oldest first, at most
+    /// `most`. None means that there are no more; at most [`SCAN_MAX`] jobs are looked at, and the
+    /// number to go on after is given along.
+    ///
+    /// # Errors
+    /// [`ReadError::Unavailable`].
+    fn ended(
+        &self,
+        after: u64,
+        most: usize,
+    ) -> impl Future<Output = Result<(Vec<Ended>, Option<u64>), ReadError>> + Send;
+
+    /// Removes ended jobs with everything that is stored of them, in one commit; those that have a
+    /// duty, or are not there, are left out. Their names stay among the forgotten.
+    ///
+    /// # Errors
+    /// Those of every commit.
+    fn forget(
+        &self,
+        epoch: Epoch,
+        jobs: Vec<JobId>,
+    ) -> impl Future<Output = Result<(), AppendError>> + Send;
+
+    /// Jobs that are forgotten here and whose artifacts may still lie about, at most `most`.
+    ///
+    /// # Errors
+    /// [`ReadError::Unavailable`].
+    fn forgotten(&self, most: usize) -> impl Future<Output = Result<Vec<JobId>, ReadError>> + Send;
+
+    /// The artifacts of these forgotten jobs are gone, too: not even their names are kept.
+    ///
+    /// # Errors
+    /// Those of every commit.
+    fn cleared(
+        &self,
+        epoch: Epoch,
+        jobs: Vec<JobId>,
+    ) -> impl Future<Output = Result<(), AppendError>> + Send;
+
+    /// How many jobs are kept, whatever their state.
+    ///
+    /// # Errors
+    /// [`ReadError::Unavailable`].
+    fn count(&self) -> impl Future<Output = Result<u64, ReadError>> + Send;
 }

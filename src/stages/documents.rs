@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::job::Job;
-use crate::job::event::{ArtifactRef, Outcome};
+use crate::job::event::{ArtifactRef, Counts, Outcome};
 
 /// The order that every driver we know uses, when a device does not say.
 const BITSTRING_ORDER: &str = "msb_first_by_classical_index";
@@ -23,6 +23,28 @@ pub fn bitstring_order(outcome: &Outcome) -> &str {
 /// `input.job.json`: the request as it was accepted, defaults filled in.
 pub(super) fn request(job: &Job) -> Vec<u8> {
     document(&serde_json::to_value(&*job.spec).expect("a spec has a JSON form"))
+}
+
+/// What the job store alone can make again of the artifacts of a job that was in Completing and
+/// is Completed with `artifacts`, by file name: all but the circuit, and counts that are an object
+/// of their own.
+pub fn made_again(
+    completing: &Job,
+    program: Vec<u8>,
+    artifacts: &[ArtifactRef],
+) -> Vec<(String, Vec<u8>)> {
+    let mut made = vec![
+        ("input.job.json".to_owned(), request(completing)),
+        (completing.spec.format.file_name().to_owned(), program),
+        ("meta.json".to_owned(), manifest(completing, artifacts)),
+    ];
+    if let Some(outcome) = &completing.outcome
+        && let Counts::Inline(counts) = &outcome.counts
+    {
+        let results = results(completing, outcome, counts);
+        made.push(("results.json".to_owned(), results));
+    }
+    made
 }
 
 /// `error.json`: why the job ended without success, and what it cost.

@@ -7,6 +7,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::TryStreamExt as _;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutPayload};
 
@@ -116,6 +117,28 @@ impl<E: Env> Artifacts<E> {
         let fits = !path.is_empty() && path.split('/').all(|part| part.len() <= NAME_BYTES_MAX);
         let path = Path::parse(path).ok().filter(|_| fits)?;
         Some(self.get(self.env.artifacts(), &path).await)
+    }
+
+    /// Removes everything that is stored for a job; nothing is there to remove if it was done
+    /// before.
+    ///
+    /// # Errors
+    /// [`ArtifactError::Unavailable`].
+    pub async fn remove(&self, job: JobId) -> Result<(), ArtifactError> {
+        let folder = Path::from(job.to_string());
+        let store = self.env.artifacts();
+        let work = async {
+            let there: Vec<_> = store.list(Some(&folder)).try_collect().await?;
+            for object in there {
+                match store.delete(&object.location).await {
+                    Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+                    Err(why) => return Err(why),
+                }
+            }
+            Ok(())
+        };
+        let removed = self.bounded(work).await;
+        removed.map_err(|why| why.unavailable(&folder))
     }
 
     async fn keep_in(

@@ -85,10 +85,15 @@ impl Draft {
 
     /// The job as number `number` of its test, with its first event.
     pub fn submitted(self, number: u64) -> Life {
+        self.submitted_at(number, Timestamp(0))
+    }
+
+    /// The same, accepted at a moment of its own.
+    pub fn submitted_at(self, number: u64, at: Timestamp) -> Life {
         let event = Event::Submitted {
             spec: Box::new(self.0.clone()),
         };
-        let job = Job::submitted(JobId::new(number, [0; 10]), self.0, Timestamp(0));
+        let job = Job::submitted(JobId::new(number, [0; 10]), self.0, at);
         let history = vec![job.recorded(event)];
         Life {
             job,

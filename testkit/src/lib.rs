@@ -1,10 +1,11 @@
 //! What tests, benches and the simulated world share: builders of jobs, histories and what must
 //! be true of them, the contracts that every implementation of a port keeps, a clock that is moved
-//! by hand, circuits by chance, and doubles of the two neighbours. Everything but [`neighbours::serve`] runs in both
-//! worlds.
+//! by hand, circuits by chance, a disk that fails, and doubles of the two neighbours. Everything
+//! but [`neighbours::serve`] runs in both worlds.
 
 pub mod circuits;
 pub mod contract;
+pub mod disk;
 pub mod hand_clock;
 pub mod history;
 pub mod invariants;

@@ -8,16 +8,19 @@ use qrtx::grpc::proto::kernel as wire;
 use qrtx::ids::{Epoch, JobId, Sha256Sum};
 use qrtx::job::Job;
 use qrtx::job::event::Recorded;
+use qrtx::job::state::State;
 use qrtx::observe::Traces;
 use qrtx::os::clock::SystemClock;
 use qrtx::os::serve;
 use qrtx::ports::JobStore;
-use qrtx::ports::store::{Append, AppendError, Filter, Key, KeyHolder, ReadError};
+use qrtx::ports::store::{
+    Append, AppendError, Ended, Filter, Key, KeyHolder, Page, ReadError, Salvage, Unfinished,
+};
 use qrtx::store::MemoryStore;
-use qrtx_testkit::neighbours::{DriverDouble, Served};
+use qrtx_testkit::neighbours::{DriverDouble, Served, Unserved};
 
 use crate::circuits::bell;
-use crate::harness::{Deployment, client_of, enqueue, events, finish, history, request};
+use crate::harness::{Deployment, client_of, enqueue, events, finish, history, request, until};
 
 /// A store whose kernel dies at an append: nothing it does afterwards reaches anything.
 #[derive(Clone)]
@@ -66,12 +69,45 @@ impl JobStore for Mortal {
         self.store.key_holder(key).await
     }
 
-    async fn list(&self, filter: &Filter, before: u64, most: usize) -> Result<Vec<Job>, ReadError> {
+    async fn list(&self, filter: &Filter, before: u64, most: usize) -> Result<Page, ReadError> {
         self.store.list(filter, before, most).await
     }
 
-    async fn unfinished(&self) -> Result<Vec<Job>, ReadError> {
-        self.store.unfinished().await
+    async fn unfinished(&self, after: u64, most: usize) -> Result<Vec<Unfinished>, ReadError> {
+        self.store.unfinished(after, most).await
+    }
+
+    async fn salvage(&self, job: JobId) -> Result<Option<Salvage>, ReadError> {
+        self.store.salvage(job).await
+    }
+
+    async fn replace(
+        &self,
+        epoch: Epoch,
+        job: Job,
+        events: Vec<Recorded>,
+    ) -> Result<(), AppendError> {
+        self.store.replace(epoch, job, events).await
+    }
+
+    async fn ended(&self, after: u64, most: usize) -> Result<(Vec<Ended>, Option<u64>), ReadError> {
+        self.store.ended(after, most).await
+    }
+
+    async fn forget(&self, epoch: Epoch, jobs: Vec<JobId>) -> Result<(), AppendError> {
+        self.store.forget(epoch, jobs).await
+    }
+
+    async fn forgotten(&self, most: usize) -> Result<Vec<JobId>, ReadError> {
+        self.store.forgotten(most).await
+    }
+
+    async fn cleared(&self, epoch: Epoch, jobs: Vec<JobId>) -> Result<(), AppendError> {
+        self.store.cleared(epoch, jobs).await
+    }
+
+    async fn count(&self) -> Result<u64, ReadError> {
+        self.store.count().await
     }
 }
 
@@ -221,4 +257,67 @@ async fn with_a_driver_that_can_be_asked_every_job_runs_exactly_once() {
             assert_eq!(double.runs_of(&job_id).len(), 1, "{case}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_job_whose_record_is_damaged_has_failed_and_the_others_are_served() {
+    let nobody = Unserved::new();
+    let mut deployment = Deployment::new(|config| config.driver = Some(nobody.url())).await;
+    let mut client = deployment.client().await;
+    let mut ids = Vec::new();
+    for _ in 0..4 {
+        ids.push(enqueue(&mut client, request(bell())).await);
+    }
+    deployment.stop().await;
+    let [whole, headless, historyless, lost] = &ids[..] else {
+        unreachable!()
+    };
+    let spoil = |job: &str, number| {
+        let job = job.parse().unwrap();
+        assert!(
+            deployment.store.spoil(job, number),
+            "{job} has no row {number}"
+        );
+    };
+    spoil(headless, 0);
+    spoil(historyless, 1);
+    spoil(lost, 0);
+    spoil(lost, 1);
+
+    deployment.config.driver = None;
+    deployment.start().await;
+    let mut client = deployment.client().await;
+    for served in [whole, headless] {
+        let results = finish(&mut client, served).await;
+        assert_eq!(results.state(), wire::TaskState::Completed);
+    }
+    // A job that is whole in its head goes on, though a part of its history is gone.
+    let store = &deployment.store;
+    let id = historyless.parse().unwrap();
+    while store.job(id).await.unwrap().unwrap().state != State::Completed {
+        tokio::task::yield_now().await;
+    }
+    let results = wire::GetJobResultsRequest {
+        job_id: historyless.clone(),
+    };
+    let results = client.get_job_results(results).await.unwrap().into_inner();
+    assert_eq!(results.counts.values().sum::<i64>(), 1000);
+
+    let failed = finish(&mut client, lost).await;
+    assert_eq!(failed.state(), wire::TaskState::Failed);
+    let error = failed.error.unwrap();
+    assert_eq!(error.error_code, "PersistError");
+    assert!(
+        error.error_summary.contains("event 1"),
+        "{}",
+        error.error_summary
+    );
+    until(&mut client, lost, "Reported").await;
+    assert!(deployment.folder(lost).join("error.json").exists());
+
+    // The next start finds a record that is whole.
+    deployment.stop().await;
+    deployment.start().await;
+    let mut client = deployment.client().await;
+    assert_eq!(history(&mut client, lost).await.events.len(), 3);
 }

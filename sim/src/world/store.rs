@@ -9,7 +9,9 @@ use qrtx::ids::{Epoch, JobId};
 use qrtx::job::Job;
 use qrtx::job::event::{Event, Recorded};
 use qrtx::ports::JobStore;
-use qrtx::ports::store::{Append, AppendError, Filter, Key, KeyHolder, ReadError};
+use qrtx::ports::store::{
+    Append, AppendError, Ended, Filter, Key, KeyHolder, Page, ReadError, Salvage, Unfinished,
+};
 use qrtx::store::MemoryStore;
 
 use crate::nemesis::Nemesis;
@@ -228,13 +230,53 @@ impl JobStore for PointedStore {
         self.inner.key_holder(key).await
     }
 
-    async fn list(&self, filter: &Filter, before: u64, most: usize) -> Result<Vec<Job>, ReadError> {
+    async fn list(&self, filter: &Filter, before: u64, most: usize) -> Result<Page, ReadError> {
         self.readable().await?;
         self.inner.list(filter, before, most).await
     }
 
-    async fn unfinished(&self) -> Result<Vec<Job>, ReadError> {
+    async fn unfinished(&self, after: u64, most: usize) -> Result<Vec<Unfinished>, ReadError> {
         self.readable().await?;
-        self.inner.unfinished().await
+        self.inner.unfinished(after, most).await
+    }
+
+    async fn salvage(&self, job: JobId) -> Result<Option<Salvage>, ReadError> {
+        self.readable().await?;
+        self.inner.salvage(job).await
+    }
+
+    async fn replace(
+        &self,
+        epoch: Epoch,
+        job: Job,
+        events: Vec<Recorded>,
+    ) -> Result<(), AppendError> {
+        self.process.living().await;
+        self.inner.replace(epoch, job, events).await
+    }
+
+    async fn ended(&self, after: u64, most: usize) -> Result<(Vec<Ended>, Option<u64>), ReadError> {
+        self.readable().await?;
+        self.inner.ended(after, most).await
+    }
+
+    async fn forget(&self, epoch: Epoch, jobs: Vec<JobId>) -> Result<(), AppendError> {
+        self.process.living().await;
+        self.inner.forget(epoch, jobs).await
+    }
+
+    async fn forgotten(&self, most: usize) -> Result<Vec<JobId>, ReadError> {
+        self.readable().await?;
+        self.inner.forgotten(most).await
+    }
+
+    async fn cleared(&self, epoch: Epoch, jobs: Vec<JobId>) -> Result<(), AppendError> {
+        self.process.living().await;
+        self.inner.cleared(epoch, jobs).await
+    }
+
+    async fn count(&self) -> Result<u64, ReadError> {
+        self.readable().await?;
+        self.inner.count().await
     }
 }

@@ -1,26 +1,35 @@
 //! What every [`JobStore`] keeps, whatever it is made of.
 
 mod commit;
+mod damage;
 mod read;
+mod retention;
 
 use qrtx::ids::{Epoch, JobId};
 use qrtx::job::Job;
 use qrtx::job::event::Event;
-use qrtx::ports::store::JobStore;
+use qrtx::ports::store::{JobStore, Unfinished};
 
 pub use commit::*;
+pub use damage::*;
 pub use read::*;
+pub use retention::*;
 
 use crate::jobs::{Life, PROGRAM, job, straight_way};
 
 const ALL: usize = 1_000;
 
 /// Runs the whole suite, each property with a store of its own from `fresh`; `reopen` closes a
-/// store and opens the same one again.
+/// store and opens the same one again; `spoil` spoils rows of a job, as a bad disk does, and gives
+/// the store that has them.
 ///
 /// # Panics
 /// When the store breaks the contract.
-pub async fn job_store<S: JobStore>(fresh: impl AsyncFn() -> S, reopen: impl AsyncFn(S) -> S) {
+pub async fn job_store<S: JobStore>(
+    fresh: impl AsyncFn() -> S,
+    reopen: impl AsyncFn(S) -> S,
+    spoil: impl AsyncFn(S, &Life, &[Spot]) -> S,
+) {
     every_claim_gives_a_greater_epoch(&fresh().await).await;
     a_stale_epoch_is_refused_and_leaves_no_trace(&fresh().await).await;
     events_come_back_in_order_and_without_gaps(&fresh().await).await;
@@ -33,9 +42,27 @@ pub async fn job_store<S: JobStore>(fresh: impl AsyncFn() -> S, reopen: impl Asy
     a_program_is_read_back_as_it_came(&fresh().await).await;
     the_list_has_the_newest_first_and_can_be_paged(&fresh().await).await;
     the_list_shows_what_the_filter_asks_for(&fresh().await).await;
+    the_list_shows_jobs_of_an_age(&fresh().await).await;
     unfinished_are_exactly_the_jobs_with_a_duty_oldest_first(&fresh().await).await;
     of_an_unknown_job_there_is_nothing(&fresh().await).await;
     what_is_stored_outlives_the_store_that_stored_it(fresh().await, reopen).await;
+    a_job_that_cannot_be_read_hides_no_other(fresh().await, &spoil).await;
+    of_a_spoilt_job_everything_before_the_damage_is_salvaged(fresh().await, &spoil).await;
+    a_record_that_is_replaced_reads_as_what_was_written(fresh().await, &spoil).await;
+    only_whole_records_of_jobs_that_are_there_are_replaced(&fresh().await).await;
+    ended_are_exactly_the_jobs_that_are_over_and_done_with(&fresh().await).await;
+    of_a_forgotten_job_only_its_name_is_left_until_that_is_cleared(&fresh().await).await;
+    a_job_with_a_duty_is_not_forgotten(&fresh().await).await;
+    a_submission_number_is_never_given_twice(&fresh().await).await;
+}
+
+/// A row of a job that can be spoilt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spot {
+    /// The job as its last commit left it.
+    Head,
+    /// The event of this number.
+    Event(u64),
 }
 
 /// Submits a job and gives its submission number.
@@ -92,7 +119,13 @@ pub async fn what_is_stored_outlives_the_store_that_stored_it<S: JobStore>(
     let store = reopen(store).await;
     assert_told(&store, &done).await;
     assert_told(&store, &live).await;
-    assert_eq!(store.unfinished().await, Ok(vec![live.job.clone()]));
+    let unfinished = store.unfinished(0, ALL).await;
+    let one = Unfinished {
+        submission: live.job.submission,
+        id: live.job.id,
+        job: Ok(live.job.clone()),
+    };
+    assert_eq!(unfinished, Ok(vec![one]));
     assert_eq!(store.program(done.job.id).await, Ok(Some(PROGRAM.to_vec())));
     let holder = store.key_holder(&done.key().expect("it has one")).await;
     assert_eq!(

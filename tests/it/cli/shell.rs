@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::harness::Deployment;
 
 /// Variables that would change what is tested.
-const VARIABLES: [&str; 14] = [
+const VARIABLES: [&str; 15] = [
     "EIGEN_COMPILER_ENDPOINT",
     "DRIVER_MANAGER_ENDPOINT",
     "EIGEN_KERNEL_ADDR",
@@ -21,6 +21,7 @@ const VARIABLES: [&str; 14] = [
     "QRTX_ENDPOINT",
     "QRTX_HTTP_ADDR",
     "QRTX_STORE",
+    "QRTX_DATA_DIR",
     "RUST_LOG",
     "NO_COLOR",
     "CLICOLOR",

@@ -28,7 +28,7 @@ pub async fn a_stale_epoch_is_refused_and_leaves_no_trace(store: &impl JobStore)
     assert_eq!(refused, Err(AppendError::Fenced(new)));
     assert_told(store, &before).await;
     let listed = store.list(&Filter::default(), u64::MAX, ALL).await;
-    assert_eq!(listed.map(|jobs| jobs.len()), Ok(1));
+    assert_eq!(listed.map(|page| page.jobs.len()), Ok(1));
 }
 
 /// Pages of events fit together, wherever they are cut.

@@ -3,7 +3,8 @@
 use qrtx::job::Job;
 use qrtx::job::event::Event;
 use qrtx::job::state::State;
-use qrtx::ports::store::{Filter, JobStore};
+use qrtx::ports::store::{Filter, JobStore, Page};
+use qrtx::time::Timestamp;
 
 use super::{ALL, claim, record, stored, submit};
 use crate::jobs::{PROGRAM, job, straight_way};
@@ -64,23 +65,29 @@ pub async fn the_list_has_the_newest_first_and_can_be_paged(store: &impl JobStor
         "{submissions:?}"
     );
     submissions.reverse();
-    let mut before = u64::MAX;
+    let mut before = Some(u64::MAX);
     let mut listed = Vec::new();
-    loop {
+    while let Some(below) = before {
         let page = store
-            .list(&Filter::default(), before, 2)
+            .list(&Filter::default(), below, 2)
             .await
             .expect("a store can be read");
-        assert!(page.len() <= 2);
-        let Some(last) = page.last() else { break };
-        before = last.submission;
-        listed.extend(page.iter().map(|job| job.submission));
+        assert!(page.jobs.len() <= 2);
+        listed.extend(page.jobs.iter().map(|job| job.submission));
+        before = page.next;
     }
     assert_eq!(listed, submissions);
+    let whole = store
+        .list(&Filter::default(), u64::MAX, submissions.len())
+        .await;
+    let whole = whole.expect("a store can be read");
     assert_eq!(
-        store.list(&Filter::default(), u64::MAX, 0).await,
-        Ok(Vec::new())
+        (whole.jobs.len(), whole.next),
+        (submissions.len(), None),
+        "a page that is full and the last has no next"
     );
+    let none = store.list(&Filter::default(), u64::MAX, 0).await;
+    assert_eq!(none.map(|page| page.jobs), Ok(Vec::new()));
 }
 
 /// All parts of a filter together, and the state that a job has now.
@@ -114,7 +121,7 @@ pub async fn the_list_shows_what_the_filter_asks_for(store: &impl JobStore) {
             .await
             .expect("a store can be read");
         let number = |job: &Job| lives.iter().position(|life| life.job.id == job.id);
-        listed.iter().filter_map(number).collect::<Vec<_>>()
+        listed.jobs.iter().filter_map(number).collect::<Vec<_>>()
     };
     let states = |states: &[State]| Filter {
         states: states.to_vec(),
@@ -152,6 +159,33 @@ pub async fn the_list_shows_what_the_filter_asks_for(store: &impl JobStore) {
     );
 }
 
+/// From a moment on, and up to another.
+pub async fn the_list_shows_jobs_of_an_age(store: &impl JobStore) {
+    let epoch = claim(store).await;
+    for number in 1..=4_i64 {
+        let mut life = job().submitted_at(number.unsigned_abs(), Timestamp(number));
+        submit(store, epoch, &mut life).await;
+    }
+    let ages = async |from: Option<i64>, before: Option<i64>| {
+        let filter = Filter {
+            created_from: from.map(Timestamp),
+            created_before: before.map(Timestamp),
+            ..Filter::default()
+        };
+        let listed = store.list(&filter, u64::MAX, ALL).await;
+        let listed = listed.expect("a store can be read");
+        listed
+            .jobs
+            .iter()
+            .map(|job| job.created_at.0)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(ages(None, None).await, [4, 3, 2, 1]);
+    assert_eq!(ages(Some(2), None).await, [4, 3, 2]);
+    assert_eq!(ages(None, Some(2)).await, [1]);
+    assert_eq!(ages(Some(2), Some(4)).await, [3, 2]);
+}
+
 /// A kernel that starts gets everything that it has to go on with, and no more.
 pub async fn unfinished_are_exactly_the_jobs_with_a_duty_oldest_first(store: &impl JobStore) {
     let epoch = claim(store).await;
@@ -172,7 +206,17 @@ pub async fn unfinished_are_exactly_the_jobs_with_a_duty_oldest_first(store: &im
         },
     )
     .await;
-    let unfinished = async || store.unfinished().await.expect("a store can be read");
+    let unfinished = async || {
+        let (mut left, mut after) = (Vec::new(), 0);
+        loop {
+            let page = store.unfinished(after, 2).await;
+            let page = page.expect("a store can be read");
+            assert!(page.len() <= 2);
+            let Some(last) = page.last() else { return left };
+            after = last.submission;
+            left.extend(page.into_iter().map(|one| one.job.expect("it is whole")));
+        }
+    };
     let left = unfinished().await;
     assert_eq!(left, [0, 2, 3].map(|number| lives[number].job.clone()));
     assert!(left.iter().all(|job| job.duty().is_some()));
@@ -198,9 +242,10 @@ pub async fn of_an_unknown_job_there_is_nothing(store: &impl JobStore) {
     assert_eq!(store.events(id, 0, ALL).await, Ok(Vec::new()));
     assert_eq!(store.program(id).await, Ok(None));
     assert_eq!(store.key_holder(&key).await, Ok(None));
-    assert_eq!(
-        store.list(&Filter::default(), u64::MAX, ALL).await,
-        Ok(Vec::new())
-    );
-    assert_eq!(store.unfinished().await, Ok(Vec::new()));
+    let listed = store.list(&Filter::default(), u64::MAX, ALL).await;
+    assert_eq!(listed, Ok(Page::default()));
+    assert_eq!(store.unfinished(0, ALL).await, Ok(Vec::new()));
+    assert_eq!(store.salvage(id).await, Ok(None));
+    assert_eq!(store.ended(0, ALL).await, Ok((Vec::new(), None)));
+    assert_eq!(store.count().await, Ok(0));
 }

@@ -8,9 +8,13 @@ pub type Offload = fn(Box<dyn FnOnce() + Send>);
 
 /// The work broke off; its panic is in the log.
 #[derive(Debug)]
-pub(super) struct BrokeOff;
+pub struct BrokeOff;
 
-pub(super) async fn run<T: Send + 'static>(
+/// Runs `work` there, and waits for what it gives.
+///
+/// # Errors
+/// [`BrokeOff`].
+pub async fn run<T: Send + 'static>(
     offload: Offload,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, BrokeOff> {

@@ -1,0 +1,286 @@
+//! `qrtx fsck`: whether the job store and the artifacts are what they should be, and what of that
+//! can be made again. It looks at the files of a kernel that is not running.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::cli::exit::Exit;
+use crate::cli::problem::{Outcome, Problem};
+use crate::cli::terminal;
+use crate::ids::{Epoch, JobId};
+use crate::job::Job;
+use crate::job::event::{ArtifactRef, Counts, Event, Recorded};
+use crate::job::state::State;
+use crate::kernel::{Mended, mend};
+use crate::os::config::Options;
+use crate::os::production::Production;
+use crate::os::telemetry::{self, Logs};
+use crate::os::{artifacts, jobs};
+use crate::ports::store::{Filter, JobStore as _, ReadError};
+use crate::ports::{Clock as _, Env as _};
+use crate::stages::documents;
+use crate::store::artifacts::ArtifactError;
+use crate::store::{Artifacts, RedbStore};
+
+/// Jobs that are looked at before the next are read.
+const PAGE: usize = 256;
+
+/// Flags of `qrtx fsck`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  qrtx fsck
+  qrtx fsck --data-dir /var/lib/eigen/jobs --qfs-root /srv/circuit_fs
+  qrtx fsck --repair
+
+The kernel must not be running. Exit codes: 0 all is well, or was repaired,
+1 something is wrong and stays so, 2 wrong use.")]
+pub(super) struct Arguments {
+    /// Write anew what the job store can prove
+    #[arg(long)]
+    repair: bool,
+    /// Print one JSON document on stdout, and nothing else there
+    #[arg(long)]
+    pub(super) json: bool,
+    /// The directory of the job store [default: qrtx-data]
+    #[arg(long, env = "QRTX_DATA_DIR", value_name = "DIR")]
+    data_dir: Option<String>,
+    #[command(flatten)]
+    options: Options,
+}
+
+/// One thing that is not as it should be.
+#[derive(Debug, Serialize)]
+struct Finding {
+    job_id: JobId,
+    what: String,
+    repaired: bool,
+}
+
+/// What was found.
+#[derive(Debug, Default, Serialize)]
+struct Report {
+    jobs: u64,
+    artifacts: u64,
+    findings: Vec<Finding>,
+}
+
+struct Check {
+    env: Arc<Production<RedbStore>>,
+    artifacts: Artifacts<Production<RedbStore>>,
+    /// The writer's place, for whoever repairs.
+    epoch: Option<Epoch>,
+    report: Report,
+}
+
+pub(super) async fn run(arguments: Arguments) -> Outcome {
+    telemetry::start_logs(Logs::TextToStderr);
+    let Arguments {
+        repair,
+        json,
+        data_dir,
+        options,
+    } = arguments;
+    let options = Options {
+        data_dir,
+        ..options
+    };
+    let config = options.resolve().map_err(Problem::usage)?;
+    let file = std::path::Path::new(&config.data_dir).join(jobs::FILE);
+    if !file.exists() {
+        return Err(Problem::usage(format!(
+            "there is no job store in {}; name it with --data-dir",
+            config.data_dir
+        )));
+    }
+    let store = jobs::open(&config.data_dir).map_err(Problem::failed)?;
+    let opened = artifacts::open(&config.qfs_root).map_err(Problem::failed)?;
+    let env = Production::new(&config, store, opened).map_err(Problem::usage)?;
+    let env = Arc::new(env);
+    let bound = Duration::from_millis(config.limits.artifact_ms);
+    let mut check = Check {
+        artifacts: Artifacts::new(env.clone(), bound),
+        env,
+        epoch: None,
+        report: Report::default(),
+    };
+    check.all(repair).await.map_err(Problem::failed)?;
+    check.report.show(json)
+}
+
+impl Check {
+    async fn all(&mut self, repair: bool) -> Result<(), ReadError> {
+        let env = self.env.clone();
+        if repair {
+            self.epoch = Some(env.store().claim().await?);
+        }
+        let mut before = Some(u64::MAX);
+        while let Some(below) = before {
+            let page = env.store().list(&Filter::default(), below, PAGE).await?;
+            for job in page.unreadable {
+                self.report.jobs += 1;
+                let why = match env.store().job(job).await {
+                    Err(ReadError::Corrupt { reason, .. }) => reason,
+                    _ => "it cannot be found by its name".to_owned(),
+                };
+                self.rewrite(job, why).await;
+            }
+            for job in page.jobs {
+                self.report.jobs += 1;
+                self.job(job).await?;
+            }
+            before = page.next;
+        }
+        Ok(())
+    }
+
+    /// A job that can be read: its history, and what is stored for it.
+    async fn job(&mut self, job: Job) -> Result<(), ReadError> {
+        let id = job.id;
+        let history = match self.env.store().events(id, 0, usize::MAX).await {
+            Ok(history) => history,
+            Err(ReadError::Corrupt { reason, .. }) => {
+                // What the head says is more than what can be made of the rest.
+                let what = format!("its history has a hole, {reason}; its head is whole");
+                self.report.found(id, what, false);
+                return Ok(());
+            }
+            Err(why) => return Err(why),
+        };
+        let numbered = |folded| Job {
+            submission: job.submission,
+            ..folded
+        };
+        match Job::fold(id, &history).map(numbered) {
+            Ok(folded) if folded == job => {}
+            Ok(_) => {
+                let why = "its head is not what its history says".to_owned();
+                self.rewrite(id, why).await;
+            }
+            Err(why) => {
+                let what = format!("its history is none: {why}");
+                self.report.found(id, what, false);
+            }
+        }
+        if job.state == State::Completed {
+            self.stored(&job, &history).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes a job anew from its history, if that is wanted.
+    async fn rewrite(&mut self, id: JobId, why: String) {
+        let Some(epoch) = self.epoch else {
+            return self.report.found(id, why, false);
+        };
+        let now = self.env.clock().now();
+        match mend(self.env.store(), epoch, id, now).await {
+            Ok(Some(Mended { lost: None, .. })) => self.report.found(id, why, true),
+            Ok(Some(Mended {
+                job,
+                lost: Some(lost),
+            })) => {
+                let what = format!("{why}; {lost}: it is {} now", job.state.name());
+                self.report.found(id, what, true);
+            }
+            Ok(None) => self.report.found(id, why, false),
+            Err(no) => self.report.found(id, format!("{why}; {no}"), false),
+        }
+    }
+
+    /// Every artifact of a completed job.
+    async fn stored(&mut self, job: &Job, history: &[Recorded]) -> Result<(), ReadError> {
+        let mut missing = Vec::new();
+        let counts = match job.outcome.as_ref().map(|outcome| &outcome.counts) {
+            Some(Counts::Object(object)) if !job.artifacts.contains(object) => Some(object),
+            _ => None,
+        };
+        for artifact in job.artifacts.iter().chain(counts).chain(&job.manifest) {
+            self.report.artifacts += 1;
+            if let Err(why) = self.artifacts.read(job.id, artifact).await {
+                missing.push((artifact, why));
+            }
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let program = self.env.store().program(job.id).await;
+        let program = program.ok().flatten().unwrap_or_default();
+        let until = history
+            .iter()
+            .take_while(|one| !matches!(one.event, Event::Stored { .. }));
+        let until: Vec<_> = until.cloned().collect();
+        let made: BTreeMap<String, Vec<u8>> = match Job::fold(job.id, &until) {
+            Ok(completing) => documents::made_again(&completing, program, &job.artifacts)
+                .into_iter()
+                .collect(),
+            Err(_) => BTreeMap::new(),
+        };
+        for (artifact, why) in missing {
+            self.restore(job.id, artifact, &why, made.get(&artifact.file))
+                .await;
+        }
+        Ok(())
+    }
+
+    /// Only what hashes to what was recorded is written.
+    async fn restore(
+        &mut self,
+        id: JobId,
+        artifact: &ArtifactRef,
+        why: &ArtifactError,
+        made: Option<&Vec<u8>>,
+    ) {
+        let made = made.filter(|made| ArtifactRef::of(&artifact.file, made) == *artifact);
+        let what = match (made, self.epoch) {
+            (None, _) => format!("{why}; the job store cannot make it again"),
+            (Some(_), None) => format!("{why}; --repair makes it again"),
+            (Some(content), Some(_)) => {
+                match self.artifacts.keep(id, &artifact.file, content).await {
+                    Ok(_) => return self.report.found(id, why.to_string(), true),
+                    Err(no) => format!("{why}; {no}"),
+                }
+            }
+        };
+        self.report.found(id, what, false);
+    }
+}
+
+impl Report {
+    fn found(&mut self, job_id: JobId, what: String, repaired: bool) {
+        self.findings.push(Finding {
+            job_id,
+            what,
+            repaired,
+        });
+    }
+
+    fn show(&self, json: bool) -> Outcome {
+        let wrong = self.findings.iter().filter(|one| !one.repaired).count();
+        match json {
+            true => terminal::print_document(self)?,
+            false => terminal::print(&self.text(wrong))?,
+        }
+        Ok(if wrong == 0 { Exit::Done } else { Exit::Failed })
+    }
+
+    fn text(&self, wrong: usize) -> String {
+        let mut text = String::new();
+        for finding in &self.findings {
+            let mark = if finding.repaired {
+                "repaired  "
+            } else {
+                "wrong     "
+            };
+            text += &format!("{mark}{}  {}\n", finding.job_id, finding.what);
+        }
+        let all = format!("{} jobs, {} artifacts", self.jobs, self.artifacts);
+        let repaired = self.findings.len() - wrong;
+        text + &match (wrong, repaired) {
+            (0, 0) => format!("{all}: all is well\n"),
+            _ => format!("{all}: {repaired} repaired, {wrong} wrong\n"),
+        }
+    }
+}

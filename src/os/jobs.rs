@@ -1,0 +1,84 @@
+//! Opens the job store on disk: one file in the data directory.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use redb::backends::FileBackend;
+
+use crate::os::clock::SystemClock;
+use crate::os::production::off_the_async_threads;
+use crate::ports::Clock as _;
+use crate::store::disk::{OpenError, RedbStore, Room, Surroundings};
+
+/// The store's file in the data directory.
+pub const FILE: &str = "jobs.redb";
+
+/// Memory for pages of the store; the engine's own default is a gigabyte (D12).
+const CACHE_BYTES: usize = 64 << 20;
+
+/// The job store cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("the job store {} cannot be opened: {source}; choose another directory with --data-dir", file.display())]
+pub struct Unusable {
+    file: PathBuf,
+    source: OpenError,
+}
+
+/// Opens the job store in a directory, both of which are made if they are not there.
+///
+/// # Errors
+/// [`Unusable`].
+pub fn open(directory: impl AsRef<Path>) -> Result<RedbStore, Unusable> {
+    let file = directory.as_ref().join(FILE);
+    let unusable = |source| Unusable {
+        file: file.clone(),
+        source,
+    };
+    let made = std::fs::create_dir_all(directory.as_ref());
+    made.map_err(|why| unusable(OpenError::Unavailable(why.to_string())))?;
+    let clock = SystemClock::default();
+    let surroundings = Surroundings {
+        offload: off_the_async_threads,
+        now: Arc::new(move || clock.monotonic()),
+        room: Room::default(),
+        cache_bytes: CACHE_BYTES,
+    };
+    make(&file, &surroundings).map_err(unusable)?;
+    let path = file.clone();
+    RedbStore::open(move || open_file(&path), surroundings).map_err(unusable)
+}
+
+/// A store that is made is made under another name first: a crash meanwhile would leave a file
+/// that is neither a store nor empty.
+fn make(file: &Path, surroundings: &Surroundings) -> Result<(), OpenError> {
+    if file.exists() {
+        return Ok(());
+    }
+    let unavailable = |why: io::Error| OpenError::Unavailable(why.to_string());
+    let draft = file.with_extension("new");
+    if draft.exists() {
+        std::fs::remove_file(&draft).map_err(unavailable)?;
+    }
+    let path = draft.clone();
+    drop(RedbStore::open(
+        move || open_file(&path),
+        surroundings.clone(),
+    )?);
+    std::fs::rename(&draft, file).map_err(unavailable)?;
+    // A name is on stable storage when its directory is.
+    let directory = match file.parent() {
+        Some(directory) if !directory.as_os_str().is_empty() => directory,
+        _ => Path::new("."),
+    };
+    File::open(directory)
+        .and_then(|directory| directory.sync_all())
+        .map_err(unavailable)
+}
+
+fn open_file(path: &Path) -> io::Result<FileBackend> {
+    let mut how = OpenOptions::new();
+    let file = how.read(true).write(true).create(true).truncate(false);
+    FileBackend::new(file.open(path)?).map_err(io::Error::other)
+}

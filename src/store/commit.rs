@@ -1,0 +1,367 @@
+//! What a commit may change. Whoever commits puts as many changes into one as there are, and a
+//! change that is refused leaves no trace in it.
+
+use std::ops::ControlFlow;
+
+use crate::ids::{Epoch, JobId};
+use crate::job::Job;
+use crate::job::event::Recorded;
+use crate::ports::store::{Append, AppendError, KeyHolder};
+use crate::store::map::{Failed, Map, MapMut, Order};
+use crate::store::place::{self, HEAD, PROGRAM};
+use crate::store::record;
+use crate::store::summary::Summary;
+
+const EPOCH: &str = "epoch";
+/// Every submission number up to this one was given, also if its job is forgotten.
+const GIVEN: &str = "given";
+/// How many jobs are forgotten.
+const GONE: &str = "gone";
+
+/// A change as it will lie in the store: encoded by whoever asks for it, not by the one writer
+/// that all are waiting for.
+#[derive(Debug)]
+pub(super) enum Change {
+    Append(Encoded),
+    Replace(Encoded),
+    Forget(Vec<JobId>),
+    Cleared(Vec<JobId>),
+}
+
+/// Events of a job, and what goes with them.
+#[derive(Debug)]
+pub(super) struct Encoded {
+    job: JobId,
+    /// The number of the first event.
+    given: u64,
+    events: Vec<Vec<u8>>,
+    head: Vec<u8>,
+    summary: Vec<u8>,
+    program: Option<Vec<u8>>,
+    key: Option<([u8; 32], Vec<u8>)>,
+}
+
+/// Why a change is not made.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// The rules say no, for this change alone.
+    No(AppendError),
+    /// The map says no, and the whole commit is off.
+    Off(Failed),
+}
+
+impl From<Failed> for Refusal {
+    fn from(failed: Failed) -> Self {
+        Self::Off(failed)
+    }
+}
+
+impl From<Failed> for AppendError {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Full(why) => Self::Full(why),
+            Failed::Broken(why) => Self::Unavailable(why),
+        }
+    }
+}
+
+impl Encoded {
+    pub(super) fn new(append: Append) -> Self {
+        let Append {
+            job,
+            events,
+            submission,
+        } = append;
+        let holder = submission.as_ref().map(|submission| KeyHolder {
+            job: job.id,
+            fingerprint: submission.fingerprint,
+        });
+        let hash = submission
+            .as_ref()
+            .and_then(|submission| submission.key.as_ref())
+            .map(place::hash);
+        Self {
+            key: hash.zip(holder.map(|holder| record::encode(&holder))),
+            program: submission.map(|submission| record::seal(&submission.program)),
+            ..Self::whole(&job, &events)
+        }
+    }
+
+    fn whole(job: &Job, events: &[Recorded]) -> Self {
+        Self {
+            job: job.id,
+            given: job.seq + 1 - events.len() as u64,
+            events: events.iter().map(record::encode).collect(),
+            head: record::encode(job),
+            summary: Summary::of(job).encode(),
+            program: None,
+            key: None,
+        }
+    }
+
+    fn numbered(&self) -> impl Iterator<Item = (u64, &Vec<u8>)> {
+        (self.given..).zip(&self.events)
+    }
+}
+
+impl Change {
+    pub(super) fn replace(job: &Job, events: &[Recorded]) -> Self {
+        Self::Replace(Encoded::whole(job, events))
+    }
+
+    /// Whether it brings a job that was not there: what can be put off under load.
+    pub(super) fn is_new(&self) -> bool {
+        matches!(self, Self::Append(append) if append.program.is_some())
+    }
+
+    /// About how much there is to write.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Append(job) | Self::Replace(job) => {
+                let events: usize = job.events.iter().map(Vec::len).sum();
+                events
+                    + job.head.len()
+                    + job.summary.len()
+                    + job.program.as_ref().map_or(0, Vec::len)
+            }
+            Self::Forget(jobs) | Self::Cleared(jobs) => jobs.len() * size_of::<JobId>(),
+        }
+    }
+
+    /// Makes the change, and tells the submission number of the job, 0 where it is about none.
+    pub(super) fn make(&self, map: &mut impl MapMut, epoch: Epoch) -> Result<u64, Refusal> {
+        let now = number(map, EPOCH)?;
+        if u64::from(epoch.0) != now {
+            let now = u32::try_from(now).unwrap_or(u32::MAX);
+            return Err(Refusal::No(AppendError::Fenced(Epoch(now))));
+        }
+        match self {
+            Self::Append(job) => append(map, job),
+            Self::Replace(job) => replace(map, job),
+            Self::Forget(jobs) => {
+                for job in jobs {
+                    forget(map, *job)?;
+                }
+                Ok(0)
+            }
+            Self::Cleared(jobs) => {
+                for job in jobs {
+                    map.remove(&place::forgotten(*job))?;
+                }
+                Ok(0)
+            }
+        }
+    }
+
+    /// Whether the change is there: what a waiter is told after a commit whose outcome was
+    /// unknown.
+    pub(super) fn is_made(&self, map: &impl Map) -> Result<Option<u64>, Failed> {
+        match self {
+            Self::Append(job) | Self::Replace(job) => {
+                let Some(submission) = submission_of(map, job.job)? else {
+                    return Ok(None);
+                };
+                Ok(stands(map, submission, job)?.then_some(submission))
+            }
+            Self::Forget(_) | Self::Cleared(_) => Ok(None),
+        }
+    }
+}
+
+/// Takes the writer's place.
+pub(super) fn claim(map: &mut impl MapMut) -> Result<Epoch, Failed> {
+    let next = number(map, EPOCH)? + 1;
+    map.put(&place::meta(EPOCH), &record::number(next))?;
+    let epoch = u32::try_from(next).map_err(|_| Failed::Broken("no epoch is left".to_owned()))?;
+    Ok(Epoch(epoch))
+}
+
+/// How many jobs are there: numbers are given without gaps.
+pub(super) fn count(map: &impl Map) -> Result<u64, Failed> {
+    Ok(last_given(map)? - number(map, GONE)?)
+}
+
+/// The submission number of a job.
+pub(super) fn submission_of(map: &impl Map, job: JobId) -> Result<Option<u64>, Failed> {
+    let read = map.get(&place::name(job), record::as_number)?;
+    read.transpose()
+        .map_err(|why| Failed::Broken(format!("the name {job} cannot be looked up: {why}")))
+}
+
+fn append(map: &mut impl MapMut, job: &Encoded) -> Result<u64, Refusal> {
+    let there = submission_of(map, job.job)?;
+    let last = match there {
+        Some(submission) => last_event(map, submission)?,
+        None => 0,
+    };
+    if last + 1 != job.given {
+        return match there {
+            Some(submission) if stands(map, submission, job)? => Ok(submission),
+            _ => Err(out_of_order(job, last)),
+        };
+    }
+    let submission = match (there, &job.program) {
+        (Some(submission), _) => submission,
+        (None, Some(program)) => insert(map, job, program)?,
+        (None, None) => return Err(out_of_order(job, last)),
+    };
+    write(map, submission, job)?;
+    Ok(submission)
+}
+
+fn out_of_order(job: &Encoded, last: u64) -> Refusal {
+    Refusal::No(AppendError::OutOfOrder {
+        job: job.job,
+        given: job.given,
+        last,
+    })
+}
+
+/// What comes once in a job's life.
+fn insert(map: &mut impl MapMut, job: &Encoded, program: &[u8]) -> Result<u64, Refusal> {
+    if let Some((hash, holder)) = &job.key {
+        let place = place::key(*hash);
+        if let Some(holder) = map.get(&place, record::decode)? {
+            let holder = holder.map_err(|why| {
+                Failed::Broken(format!("the idempotency key cannot be looked up: {why}"))
+            })?;
+            return Err(Refusal::No(AppendError::KeyTaken(holder)));
+        }
+        map.put(&place, holder)?;
+    }
+    let submission = last_given(map)? + 1;
+    map.put(&place::name(job.job), &record::number(submission))?;
+    map.put(&place::row(submission, PROGRAM), program)?;
+    Ok(submission)
+}
+
+fn write(map: &mut impl MapMut, submission: u64, job: &Encoded) -> Result<(), Failed> {
+    map.put(&place::row(submission, HEAD), &job.head)?;
+    for (number, event) in job.numbered() {
+        map.put(&place::row(submission, number), event)?;
+    }
+    map.put(&place::summary(submission), &job.summary)
+}
+
+/// Whether these very events are stored.
+fn stands(map: &impl Map, submission: u64, job: &Encoded) -> Result<bool, Failed> {
+    for (number, event) in job.numbered() {
+        let same = map.get(&place::row(submission, number), |row| row == event)?;
+        if same != Some(true) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The number of a job's last event, also if what it says cannot be read.
+fn last_event(map: &impl Map, submission: u64) -> Result<u64, Failed> {
+    let summary = map.get(&place::summary(submission), Summary::decode)?;
+    if let Some(Ok(summary)) = summary {
+        return Ok(summary.seq);
+    }
+    let (from, to) = (
+        place::row(submission, HEAD),
+        place::row(submission, PROGRAM),
+    );
+    let mut last = 0;
+    map.scan(&from, &to, Order::Down, &mut |place, _| {
+        last = place::number_at(place).unwrap_or(0);
+        ControlFlow::Break(())
+    })?;
+    Ok(last)
+}
+
+fn replace(map: &mut impl MapMut, job: &Encoded) -> Result<u64, Refusal> {
+    let Some(submission) = submission_of(map, job.job)? else {
+        return Err(out_of_order(job, 0));
+    };
+    if job.given != 1 || job.events.is_empty() {
+        let last = last_event(map, submission)?;
+        return Err(out_of_order(job, last));
+    }
+    let (from, to) = (
+        place::row(submission, HEAD),
+        place::row(submission, PROGRAM),
+    );
+    let mut other = Vec::new();
+    map.scan(&from, &to, Order::Up, &mut |place, row| {
+        let number = place::number_at(place).unwrap_or(HEAD);
+        let new = match number {
+            HEAD => Some(&job.head),
+            event => usize::try_from(event - 1)
+                .ok()
+                .and_then(|at| job.events.get(at)),
+        };
+        if new.is_none_or(|new| new != row) {
+            other.push((number, row.to_vec()));
+        }
+        ControlFlow::Continue(())
+    })?;
+    for (number, row) in other {
+        map.put(
+            &place::aside(submission, number, crc32fast::hash(&row)),
+            &row,
+        )?;
+        map.remove(&place::row(submission, number))?;
+    }
+    write(map, submission, job)?;
+    Ok(submission)
+}
+
+/// A job that is not there, or that somebody still owes something, is left alone.
+fn forget(map: &mut impl MapMut, job: JobId) -> Result<(), Refusal> {
+    let Some(submission) = submission_of(map, job)? else {
+        return Ok(());
+    };
+    let Some(Ok(summary)) = map.get(&place::summary(submission), Summary::decode)? else {
+        return Ok(());
+    };
+    if summary.duty || !summary.state.is_terminal() {
+        return Ok(());
+    }
+    if submission == last_given(map)? {
+        map.put(&place::meta(GIVEN), &record::number(submission))?;
+    }
+    let mut gone = Vec::new();
+    let mut note = |place: &[u8], _: &[u8]| {
+        gone.push(place.to_vec());
+        ControlFlow::Continue(())
+    };
+    let (from, to) = (
+        place::row(submission, HEAD),
+        place::row(submission + 1, HEAD),
+    );
+    map.scan(&from, &to, Order::Up, &mut note)?;
+    let (from, to) = place::all_aside(submission);
+    map.scan(&from, &to, Order::Up, &mut note)?;
+    gone.push(place::summary(submission).to_vec());
+    gone.push(place::name(job).to_vec());
+    gone.extend(summary.key.map(|hash| place::key(hash).to_vec()));
+    for place in gone {
+        map.remove(&place)?;
+    }
+    let gone = number(map, GONE)? + 1;
+    map.put(&place::meta(GONE), &record::number(gone))?;
+    map.put(&place::forgotten(job), &record::seal(&[]))?;
+    Ok(())
+}
+
+/// The greatest submission number that was ever given.
+fn last_given(map: &impl Map) -> Result<u64, Failed> {
+    let mut last = 0;
+    let (from, to) = (place::summary(0), place::summary(u64::MAX));
+    map.scan(&from, &to, Order::Down, &mut |place, _| {
+        last = place::submission_at(place).unwrap_or(0);
+        ControlFlow::Break(())
+    })?;
+    Ok(last.max(number(map, GIVEN)?))
+}
+
+/// A number of the store itself; 0 if it was never written.
+fn number(map: &impl Map, name: &str) -> Result<u64, Failed> {
+    let read = map.get(&place::meta(name), record::as_number)?;
+    let read = read.transpose();
+    let read = read.map_err(|why| Failed::Broken(format!("the store's own {name}: {why}")))?;
+    Ok(read.unwrap_or(0))
+}

@@ -1,0 +1,259 @@
+//! The engine beneath the store on disk (redb), as a map of bytes. After any failure nobody knows
+//! what is on the disk: the engine is closed and opened again before it is used any more.
+
+use std::fmt;
+use std::io::ErrorKind;
+use std::ops::{Bound, ControlFlow};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+
+use redb::{
+    Database, DatabaseError, ReadOnlyTable, ReadableDatabase as _, ReadableTable, Table,
+    TableDefinition, TableError,
+};
+
+use crate::store::map::{Failed, Map, MapMut, OnRow, Order};
+
+/// One table for everything: what a commit writes lies together, and costs one root.
+const ROWS: TableDefinition<'static, &'static [u8], &'static [u8]> = TableDefinition::new("qrtx");
+
+/// Opens the engine's file, again and again.
+pub(super) type Opener = Box<dyn Fn() -> Result<Database, DatabaseError> + Send + Sync>;
+
+/// The engine, open or not.
+pub(super) struct Engine {
+    opener: Opener,
+    database: RwLock<Option<Database>>,
+    /// Something failed since it was opened.
+    suspect: AtomicBool,
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// An engine that is not open yet.
+    pub(super) fn new(opener: Opener) -> Self {
+        Self {
+            opener,
+            database: RwLock::new(None),
+            suspect: AtomicBool::new(false),
+        }
+    }
+
+    /// Opens it for the first time, with the engine's own words if it cannot be.
+    pub(super) fn open(&self) -> Result<(), DatabaseError> {
+        let database = open(&self.opener)?;
+        *self
+            .database
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Some(database);
+        Ok(())
+    }
+
+    /// What `look` sees in what was committed last.
+    pub(super) fn read<T, E: From<Failed>>(
+        &self,
+        look: impl FnOnce(&Snapshot<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let database = self.opened()?;
+        let database = database.as_ref().expect("it is open");
+        let begun = database.begin_read().map_err(redb::Error::from);
+        let rows = begun.and_then(|begun| Ok(begun.open_table(ROWS)?));
+        let rows = rows.map_err(|why| self.failed(why))?;
+        look(&Snapshot { rows, engine: self })
+    }
+
+    /// One commit, on stable storage on return; after an error it may be there or not.
+    pub(super) fn write<T>(
+        &self,
+        change: impl FnOnce(&mut Changes<'_, '_>) -> Result<T, Failed>,
+    ) -> Result<T, Failed> {
+        let database = self.opened()?;
+        let database = database.as_ref().expect("it is open");
+        let began = database.begin_write();
+        let mut commit = began.map_err(|why| self.failed(why))?;
+        // Opening after a crash is instant then, however much is stored (D12).
+        commit.set_quick_repair(true);
+        let done = {
+            let rows = commit.open_table(ROWS).map_err(|why| self.failed(why))?;
+            change(&mut Changes { rows, engine: self })
+        };
+        match done {
+            Ok(done) => {
+                commit.commit().map_err(|why| self.failed(why))?;
+                Ok(done)
+            }
+            Err(failed) => {
+                self.suspect();
+                drop(commit);
+                Err(failed)
+            }
+        }
+    }
+
+    /// It is not to be trusted until it has been opened again.
+    pub(super) fn suspect(&self) {
+        self.suspect.store(true, Ordering::Release);
+    }
+
+    fn opened(&self) -> Result<RwLockReadGuard<'_, Option<Database>>, Failed> {
+        loop {
+            let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+            if database.is_some() && !self.suspect.load(Ordering::Acquire) {
+                return Ok(database);
+            }
+            drop(database);
+            self.reopen()?;
+        }
+    }
+
+    fn reopen(&self) -> Result<(), Failed> {
+        let mut database = self
+            .database
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        if database.is_some() && !self.suspect.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        // Closed first: it is the only one that may have the file open.
+        drop(database.take());
+        let opened = open(&self.opener).map_err(|why| failure(why.into()))?;
+        *database = Some(opened);
+        self.suspect.store(false, Ordering::Release);
+        tracing::warn!("the job store was opened again after a failure");
+        Ok(())
+    }
+
+    fn failed(&self, why: impl Into<redb::Error>) -> Failed {
+        self.suspect();
+        failure(why.into())
+    }
+}
+
+/// Opens the engine, and gives it its table if it is new. A file that was tampered with may let
+/// the engine panic, which is an answer as good as any.
+fn open(opener: &Opener) -> Result<Database, DatabaseError> {
+    let opened = catch_unwind(AssertUnwindSafe(opener)).unwrap_or_else(|_| {
+        let what = "the file makes no sense; the log has the reason".to_owned();
+        Err(DatabaseError::Storage(redb::StorageError::Corrupted(what)))
+    })?;
+    let storage = |why: redb::Error| {
+        let why = std::io::Error::other(why.to_string());
+        DatabaseError::Storage(redb::StorageError::Io(why))
+    };
+    let begun = opened.begin_read().map_err(|why| storage(why.into()))?;
+    let missing = matches!(
+        begun.open_table(ROWS),
+        Err(TableError::TableDoesNotExist(_))
+    );
+    drop(begun);
+    if missing {
+        let mut commit = opened.begin_write().map_err(|why| storage(why.into()))?;
+        commit.set_quick_repair(true);
+        commit.open_table(ROWS).map_err(|why| storage(why.into()))?;
+        commit.commit().map_err(|why| storage(why.into()))?;
+    }
+    Ok(opened)
+}
+
+fn failure(why: redb::Error) -> Failed {
+    match why {
+        redb::Error::Io(why)
+            if matches!(
+                why.kind(),
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge
+            ) =>
+        {
+            Failed::Full(why.to_string())
+        }
+        why => Failed::Broken(why.to_string()),
+    }
+}
+
+/// The rows as one commit left them.
+pub(super) struct Snapshot<'a> {
+    rows: ReadOnlyTable<&'static [u8], &'static [u8]>,
+    engine: &'a Engine,
+}
+
+/// The rows as the commit that is being made will leave them.
+pub(super) struct Changes<'a, 'c> {
+    rows: Table<'c, &'static [u8], &'static [u8]>,
+    engine: &'a Engine,
+}
+
+fn get<T>(
+    rows: &impl ReadableTable<&'static [u8], &'static [u8]>,
+    key: &[u8],
+    read: impl FnOnce(&[u8]) -> T,
+) -> Result<Option<T>, redb::Error> {
+    Ok(rows.get(key)?.map(|value| read(value.value())))
+}
+
+fn scan(
+    rows: &impl ReadableTable<&'static [u8], &'static [u8]>,
+    (from, to): (&[u8], &[u8]),
+    order: Order,
+    on_row: &mut OnRow<'_>,
+) -> Result<(), redb::Error> {
+    let mut range = rows.range::<&[u8]>((Bound::Included(from), Bound::Excluded(to)))?;
+    while let Some(row) = match order {
+        Order::Up => range.next(),
+        Order::Down => range.next_back(),
+    } {
+        let (key, value) = row?;
+        if on_row(key.value(), value.value()) == ControlFlow::Break(()) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+impl Map for Snapshot<'_> {
+    fn get<T>(&self, key: &[u8], read: impl FnOnce(&[u8]) -> T) -> Result<Option<T>, Failed> {
+        get(&self.rows, key, read).map_err(|why| self.engine.failed(why))
+    }
+
+    fn scan(
+        &self,
+        from: &[u8],
+        to: &[u8],
+        order: Order,
+        on_row: &mut OnRow<'_>,
+    ) -> Result<(), Failed> {
+        scan(&self.rows, (from, to), order, on_row).map_err(|why| self.engine.failed(why))
+    }
+}
+
+impl Map for Changes<'_, '_> {
+    fn get<T>(&self, key: &[u8], read: impl FnOnce(&[u8]) -> T) -> Result<Option<T>, Failed> {
+        get(&self.rows, key, read).map_err(|why| self.engine.failed(why))
+    }
+
+    fn scan(
+        &self,
+        from: &[u8],
+        to: &[u8],
+        order: Order,
+        on_row: &mut OnRow<'_>,
+    ) -> Result<(), Failed> {
+        scan(&self.rows, (from, to), order, on_row).map_err(|why| self.engine.failed(why))
+    }
+}
+
+impl MapMut for Changes<'_, '_> {
+    fn put(&mut self, key: &[u8], value: &[u8]) -> Result<(), Failed> {
+        let put = self.rows.insert(key, value).map(drop);
+        put.map_err(|why| self.engine.failed(why))
+    }
+
+    fn remove(&mut self, key: &[u8]) -> Result<(), Failed> {
+        let removed = self.rows.remove(key).map(drop);
+        removed.map_err(|why| self.engine.failed(why))
+    }
+}

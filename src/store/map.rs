@@ -1,0 +1,91 @@
+//! An ordered map of bytes: all that the rules of a job store stand on. In memory it is a
+//! `BTreeMap`, on disk a table of the engine; the rules are the same over both.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+/// The map cannot be read or written now, and whatever was under way did not happen.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Failed {
+    /// There is no room.
+    #[error("{0}")]
+    Full(String),
+    /// Anything else.
+    #[error("{0}")]
+    Broken(String),
+}
+
+/// Which way a scan goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    Up,
+    Down,
+}
+
+/// What a scan gives each row to; it breaks to end the scan.
+pub(super) type OnRow<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
+
+/// A map that can be read.
+pub(super) trait Map {
+    /// What `read` makes of the value of `key`, if there is one.
+    fn get<T>(&self, key: &[u8], read: impl FnOnce(&[u8]) -> T) -> Result<Option<T>, Failed>;
+
+    /// The rows from `from` up to, but without, `to`, until `on_row` has seen enough.
+    fn scan(
+        &self,
+        from: &[u8],
+        to: &[u8],
+        order: Order,
+        on_row: &mut OnRow<'_>,
+    ) -> Result<(), Failed>;
+}
+
+/// A map that can be changed.
+pub(super) trait MapMut: Map {
+    fn put(&mut self, key: &[u8], value: &[u8]) -> Result<(), Failed>;
+
+    fn remove(&mut self, key: &[u8]) -> Result<(), Failed>;
+}
+
+/// Rows in memory.
+pub(super) type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
+
+impl Map for Rows {
+    fn get<T>(&self, key: &[u8], read: impl FnOnce(&[u8]) -> T) -> Result<Option<T>, Failed> {
+        Ok(Self::get(self, key).map(|value| read(value)))
+    }
+
+    fn scan(
+        &self,
+        from: &[u8],
+        to: &[u8],
+        order: Order,
+        on_row: &mut OnRow<'_>,
+    ) -> Result<(), Failed> {
+        if from >= to {
+            return Ok(());
+        }
+        let mut rows = self.range(from.to_vec()..to.to_vec());
+        while let Some((key, value)) = match order {
+            Order::Up => rows.next(),
+            Order::Down => rows.next_back(),
+        } {
+            if on_row(key, value).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl MapMut for Rows {
+    fn put(&mut self, key: &[u8], value: &[u8]) -> Result<(), Failed> {
+        self.insert(key.to_vec(), value.to_vec());
+        Ok(())
+    }
+
+    fn remove(&mut self, key: &[u8]) -> Result<(), Failed> {
+        Self::remove(self, key);
+        Ok(())
+    }
+}

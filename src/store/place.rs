@@ -1,0 +1,108 @@
+//! Where things stand in the map of a job store. Jobs stand in the order of their submission, all
+//! rows of one side by side: what is written together lies together, and new jobs at the end.
+//!
+//! A change of this file changes what is stored: the golden stores in `tests/` find that out.
+
+use crate::ids::{JobId, Sha256Sum};
+use crate::ports::store::Key;
+
+/// The number of the head among the rows of a job; its events have their own numbers.
+pub(super) const HEAD: u64 = 0;
+/// The number of the program among the rows of a job, behind all events.
+pub(super) const PROGRAM: u64 = u64::MAX;
+
+/// A summary per job, by submission number.
+const SUMMARY: u8 = b'i';
+/// The rows of jobs, by submission number and number.
+const JOB: u8 = b'j';
+/// Who holds an idempotency key, by its hash.
+const KEY: u8 = b'k';
+/// Numbers of the store itself, by name.
+const META: u8 = b'm';
+/// The submission number of a job, by its name.
+const NAME: u8 = b'n';
+/// Rows that were replaced because they could not be read.
+const ASIDE: u8 = b'q';
+/// Forgotten jobs whose artifacts may still lie about, by name.
+const FORGOTTEN: u8 = b'f';
+
+pub(super) fn summary(submission: u64) -> [u8; 9] {
+    join(SUMMARY, [submission.to_be_bytes()])
+}
+
+/// The submission number in the place of a summary, of a row or of what was set aside.
+pub(super) fn submission_at(place: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(place.get(1..9)?.try_into().ok()?))
+}
+
+pub(super) fn row(submission: u64, number: u64) -> [u8; 17] {
+    join(JOB, [submission.to_be_bytes(), number.to_be_bytes()])
+}
+
+/// The number in the place of a row.
+pub(super) fn number_at(place: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(place.get(9..17)?.try_into().ok()?))
+}
+
+pub(super) fn name(job: JobId) -> [u8; 17] {
+    join(NAME, [job.to_be_bytes()])
+}
+
+/// All names.
+pub(super) const NAMES: ([u8; 1], [u8; 1]) = ([NAME], [NAME + 1]);
+
+pub(super) fn forgotten(job: JobId) -> [u8; 17] {
+    join(FORGOTTEN, [job.to_be_bytes()])
+}
+
+/// All forgotten jobs.
+pub(super) const ALL_FORGOTTEN: ([u8; 1], [u8; 1]) = ([FORGOTTEN], [FORGOTTEN + 1]);
+
+/// The job in the place of a name or of a forgotten job.
+pub(super) fn job_at(place: &[u8]) -> Option<JobId> {
+    let bytes = place.get(1..17)?.try_into().ok()?;
+    Some(JobId::from_be_bytes(bytes))
+}
+
+/// The hash of a key in its scope. Each part is told with its length, so that no two scopes run
+/// into one another.
+pub(super) fn hash(key: &Key) -> [u8; 32] {
+    let mut text = Vec::new();
+    for part in [&key.tenant, &key.project, &key.key] {
+        text.extend((part.len() as u64).to_be_bytes());
+        text.extend(part.as_bytes());
+    }
+    Sha256Sum::of(&text).to_bytes()
+}
+
+pub(super) fn key(hash: [u8; 32]) -> [u8; 33] {
+    join(KEY, [hash])
+}
+
+pub(super) fn meta(name: &str) -> Vec<u8> {
+    [&[META], name.as_bytes()].concat()
+}
+
+/// A replaced row is told apart from others that stood in the same place by its own sum.
+pub(super) fn aside(submission: u64, number: u64, sum: u32) -> [u8; 21] {
+    let mut place = [0; 21];
+    let within: [u8; 17] = join(ASIDE, [submission.to_be_bytes(), number.to_be_bytes()]);
+    place[..17].copy_from_slice(&within);
+    place[17..].copy_from_slice(&sum.to_be_bytes());
+    place
+}
+
+/// Everything that was set aside of a job.
+pub(super) fn all_aside(submission: u64) -> ([u8; 9], [u8; 9]) {
+    let at = |submission: u64| join(ASIDE, [submission.to_be_bytes()]);
+    (at(submission), at(submission.saturating_add(1)))
+}
+
+fn join<const PARTS: usize, const BYTES: usize, const ALL: usize>(
+    kind: u8,
+    parts: [[u8; BYTES]; PARTS],
+) -> [u8; ALL] {
+    let mut place = [kind; ALL];
+    place[1..].copy_from_slice(parts.as_flattened());
+    place
+}

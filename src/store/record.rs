@@ -1,0 +1,89 @@
+//! How a record lies in the store: the version of its form, a sum over its bytes, and the record.
+//! Disks lie now and then, and what is not what was written must not be believed.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::job::event::FORMAT;
+
+/// The version, and four bytes of CRC-32: made against chance, not against intent.
+const HEADER: usize = 5;
+
+/// A record as JSON.
+pub(super) fn encode<T: Serialize>(record: &T) -> Vec<u8> {
+    let mut row = vec![0; HEADER];
+    serde_json::to_writer(&mut row, record).expect("records have a JSON form");
+    sealed(row)
+}
+
+/// Bytes as they are.
+pub(super) fn seal(record: &[u8]) -> Vec<u8> {
+    let mut row = vec![0; HEADER];
+    row.extend_from_slice(record);
+    sealed(row)
+}
+
+fn sealed(mut row: Vec<u8>) -> Vec<u8> {
+    row[0] = version();
+    let sum = crc32fast::hash(&row[HEADER..]);
+    row[1..HEADER].copy_from_slice(&sum.to_be_bytes());
+    row
+}
+
+/// A number of the store itself.
+pub(super) fn number(number: u64) -> Vec<u8> {
+    seal(&number.to_be_bytes())
+}
+
+/// What [`encode`] wrote, or what is wrong with it.
+pub(super) fn decode<T: DeserializeOwned>(row: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(open(row)?).map_err(|why| why.to_string())
+}
+
+/// What [`number`] wrote, or what is wrong with it.
+pub(super) fn as_number(row: &[u8]) -> Result<u64, String> {
+    let bytes = open(row)?.try_into();
+    bytes
+        .map(u64::from_be_bytes)
+        .map_err(|_| "it is no number".to_owned())
+}
+
+/// What [`seal`] wrote, or what is wrong with it.
+pub(super) fn open(row: &[u8]) -> Result<&[u8], String> {
+    let Some((header, record)) = row.split_at_checked(HEADER) else {
+        return Err(format!("it has only {} bytes", row.len()));
+    };
+    if header[0] != version() {
+        return Err(format!(
+            "its form is version {}, this kernel reads {FORMAT}",
+            header[0]
+        ));
+    }
+    if crc32fast::hash(record).to_be_bytes() != header[1..] {
+        return Err("it is damaged: its bytes are not those that were written".to_owned());
+    }
+    Ok(record)
+}
+
+fn version() -> u8 {
+    u8::try_from(FORMAT).expect("there are not that many versions")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_reads_back_and_any_flipped_bit_is_found() {
+        let row = encode(&"what happened");
+        assert_eq!(decode::<String>(&row).unwrap(), "what happened");
+        for at in 0..row.len() * 8 {
+            let mut bad = row.clone();
+            bad[at / 8] ^= 1 << (at % 8);
+            assert!(decode::<String>(&bad).is_err(), "bit {at}");
+        }
+        for length in 0..row.len() {
+            assert!(open(&row[..length]).is_err(), "{length} bytes");
+        }
+    }
+}

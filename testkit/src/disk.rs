@@ -1,0 +1,309 @@
+//! A disk that can crash, tear, fill up and fail, for stores that stand over redb's
+//! [`StorageBackend`]. What was written and not synced may be lost, whole or in part; a sync that
+//! failed has lost what it was to save for good, though it can still be read (as with the page
+//! cache of a real system), and only what is written again is saved by the next.
+
+use std::fmt;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use redb::StorageBackend;
+
+/// What a disk writes whole or not at all.
+const SECTOR_BYTES: usize = 512;
+
+/// The disk. Clones are the same disk.
+#[derive(Clone, Default)]
+pub struct Disk {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// What survives a crash for sure.
+    durable: Vec<u8>,
+    /// What is read.
+    visible: Vec<u8>,
+    /// What was done since the last sync.
+    pending: Vec<Change>,
+    /// Counts the crashes: whoever booted before the last one has nothing any more.
+    life: u64,
+    syncs: u64,
+    crash_at: Option<(u64, u64)>,
+    capacity: Option<u64>,
+    failures: Failures,
+}
+
+/// Which of the next operations fail: `Some(n)` is the n-th from now on, from 0.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Failures {
+    /// Reads.
+    pub reads: Option<u64>,
+    /// Writes.
+    pub writes: Option<u64>,
+    /// Syncs.
+    pub syncs: Option<u64>,
+    /// Whether that one alone fails, and not all of its kind that follow as well.
+    pub once: bool,
+}
+
+#[derive(Debug, Clone)]
+enum Change {
+    Write(u64, Vec<u8>),
+    Length(u64),
+}
+
+impl fmt::Debug for Disk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Disk").finish_non_exhaustive()
+    }
+}
+
+impl Disk {
+    /// The machine that the disk is in, switched on.
+    pub fn boot(&self) -> Machine {
+        let life = self.state().life;
+        Machine {
+            disk: self.clone(),
+            life,
+        }
+    }
+
+    /// Lets the machine crash at sync number `sync` from now on, from 0; `seed` chooses what of
+    /// the writes since the last sync is kept. Nothing works after it until the machine is booted
+    /// again.
+    pub fn crash_at(&self, sync: u64, seed: u64) {
+        let mut state = self.state();
+        state.crash_at = Some((state.syncs + sync, seed));
+    }
+
+    /// Crashes now, and keeps what `seed` chooses.
+    pub fn crash(&self, seed: u64) {
+        self.state().crash(seed);
+    }
+
+    /// Whether a crash that was asked for has not happened.
+    pub fn is_armed(&self) -> bool {
+        self.state().crash_at.is_some()
+    }
+
+    /// Lets operations fail, or work again.
+    pub fn fail(&self, failures: Failures) {
+        self.state().failures = failures;
+    }
+
+    /// Refuses to grow beyond so many bytes; `None` for no bound.
+    pub fn set_capacity(&self, bytes: Option<u64>) {
+        self.state().capacity = bytes;
+    }
+
+    /// Bytes on it.
+    pub fn bytes(&self) -> u64 {
+        self.state().visible.len() as u64
+    }
+
+    /// Syncs so far.
+    pub fn syncs(&self) -> u64 {
+        self.state().syncs
+    }
+
+    /// Flips a bit in every place where `what` lies; the number of places.
+    pub fn spoil(&self, what: &[u8]) -> usize {
+        let mut state = self.state();
+        let places: Vec<_> = state
+            .visible
+            .windows(what.len())
+            .enumerate()
+            .filter(|(_, window)| *window == what)
+            .map(|(place, _)| place + what.len() / 2)
+            .collect();
+        for place in &places {
+            state.visible[*place] ^= 1;
+            state.durable[*place] ^= 1;
+        }
+        places.len()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state
+            .lock()
+            .expect("no code panics while it holds the disk")
+    }
+}
+
+/// Small, and the same everywhere.
+fn next(seed: &mut u64) -> u64 {
+    *seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut mixed = *seed;
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
+impl State {
+    fn crash(&mut self, mut seed: u64) {
+        // Some crashes keep all, some nothing, most something.
+        let keeps = [0, 128, 255][next(&mut seed) as usize % 3];
+        for change in std::mem::take(&mut self.pending) {
+            match change {
+                Change::Length(length) if next(&mut seed) % 256 <= keeps => {
+                    self.durable.resize(length as usize, 0);
+                }
+                Change::Length(_) => {}
+                Change::Write(offset, data) => {
+                    // Sectors of one write may reach the disk one without the other.
+                    for (number, sector) in data.chunks(SECTOR_BYTES).enumerate() {
+                        if next(&mut seed) % 256 <= keeps {
+                            let at = offset + (number * SECTOR_BYTES) as u64;
+                            put(&mut self.durable, at, sector);
+                        }
+                    }
+                }
+            }
+        }
+        self.visible = self.durable.clone();
+        self.life += 1;
+        self.crash_at = None;
+    }
+
+    fn strikes(&mut self, which: fn(&mut Failures) -> &mut Option<u64>) -> bool {
+        let once = self.failures.once;
+        strikes(which(&mut self.failures), once)
+    }
+
+    fn fits(&self, length: u64) -> io::Result<()> {
+        match self.capacity {
+            Some(capacity) if length > capacity.max(self.visible.len() as u64) => {
+                Err(io::Error::from(io::ErrorKind::StorageFull))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn put(bytes: &mut Vec<u8>, offset: u64, data: &[u8]) {
+    let (from, to) = (offset as usize, offset as usize + data.len());
+    if bytes.len() < to {
+        bytes.resize(to, 0);
+    }
+    bytes[from..to].copy_from_slice(data);
+}
+
+fn broken(what: &str) -> io::Error {
+    io::Error::other(format!("the disk fails to {what}"))
+}
+
+/// Whether this operation is one of those that fail.
+fn strikes(failure: &mut Option<u64>, once: bool) -> bool {
+    match failure {
+        None => false,
+        Some(0) => {
+            *failure = Some(0).filter(|_| !once);
+            true
+        }
+        Some(left) => {
+            *left -= 1;
+            false
+        }
+    }
+}
+
+/// The machine from one boot to its crash.
+#[derive(Debug, Clone)]
+pub struct Machine {
+    disk: Disk,
+    life: u64,
+}
+
+impl Machine {
+    /// Opens the disk as a file.
+    ///
+    /// # Errors
+    /// After a crash.
+    pub fn open(&self) -> io::Result<Handle> {
+        let Self { disk, life } = self.clone();
+        let handle = Handle { disk, life };
+        drop(handle.living()?);
+        Ok(handle)
+    }
+}
+
+/// The disk in the hands of one process.
+#[derive(Debug)]
+pub struct Handle {
+    disk: Disk,
+    life: u64,
+}
+
+impl Handle {
+    fn living(&self) -> io::Result<MutexGuard<'_, State>> {
+        let state = self.disk.state();
+        match state.life == self.life {
+            true => Ok(state),
+            false => Err(broken("answer: the machine is down")),
+        }
+    }
+}
+
+impl StorageBackend for Handle {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.living()?.visible.len() as u64)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let mut state = self.living()?;
+        if state.strikes(|failures| &mut failures.reads) {
+            return Err(broken("read"));
+        }
+        let from = offset as usize;
+        let there = state.visible.get(from..from + out.len());
+        out.copy_from_slice(there.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?);
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        let mut state = self.living()?;
+        state.fits(len)?;
+        if state.strikes(|failures| &mut failures.writes) {
+            return Err(broken("grow"));
+        }
+        state.visible.resize(len as usize, 0);
+        state.pending.push(Change::Length(len));
+        Ok(())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        let mut state = self.living()?;
+        let sync = state.syncs;
+        state.syncs += 1;
+        if let Some((at, seed)) = state.crash_at
+            && sync >= at
+        {
+            state.crash(seed);
+            return Err(broken("sync: the machine went down"));
+        }
+        if state.strikes(|failures| &mut failures.syncs) {
+            // Seen by everybody, saved by nobody.
+            state.pending.clear();
+            return Err(broken("sync"));
+        }
+        for change in std::mem::take(&mut state.pending) {
+            match change {
+                Change::Length(length) => state.durable.resize(length as usize, 0),
+                Change::Write(offset, data) => put(&mut state.durable, offset, &data),
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        let mut state = self.living()?;
+        state.fits(offset + data.len() as u64)?;
+        if state.strikes(|failures| &mut failures.writes) {
+            return Err(broken("write"));
+        }
+        put(&mut state.visible, offset, data);
+        state.pending.push(Change::Write(offset, data.to_vec()));
+        Ok(())
+    }
+}

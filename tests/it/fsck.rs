@@ -1,0 +1,189 @@
+//! What an operator finds out, and gets back, after a disk has lied.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use qrtx::grpc::proto::kernel as wire;
+use qrtx::ids::Sha256Sum;
+use qrtx::os::jobs;
+use qrtx::ports::JobStore as _;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::circuits::bell;
+use crate::harness::{client_of, enqueue, finish, request};
+use crate::process::Process;
+
+fn qrtx(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_qrtx"));
+    command.env_clear().current_dir(folder).args(arguments);
+    command.output().unwrap()
+}
+
+/// How it ended, and what it says.
+fn fsck(folder: &Path, more: &[&str]) -> (Option<i32>, Value) {
+    let arguments = ["fsck", "--data-dir", "data", "--qfs-root", "qfs", "--json"];
+    let output = qrtx(folder, &[&arguments, more].concat());
+    let said = serde_json::from_slice(&output.stdout);
+    (
+        output.status.code(),
+        said.unwrap_or_else(|why| panic!("{why}: {output:?}")),
+    )
+}
+
+/// Completed jobs of a kernel that has stopped.
+async fn completed(folder: &Path, jobs: usize) -> Vec<wire::GetJobResultsResponse> {
+    let mut kernel = Process::start(folder, &[]);
+    let mut client = client_of(kernel.ready().await).await;
+    let mut results = Vec::new();
+    for _ in 0..jobs {
+        let id = enqueue(&mut client, request(bell())).await;
+        results.push(finish(&mut client, &id).await);
+    }
+    drop(client);
+    kernel.stop();
+    results
+}
+
+#[tokio::test]
+async fn what_the_store_can_prove_is_written_again_and_the_rest_is_named() {
+    let folder = TempDir::new().unwrap();
+    let folder = folder.path();
+    let results = completed(folder, 2).await;
+    let (code, said) = fsck(folder, &[]);
+    assert_eq!(
+        (code, &said["jobs"], &said["findings"]),
+        (Some(0), &2.into(), &Value::Array(Vec::new()))
+    );
+
+    let id = &results[0].job_id;
+    let file = |name: &str| folder.join("qfs").join(id).join(name);
+    let circuit = std::fs::read(file("compiled.aqo.json")).unwrap();
+    std::fs::remove_file(file("results.json")).unwrap();
+    std::fs::remove_file(file("compiled.aqo.json")).unwrap();
+    std::fs::write(file("meta.json"), "{}").unwrap();
+    std::fs::write(file("input.job.json"), "{").unwrap();
+    let (code, said) = fsck(folder, &[]);
+    assert_eq!(code, Some(1));
+    assert_eq!(said["findings"].as_array().unwrap().len(), 4, "{said}");
+    assert!(!file("results.json").exists(), "nothing is written unasked");
+
+    let (code, said) = fsck(folder, &["--repair"]);
+    assert_eq!(code, Some(1), "the circuit is lost: {said}");
+    let wrong: Vec<_> = said["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|one| one["repaired"] == false)
+        .collect();
+    assert_eq!(wrong.len(), 1, "{said}");
+    assert!(
+        wrong[0]["what"]
+            .as_str()
+            .unwrap()
+            .contains("compiled.aqo.json"),
+        "{said}"
+    );
+    for kept in results[0].artifacts.iter().chain(&results[0].manifest) {
+        if !kept.path.ends_with("compiled.aqo.json") {
+            let content = std::fs::read(folder.join("qfs").join(&kept.path)).unwrap();
+            assert_eq!(
+                Sha256Sum::of(&content).to_string(),
+                kept.sha256,
+                "{}",
+                kept.path
+            );
+        }
+    }
+    std::fs::write(file("compiled.aqo.json"), circuit).unwrap();
+    assert_eq!(fsck(folder, &[]).0, Some(0));
+}
+
+#[tokio::test]
+async fn a_head_that_is_damaged_is_made_again_from_its_history() {
+    let folder = TempDir::new().unwrap();
+    let folder = folder.path();
+    let results = completed(folder, 2).await;
+    let id = results[0].job_id.parse().unwrap();
+    let before = jobs::open(folder.join("data"))
+        .unwrap()
+        .job(id)
+        .await
+        .unwrap()
+        .unwrap();
+    let head = serde_json::to_vec(&before).unwrap();
+    let file = folder.join("data").join(jobs::FILE);
+    let mut bytes = std::fs::read(&file).unwrap();
+    let places: Vec<_> = (0..bytes.len() - head.len())
+        .filter(|at| bytes[*at..].starts_with(&head))
+        .collect();
+    assert!(!places.is_empty());
+    places.iter().for_each(|at| bytes[at + 20] ^= 1);
+    std::fs::write(&file, bytes).unwrap();
+
+    let (code, said) = fsck(folder, &[]);
+    assert_eq!((code, &said["jobs"]), (Some(1), &2.into()));
+    assert!(
+        said["findings"][0]["what"]
+            .as_str()
+            .unwrap()
+            .contains("damaged"),
+        "{said}"
+    );
+    let (code, said) = fsck(folder, &["--repair"]);
+    assert_eq!(
+        (code, &said["findings"][0]["repaired"]),
+        (Some(0), &true.into()),
+        "{said}"
+    );
+    assert_eq!(
+        jobs::open(folder.join("data"))
+            .unwrap()
+            .job(id)
+            .await
+            .unwrap(),
+        Some(before)
+    );
+    assert_eq!(fsck(folder, &[]).0, Some(0));
+}
+
+#[tokio::test]
+async fn a_kernel_that_runs_is_not_looked_into_and_a_wrong_place_is_told() {
+    let folder = TempDir::new().unwrap();
+    let mut kernel = Process::start(folder.path(), &[]);
+    kernel.ready().await;
+    let output = qrtx(folder.path(), &["fsck", "--data-dir", "data"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("in use by another kernel"), "{said}");
+    let output = qrtx(folder.path(), &["fsck", "--data-dir", "nowhere"]);
+    assert_eq!(output.status.code(), Some(2));
+    kernel.kill();
+}
+
+#[tokio::test]
+async fn the_ledger_of_a_job_is_shown() {
+    let folder = TempDir::new().unwrap();
+    let mut kernel = Process::start(folder.path(), &[]);
+    let address = kernel.ready().await;
+    let mut client = client_of(address).await;
+    let id = enqueue(&mut client, request(bell())).await;
+    finish(&mut client, &id).await;
+    let endpoint = address.to_string();
+    let output = qrtx(folder.path(), &["ledger", &id, "--endpoint", &endpoint]);
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+    let columns: Vec<_> = shown.lines().last().unwrap().split_whitespace().collect();
+    assert_eq!(columns, ["1", "sim:local", "1000", "1000", "0", "0", "0"]);
+    let output = qrtx(
+        folder.path(),
+        &["ledger", &id, "--endpoint", &endpoint, "--json"],
+    );
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(said["ledger"][0]["delivered"], 1000);
+    let nobody = "job-00000000000000000000000000000000";
+    let output = qrtx(folder.path(), &["ledger", nobody, "--endpoint", &endpoint]);
+    assert_eq!(output.status.code(), Some(1));
+    kernel.kill();
+    let output = qrtx(folder.path(), &["ledger", &id, "--endpoint", &endpoint]);
+    assert_eq!(output.status.code(), Some(3));
+}

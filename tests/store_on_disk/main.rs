@@ -1,0 +1,93 @@
+//! The store on disk over a disk that crashes, tears, fills up and fails: what was acknowledged is
+//! there, nothing is there by halves, and it goes on by itself when it can.
+
+#![cfg(not(madsim))]
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "tests start tasks and may panic"
+)]
+
+mod faults;
+mod group;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use qrtx::store::disk::{OpenError, RedbStore, Room, Surroundings};
+use qrtx::time::Monotonic;
+use qrtx_testkit::contract;
+use qrtx_testkit::contract::store::Spot;
+use qrtx_testkit::disk::Disk;
+use qrtx_testkit::jobs::Life;
+use redb::StorageBackend as _;
+
+/// Every call is a commit of its own, made where it is asked for.
+pub(crate) fn alone() -> Surroundings {
+    Surroundings {
+        offload: |work| work(),
+        now: Arc::new(|| Monotonic(Duration::ZERO)),
+        room: Room::default(),
+        cache_bytes: 1 << 20,
+    }
+}
+
+/// As in production.
+pub(crate) fn together() -> Surroundings {
+    let offload: qrtx::ports::Offload = |work| drop(tokio::task::spawn_blocking(work));
+    Surroundings { offload, ..alone() }
+}
+
+pub(crate) fn open(disk: &Disk, surroundings: Surroundings) -> Result<RedbStore, OpenError> {
+    let machine = disk.boot();
+    RedbStore::open(move || machine.open(), surroundings)
+}
+
+#[tokio::test]
+async fn the_store_on_disk_keeps_the_contract() {
+    let disks = std::sync::Mutex::new(Vec::new());
+    let fresh = async || {
+        let disk = Disk::default();
+        disks.lock().unwrap().push(disk.clone());
+        open(&disk, alone()).unwrap()
+    };
+    let last = || disks.lock().unwrap().last().unwrap().clone();
+    let reopen = async |store| {
+        drop(store);
+        open(&last(), alone()).unwrap()
+    };
+    let spoil = async |store: RedbStore, life: &Life, spots: &[Spot]| {
+        drop(store);
+        for spot in spots {
+            let row = match spot {
+                Spot::Head => serde_json::to_vec(&life.job),
+                Spot::Event(number) => serde_json::to_vec(&life.history[*number as usize - 1]),
+            };
+            assert!(last().spoil(&row.unwrap()) > 0, "{spot:?}");
+        }
+        open(&last(), alone()).unwrap()
+    };
+    contract::store::job_store(fresh, reopen, spoil).await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_store_is_refused_with_a_reason() {
+    let disk = Disk::default();
+    let file = disk.boot().open().unwrap();
+    file.set_len(100_000).unwrap();
+    file.write(0, &[7; 5000]).unwrap();
+    let refused = open(&disk, alone()).unwrap_err();
+    assert!(matches!(refused, OpenError::Damaged(_)), "{refused}");
+}
+
+#[tokio::test]
+async fn two_kernels_do_not_share_a_directory() {
+    let directory = tempfile::tempdir().unwrap();
+    let first = qrtx::os::jobs::open(directory.path()).unwrap();
+    let why = qrtx::os::jobs::open(directory.path())
+        .unwrap_err()
+        .to_string();
+    assert!(why.contains("in use by another kernel"), "{why}");
+    drop(first);
+    qrtx::os::jobs::open(directory.path()).unwrap();
+}
