@@ -1,5 +1,5 @@
 //! Mistakes that can be planted, one at a time, to measure what the simulation finds (`cargo sim
-//! mutants`). Only the simulated build knows how; in every other build [`planted`] is `false` as a
+//! mutants`). Only the simulated build knows how; in every other build `planted` is `false` as a
 //! constant, and the compiler drops the mistakes.
 
 /// A mistake.

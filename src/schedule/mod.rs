@@ -1,7 +1,7 @@
 //! Whose turn it is: where jobs meet, a data structure decides. Nothing here waits, reads a
 //! clock or draws a number; [`crate::kernel`] turns decisions into running jobs.
 //!
-//! On each device, fair share picks the tenant ([`share`]), and priority with age picks among its
+//! On each device, fair share picks the tenant (`share`), and priority with age picks among its
 //! jobs ([`rank`]); then come the earlier deadline and the earlier submission.
 
 mod lane;
