@@ -133,6 +133,7 @@ impl Naive {
     fn enqueue(&mut self, new: Waiting) {
         if self.held_by(new.job).is_none() {
             self.remove(new.job);
+            self.rest();
             self.comes(new.tenant, new.device);
             self.waiting.push(new);
         }
@@ -249,7 +250,9 @@ proptest! {
                 Act::Hold(number, place, tenant) => {
                     scheduler.hold(job(number), &device(place), TENANTS[tenant], at(now));
                     naive.remove(number);
+                    naive.rest();
                     naive.release(number, now);
+                    naive.rest();
                     naive.comes(tenant, place);
                     naive.hold(number, place, tenant, now);
                 }

@@ -131,13 +131,7 @@ impl<'t> Parser<'t> {
             true => self.list(")", |parser| parser.name("a parameter"))?,
             false => Vec::new(),
         };
-        let mut qubits = Vec::new();
-        while !self.is("{") {
-            qubits.push(self.name("a qubit of the gate")?);
-            if !self.take(",")? {
-                break;
-            }
-        }
+        let qubits = self.items("{", |parser| parser.name("a qubit of the gate"))?;
         let body = self.block()?;
         Ok(Form::Gate(GateForm {
             name,

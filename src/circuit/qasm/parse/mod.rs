@@ -12,6 +12,8 @@ mod unsupported;
 
 /// How deep parentheses and blocks may be nested. Each level takes a few calls on the stack.
 const DEPTH_MAX: u32 = 100;
+/// How many entries a list may have: operands, arguments, the values of a set.
+const ITEMS_MAX: usize = 10_000;
 /// How many operators and calls one expression may have.
 const TERMS_MAX: u32 = 1000;
 
@@ -174,16 +176,30 @@ impl<'t> Parser<'t> {
     fn list<T>(
         &mut self,
         end: &'static str,
+        item: impl FnMut(&mut Self) -> Result<T, Fault>,
+    ) -> Result<Vec<T>, Fault> {
+        let items = self.items(end, item)?;
+        self.expect(end)?;
+        Ok(items)
+    }
+
+    /// The items of a list that `end` follows, if nothing is missing.
+    fn items<T>(
+        &mut self,
+        end: &'static str,
         mut item: impl FnMut(&mut Self) -> Result<T, Fault>,
     ) -> Result<Vec<T>, Fault> {
         let mut items = Vec::new();
         while !self.is(end) {
+            if items.len() == ITEMS_MAX {
+                let message = format!("this list has more than {ITEMS_MAX} entries: part it");
+                return Err(Fault::new(self.token.span, message));
+            }
             items.push(item(self)?);
             if !self.take(",")? {
                 break;
             }
         }
-        self.expect(end)?;
         Ok(items)
     }
 

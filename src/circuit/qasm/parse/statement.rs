@@ -189,14 +189,7 @@ impl<'t> Parser<'t> {
             true => self.list(")", Self::expression)?,
             false => Vec::new(),
         };
-        let mut operands = Vec::new();
-        while !self.is(";") {
-            operands.push(self.qubit()?);
-            if !self.take(",")? {
-                break;
-            }
-        }
-        self.expect(";")?;
+        let operands = self.list(";", Self::qubit)?;
         Ok(Form::Apply(Application {
             modifiers,
             name,
