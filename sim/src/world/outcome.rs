@@ -19,7 +19,7 @@ impl World {
         let listed = jobs.list(&Filter::default(), u64::MAX, usize::MAX).await;
         let mut history = self.history(ended);
         let mut ordinals = BTreeMap::new();
-        for job in listed.expect("memory can be listed") {
+        for job in listed.expect("memory can be listed").jobs {
             let events = jobs
                 .events(job.id, 0, usize::MAX)
                 .await
