@@ -182,7 +182,7 @@ async fn the_ledger_of_a_job_is_shown() {
     assert_eq!(said["ledger"][0]["delivered"], 1000);
     let nobody = "job-00000000000000000000000000000000";
     let output = qrtx(folder.path(), &["ledger", nobody, "--endpoint", &endpoint]);
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(2));
     kernel.kill();
     let output = qrtx(folder.path(), &["ledger", &id, "--endpoint", &endpoint]);
     assert_eq!(output.status.code(), Some(3));

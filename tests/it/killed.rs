@@ -304,15 +304,18 @@ async fn where_the_driver_cannot_be_asked_every_doubt_is_in_the_ledger() {
         .with_devices([device("qpu").backend_type("qpu").capability("slots", "4")]);
     double.set_takes(Duration::from_millis(5));
     let history = outlived(25, 11, &double, "qpu").await;
-    // Such a driver does not tell executions apart, so that runs are held against jobs here.
+    // Such a driver does not tell executions apart, so that runs are held against jobs here; and a
+    // slot whose execution nobody knows is held to the bound, longer than this test looks.
+    let apart = ["ledger_closes", "one_device_one_run", "every_job_ends"];
     let mut unknown = 0;
     for invariant in invariants::ALL {
-        if !["ledger_closes", "one_device_one_run"].contains(&invariant.name) {
+        if !apart.contains(&invariant.name) {
             let broken = (invariant.check)(&history);
             assert!(broken.is_empty(), "{}: {broken:#?}", invariant.name);
         }
     }
     for (id, stored) in &history.stored {
+        assert!(stored.job.state.is_terminal(), "{id} has not ended");
         let fired = double.shots_fired_for(&id.to_string());
         let sum = |column: fn(&qrtx::job::ledger::Settlement) -> u32| -> i64 {
             stored

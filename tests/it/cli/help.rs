@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use super::shell::{Shell, example};
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 13] = [
     "run",
     "serve",
     "submit",
@@ -16,6 +16,8 @@ const COMMANDS: [&str; 11] = [
     "jobs",
     "devices",
     "history",
+    "ledger",
+    "fsck",
     "completions",
 ];
 

@@ -38,7 +38,7 @@ fn wrong_use_is_explained() {
         &["jobs", "--limit", "0"],
         &["jobs", "--active", "--state", "queued"],
         &["completions", "command.com"],
-        &["run", file, "--store", "floppy"],
+        &["serve", "--store", "floppy"],
     ];
     let mut told = String::new();
     for command in commands {
