@@ -15,7 +15,7 @@ use crate::limits::Limits;
 #[derive(Debug, Clone, Default, Deserialize, clap::Args)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Options {
-    /// Where eigen-compiler listens; without it the embedded compiler is used, for AQO only
+    /// Where eigen-compiler listens; without it the embedded compiler is used, for OpenQASM and AQO
     #[arg(long, env = "EIGEN_COMPILER_ENDPOINT", value_name = "HOST:PORT")]
     pub compiler: Option<String>,
     /// Where driver-manager listens; without it the embedded device sim:local is used

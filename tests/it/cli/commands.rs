@@ -63,7 +63,7 @@ async fn a_failed_job_says_why() {
         &shell,
         &[
             &["submit", file, "--wait"],
-            &["submit", file, "--watch"],
+            &["watch", &job],
             &["status", &job],
             &["results", &job],
             &["history", &job],
