@@ -95,7 +95,7 @@ impl<'t> Callee<'t> {
                 Some(known) if known == name.text => format!(
                     "the gate {shown} is not known before it is included: write include \
                      \"{}\"; above",
-                    Library::usual(language)
+                    Library::with(known, language)
                 ),
                 _ => format!("there is no gate {shown}: define it above, or look at its spelling"),
             },

@@ -242,8 +242,12 @@ impl<'t> Elaborator<'t> {
     fn input(&mut self, name: Name<'t>, kind: Scalar) -> Result<(), Fault> {
         let shown = quoted(name.text);
         let Some(text) = argument(self.arguments, name.text) else {
+            let example = match kind {
+                Scalar::Real => "0.5",
+                Scalar::Integer => "3",
+            };
             let message = format!(
-                "{shown} was given no value: run with --param {shown}=0.5 (metadata \
+                "{shown} was given no value: run with --param {shown}={example} (metadata \
                  param.{shown} on the wire)"
             );
             return Err(Fault::new(name.span, message));

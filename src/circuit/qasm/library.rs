@@ -42,11 +42,12 @@ impl Library {
         }
     }
 
-    /// The one that people expect to include.
-    pub(super) fn usual(language: Language) -> &'static str {
+    /// The file to include for a gate that one of them has.
+    pub(super) fn with(gate: &str, language: Language) -> &'static str {
         match language {
-            Language::Two => "qelib1.inc",
-            Language::Three => "stdgates.inc",
+            Language::Three if STDGATES.contains(&gate) => "stdgates.inc",
+            _ if QELIB1.contains(&gate) => "qelib1.inc",
+            _ => "stdgates.inc",
         }
     }
 

@@ -58,6 +58,8 @@ pub fn parse_qasm(
             return Err(QasmError::new(fault, &valid));
         }
     };
+    // Some editors mark a text as UTF-8 at its very beginning.
+    let source = source.strip_prefix('\u{feff}').unwrap_or(source);
     circuit(source, parameters).map_err(|fault| QasmError::new(fault, source))
 }
 

@@ -63,6 +63,11 @@ fn a_bell_pair_is_the_same_in_both_versions() {
         Operation::measure(&[(0, 0), (1, 1)]),
     ];
     assert_eq!(read(two).operations(), wanted);
+    assert_eq!(
+        read(&format!("\u{feff}{two}")).operations(),
+        wanted,
+        "marked as UTF-8"
+    );
     assert_eq!(read(three).operations(), wanted);
 }
 
