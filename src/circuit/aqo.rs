@@ -94,6 +94,7 @@ pub enum AqoError {
 /// `<name>`, `param.<name>`, `param:<name>`, `parameters.<name>` and `parameters:<name>`, then in
 /// the document's own `parameters`; it may lead to a further name. A measurement without `c`
 /// writes qubit i to bit i; one in the X or Y basis becomes the turn to Z and a measurement there.
+/// The optional `bits` is how many classical bits there are, written or not: the length of a key.
 /// A circuit that measures nothing gets a final measurement of all qubits, as from eigen-compiler.
 /// Any `version` is accepted. Of a key that an inner object repeats, the last one counts.
 ///
@@ -109,6 +110,7 @@ pub fn parse(bytes: &[u8], parameters: &BTreeMap<String, String>) -> Result<Circ
     let Document {
         version,
         qubits,
+        bits,
         mut drafts,
         extra,
     } = Document::read(text)?;
@@ -126,6 +128,9 @@ pub fn parse(bytes: &[u8], parameters: &BTreeMap<String, String>) -> Result<Circ
         let all: Vec<(u32, u32)> = (0..qubits).map(|index| (index, index)).collect();
         circuit.operations.push(Operation::measure(&all));
         circuit = Circuit::new(qubits, circuit.operations)?;
+    }
+    if let Some(bits) = bits {
+        circuit = circuit.with_bits(bits)?;
     }
     Ok(circuit.with_document(&version, extra))
 }

@@ -62,6 +62,37 @@ fn a_circuit_that_measures_nothing_measures_everything_at_the_end() {
 }
 
 #[test]
+fn bits_that_nothing_is_read_into_can_be_declared() {
+    let with_bits = |bits: &str| {
+        let measure = with(r#"{"op":"MEASURE","q":[0],"c":[1]}"#);
+        read(&measure.replace(r#""qubits""#, &format!(r#""bits":{bits},"qubits""#)))
+    };
+    assert_eq!(with_bits("null").unwrap().bits(), 2);
+    let two = with_bits("2").unwrap();
+    assert!(
+        !String::from_utf8(render(&two))
+            .unwrap()
+            .contains(r#""bits""#)
+    );
+    let five = with_bits("5").unwrap();
+    assert_eq!(five.bits(), 5);
+    let printed = String::from_utf8(render(&five)).unwrap();
+    assert!(printed.starts_with(r#"{"version":"1.0.0","qubits":2,"bits":5,"#));
+    assert_eq!(read(&printed).unwrap(), five);
+    for (bits, why) in [
+        ("1", "bits is 1, but must be from 2 to 4096"),
+        ("4097", "bits is 4097, but must be from 2 to 4096"),
+        ("-1", "bits is -1, but must be an integer from 0 to 4096"),
+        (
+            "\"3\"",
+            "bits is \"3\", but must be an integer from 0 to 4096",
+        ),
+    ] {
+        assert_eq!(with_bits(bits).unwrap_err().to_string(), why);
+    }
+}
+
+#[test]
 fn a_measurement_without_c_writes_qubit_i_to_bit_i() {
     for c in ["", r#","c":null"#] {
         let circuit = read(&with(&format!(r#"{{"op":"measure","q":[1]{c}}}"#))).unwrap();

@@ -15,6 +15,7 @@ use super::draft::{Drafts, shown};
 pub(super) struct Document {
     pub(super) version: String,
     pub(super) qubits: u32,
+    pub(super) bits: Option<u32>,
     pub(super) drafts: Drafts,
     /// All other top-level keys.
     pub(super) extra: Map<String, Value>,
@@ -40,16 +41,27 @@ impl Document {
         let given = fields.remove("qubits");
         let qubits = given
             .as_ref()
-            .and_then(Value::as_u64)
-            .and_then(|qubits| u32::try_from(qubits).ok())
+            .and_then(count)
             .ok_or_else(|| field("qubits", given.as_ref(), "an integer from 1 to 1024"))?;
+        let bits = match fields.remove("bits") {
+            None | Some(Value::Null) => None,
+            Some(given) => Some(
+                count(&given)
+                    .ok_or_else(|| field("bits", Some(&given), "an integer from 0 to 4096"))?,
+            ),
+        };
         Ok(Self {
             version,
             qubits,
+            bits,
             drafts,
             extra: fields,
         })
     }
+}
+
+fn count(value: &Value) -> Option<u32> {
+    u32::try_from(value.as_u64()?).ok()
 }
 
 fn field(at: &str, is: Option<&Value>, must: &'static str) -> AqoError {

@@ -77,8 +77,11 @@ impl<'t> Elaborator<'t> {
             let all: Vec<_> = (0..self.qubits).map(|index| (index, index)).collect();
             self.push(Operation::measure(&all), end)?;
         }
-        let circuit = Circuit::new(self.qubits, self.operations);
-        Ok(circuit.expect("what a circuit must be was checked where it could be shown"))
+        let checked = "what a circuit must be was checked where it could be shown";
+        let circuit = Circuit::new(self.qubits, self.operations).expect(checked);
+        // Measured as a whole it may write more bits than are declared.
+        let bits = self.bits.max(circuit.bits());
+        Ok(circuit.with_bits(bits).expect(checked))
     }
 
     pub(super) fn statement(&mut self, statement: &Statement<'t>) -> Result<(), Fault> {

@@ -97,6 +97,33 @@ fn a_program_that_measures_nothing_is_measured_as_a_whole() {
 }
 
 #[test]
+fn bits_that_are_declared_are_in_the_key_whether_they_are_measured_or_not() {
+    for (text, key) in [
+        (
+            "qubit[2] q; bit[3] c; U(pi, 0, 0) q[0]; c[1] = measure q[0];",
+            "010",
+        ),
+        (
+            "qubit q; bit[2] a; bit[2] b; U(pi, 0, 0) q; a[0] = measure q;",
+            "0001",
+        ),
+        (
+            "OPENQASM 2.0; qreg q[2]; creg c[3]; measure q[1] -> c[1];",
+            "000",
+        ),
+        ("bit[3] c; qubit[2] q; U(pi, 0, 0) q[0];", "001"),
+        ("bit c; qubit[3] q; U(pi, 0, 0) q[0];", "001"),
+    ] {
+        let circuit = read(text);
+        let never = std::sync::atomic::AtomicBool::new(false);
+        let wanted = [(key.to_owned(), 10)].into();
+        assert_eq!(run(&circuit, 10, 1, &never).unwrap(), wanted, "{text}");
+        let again = crate::circuit::parse(&crate::circuit::render(&circuit), &BTreeMap::new());
+        assert_eq!(again.unwrap(), circuit, "{text}");
+    }
+}
+
+#[test]
 fn registers_are_taken_qubit_by_qubit() {
     same(4, "h q;", "h q[0]; h q[1]; h q[2]; h q[3];");
     same(4, "cx q[0:1], q[2:3];", "cx q[0], q[2]; cx q[1], q[3];");
