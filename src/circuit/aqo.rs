@@ -53,6 +53,16 @@ pub enum AqoError {
         /// What should be there.
         must: &'static str,
     },
+    /// A key that nothing is made of: left out in silence, what it means would be lost.
+    #[error("{at} is not a key that is known; {place} has {known}")]
+    UnknownKey {
+        /// Where.
+        at: String,
+        /// Of what it is a key.
+        place: &'static str,
+        /// The keys that there are.
+        known: String,
+    },
     /// A top-level key that occurs twice.
     #[error("{key:?} is given twice")]
     RepeatedKey {
@@ -96,7 +106,8 @@ pub enum AqoError {
 /// writes qubit i to bit i; one in the X or Y basis becomes the turn to Z and a measurement there.
 /// The optional `bits` is how many classical bits there are, written or not: the length of a key.
 /// A circuit that measures nothing gets a final measurement of all qubits, as from eigen-compiler.
-/// Any `version` is accepted. Of a key that an inner object repeats, the last one counts.
+/// Any `version` is accepted. At top level `metadata`, `checksums`, `annotations` and `topology`, as
+/// eigen-compiler writes them, pass through; every other key must be one that has been named here. Of a key that an inner object repeats, the last one counts.
 ///
 /// # Errors
 /// [`AqoError`] names the first place that is wrong. No input makes it panic.

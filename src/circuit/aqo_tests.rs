@@ -217,6 +217,58 @@ fn every_bad_gate_is_refused_by_its_place() {
 }
 
 #[test]
+fn a_key_that_is_not_known_is_refused_rather_than_lost() {
+    let keys = "op, q, params, c, basis";
+    let bad = [
+        (
+            r#"{"op":"H","q":[0]},{"op":"X","q":[0],"condition":{"c":0}}"#,
+            format!("operations[1].condition is not a key that is known; an operation has {keys}"),
+        ),
+        (
+            r#"{"op":"X","q":[0],"if":1}"#,
+            format!("operations[0].if is not a key that is known; an operation has {keys}"),
+        ),
+        (
+            r#"{"op":"RX","q":[0],"params":{"theta":1,"phi":2}}"#,
+            "operations[0].params.phi is not a key that is known; params has theta".to_owned(),
+        ),
+        (
+            r#"{"op":"X","q":[0],"c":[0]}"#,
+            "operations[0].c is a list of 1, but must be left out: it belongs to other operations"
+                .to_owned(),
+        ),
+        (
+            r#"{"op":"RESET","q":[0],"params":{"theta":1}}"#,
+            "operations[0].params is an object, but must be left out: it belongs to other \
+             operations"
+                .to_owned(),
+        ),
+    ];
+    for (operations, message) in &bad {
+        assert_refused(&[(operations, message)]);
+    }
+    let why = read(r#"{"version":"1","qubits":1,"shots":5,"operations":[]}"#).unwrap_err();
+    assert_eq!(
+        why.to_string(),
+        "shots is not a key that is known; the document has version, qubits, bits, operations, \
+         parameters, metadata, checksums, annotations, topology"
+    );
+}
+
+#[test]
+fn the_keys_that_eigen_compiler_writes_are_read() {
+    let circuit = read(
+        r#"{"annotations":{"expectation":null},"checksums":{"aqo":"ab"},"metadata":{},
+            "operations":[{"basis":null,"c":[],"op":"RX","params":{"theta":"a"},"q":[0]},
+            {"basis":"Z","c":[0],"op":"MEASURE","params":{},"q":[0]}],
+            "parameters":{"a":0.5},"qubits":1,"topology":{"partition_count":1},"version":"1.0.0"}"#,
+    );
+    let passed: Vec<_> = circuit.unwrap().extra().keys().cloned().collect();
+    let wanted = ["annotations", "checksums", "metadata", "parameters", "topology"];
+    assert_eq!(passed, wanted);
+}
+
+#[test]
 fn every_bad_measurement_is_refused_by_its_place() {
     let bad = [
         (

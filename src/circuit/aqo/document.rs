@@ -9,7 +9,20 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::AqoError;
-use super::draft::{Drafts, shown};
+use super::draft::{Drafts, known, shown};
+
+/// All keys that a document may have. The last four mean nothing here and pass through.
+const KEYS: [&str; 9] = [
+    "version",
+    "qubits",
+    "bits",
+    "operations",
+    "parameters",
+    "metadata",
+    "checksums",
+    "annotations",
+    "topology",
+];
 
 /// A document whose operations have the right shape, but are not checked against `qubits` yet.
 pub(super) struct Document {
@@ -139,6 +152,9 @@ impl<'de> Visitor<'de> for TopLevel<'_> {
         let mut drafts = None;
         self.0.reached = Reached::Within;
         while let Some(key) = map.next_key::<String>()? {
+            if let Err(failure) = known(&key, &KEYS, String::new, "the document") {
+                return Err(self.0.stop(failure));
+            }
             let repeated = if key == "operations" {
                 self.0.reached = Reached::Operations;
                 drafts.replace(map.next_value_seed(List(self.0))?).is_some()
