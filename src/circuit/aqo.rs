@@ -1,8 +1,9 @@
 //! AQO JSON, the form in which circuits travel between compiler, kernel and devices.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::limits::AQO_BYTES_MAX;
+use super::parameters::{cut, listed, without_use};
 use super::{Circuit, CircuitError, Gate, Operation};
 use document::Document;
 use draft::Basis;
@@ -85,6 +86,14 @@ pub enum AqoError {
         /// The name that has no value; another than the document's if one refers to the next.
         symbol: String,
     },
+    /// A value for a parameter that the document does not have.
+    #[error("a value is given for the parameter {name:?}, which no angle has; {known}")]
+    NoSuchParameter {
+        /// The name.
+        name: String,
+        /// The names that there are.
+        known: String,
+    },
     /// A parameter that is defined by itself, directly or through others.
     #[error("operations[{operation}].params.theta is {symbol:?}, which is defined by itself")]
     Circular {
@@ -112,6 +121,33 @@ pub enum AqoError {
 /// # Errors
 /// [`AqoError`] names the first place that is wrong. No input makes it panic.
 pub fn parse(bytes: &[u8], parameters: &BTreeMap<String, String>) -> Result<Circuit, AqoError> {
+    read(bytes, parameters).map(|(circuit, _)| circuit)
+}
+
+/// The same for a document that a person wrote: every value in `parameters` that is given under one
+/// of the prefixes must belong to a parameter that the document has.
+///
+/// # Errors
+/// Also [`AqoError::NoSuchParameter`].
+pub fn parse_program(
+    bytes: &[u8],
+    parameters: &BTreeMap<String, String>,
+) -> Result<Circuit, AqoError> {
+    let (circuit, names) = read(bytes, parameters)?;
+    match without_use(parameters, &names) {
+        None => Ok(circuit),
+        Some(name) => Err(AqoError::NoSuchParameter {
+            name: cut(name),
+            known: listed(&names),
+        }),
+    }
+}
+
+/// The circuit, and the names of its parameters.
+fn read(
+    bytes: &[u8],
+    parameters: &BTreeMap<String, String>,
+) -> Result<(Circuit, BTreeSet<String>), AqoError> {
     if bytes.len() > AQO_BYTES_MAX {
         return Err(AqoError::TooLarge { bytes: bytes.len() });
     }
@@ -125,7 +161,7 @@ pub fn parse(bytes: &[u8], parameters: &BTreeMap<String, String>) -> Result<Circ
         mut drafts,
         extra,
     } = Document::read(text)?;
-    theta::bind(&mut drafts, &extra, parameters)?;
+    let names = theta::bind(&mut drafts, &extra, parameters)?;
     let mut circuit = Circuit::new(qubits, drafts.operations)?;
     // Only now, so that the places in errors are those of the document.
     if !drafts.bases.is_empty() {
@@ -143,7 +179,7 @@ pub fn parse(bytes: &[u8], parameters: &BTreeMap<String, String>) -> Result<Circ
     if let Some(bits) = bits {
         circuit = circuit.with_bits(bits)?;
     }
-    Ok(circuit.with_document(&version, extra))
+    Ok((circuit.with_document(&version, extra), names))
 }
 
 /// Puts the turns that take X and Y to Z before the measurements in those bases.

@@ -149,6 +149,29 @@ fn an_angle_may_come_from_the_document_or_from_the_job() {
     );
 }
 
+#[test]
+fn a_value_for_a_parameter_that_is_not_there_is_refused_in_a_program() {
+    let document = br#"{"version":"1","qubits":1,"parameters":{"a":0.25,"b":"a"},
+        "operations":[{"op":"RX","q":[0],"params":{"theta":"c"}}]}"#;
+    let read = |more: &str| {
+        let given = [
+            ("param.c", "d"),
+            ("param.d", "1"),
+            (more, "2"),
+            ("seed", "7"),
+        ];
+        let given = given.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        parse_program(document, &given.into())
+    };
+    for known in ["param.a", "parameters:b", "param:d", "e"] {
+        assert!(read(known).is_ok(), "{known}");
+    }
+    assert_eq!(
+        read("param.e").unwrap_err().to_string(),
+        "a value is given for the parameter \"e\", which no angle has; it has a, b, c, d"
+    );
+}
+
 fn assert_refused(bad: &[(&str, &str)]) {
     for (operations, message) in bad {
         assert_eq!(read(&with(operations)).unwrap_err().to_string(), *message);
@@ -264,7 +287,13 @@ fn the_keys_that_eigen_compiler_writes_are_read() {
             "parameters":{"a":0.5},"qubits":1,"topology":{"partition_count":1},"version":"1.0.0"}"#,
     );
     let passed: Vec<_> = circuit.unwrap().extra().keys().cloned().collect();
-    let wanted = ["annotations", "checksums", "metadata", "parameters", "topology"];
+    let wanted = [
+        "annotations",
+        "checksums",
+        "metadata",
+        "parameters",
+        "topology",
+    ];
     assert_eq!(passed, wanted);
 }
 
@@ -385,9 +414,9 @@ fn printing_is_canonical() {
         String::from_utf8(render(&read(&document).unwrap())).unwrap(),
         document
     );
-    let extra = document.replacen('{', r#"{"z":[1],"a":{"k":null},"#, 1);
+    let extra = document.replacen('{', r#"{"metadata":[1],"annotations":{"k":null},"#, 1);
     let printed = String::from_utf8(render(&read(&extra).unwrap())).unwrap();
-    let tail = r#"],"a":{"k":null},"z":[1]}"#;
+    let tail = r#"],"annotations":{"k":null},"metadata":[1]}"#;
     assert_eq!(
         printed,
         document.strip_suffix("]}").unwrap().to_owned() + tail

@@ -25,7 +25,7 @@ mod wellformed;
 #[cfg(test)]
 mod reference;
 
-pub use aqo::{AqoError, parse, render};
+pub use aqo::{AqoError, parse, parse_program, render};
 pub use gate::{Gate, Matrix2};
 pub use limits::{
     AQO_BYTES_MAX, CLASSICAL_BITS_MAX, OPERATIONS_MAX, QUBITS_MAX, SIMULATED_QUBITS_MAX,

@@ -1,6 +1,6 @@
 //! From statements to the operations of a circuit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::conditional::Sources;
@@ -14,18 +14,22 @@ use super::syntax::{Expression, Form, Language, Name, Operand, Scalar, Statement
 use super::unitary::Unitary;
 use super::value::{BYTES_PER_STEP, Value, cost_of, evaluate};
 use crate::circuit::limits::{CLASSICAL_BITS_MAX, OPERATIONS_MAX, QUBITS_MAX};
-use crate::circuit::parameters::argument;
+use crate::circuit::parameters::{argument, cut, listed, without_use};
 use crate::circuit::{Circuit, Operation, Readout};
 
 /// Steps of all kinds: reading operands, spelling out gates, going round loops. Enough for the
 /// longest circuit there may be, and done within a second.
 const WORK_MAX: u64 = 10_000_000;
 
+/// Steps that a turn of a loop takes beside its body: a block of names is made and dropped again.
+pub(super) const STEPS_PER_TURN: usize = 3;
+
 /// The circuit as far as it was read.
 pub(super) struct Elaborator<'t> {
     pub(super) language: Language,
     pub(super) names: Names<'t>,
     arguments: &'t BTreeMap<String, String>,
+    inputs: BTreeSet<String>,
     qubits: u32,
     bits: u32,
     pub(super) operations: Vec<Operation>,
@@ -44,6 +48,7 @@ pub(super) fn circuit<'t>(
         language: parser.language(),
         names: Names::new(),
         arguments,
+        inputs: BTreeSet::new(),
         qubits: 0,
         bits: 0,
         operations: Vec::new(),
@@ -70,6 +75,14 @@ impl<'t> Elaborator<'t> {
                 Language::Two => "the program has no qubits: declare some, as in qreg q[2];",
                 Language::Three => "the program has no qubits: declare some, as in qubit[2] q;",
             };
+            return Err(Fault::new(end, message));
+        }
+        if let Some(name) = without_use(self.arguments, &self.inputs) {
+            let (name, known) = (cut(name), listed(&self.inputs));
+            let message = format!(
+                "a value is given for {name}, which is no input of the program; {known}: look at \
+                 the spelling, or declare input float {name};"
+            );
             return Err(Fault::new(end, message));
         }
         let measured = |operation: &Operation| matches!(operation, Operation::Measure(_));
@@ -157,7 +170,7 @@ impl<'t> Elaborator<'t> {
                         body.iter()
                             .try_for_each(|statement| inner.statement(statement))
                     })?;
-                    self.spend(1, span)?;
+                    self.spend(STEPS_PER_TURN, span)?;
                 }
                 Ok(())
             }
@@ -268,6 +281,7 @@ impl<'t> Elaborator<'t> {
                 Scalar::Real => wrong("give a number, as in 0.5 or pi/4"),
                 Scalar::Integer => wrong("give a whole number"),
             })?;
+        self.inputs.insert(name.text.to_owned());
         self.names.define(name, Meaning::Value(value))
     }
 

@@ -322,6 +322,24 @@ fn inputs_come_with_the_job() {
 }
 
 #[test]
+fn a_value_for_an_input_that_is_not_there_is_refused() {
+    let refused = |text: &str, key: &str| {
+        let given = [
+            (key.to_owned(), "1".to_owned()),
+            ("seed".to_owned(), "7".to_owned()),
+        ];
+        parse_qasm(text.as_bytes(), &given.into()).map_err(|why| why.to_string())
+    };
+    let why = refused("qubit q;", "param.x").unwrap_err();
+    assert!(why.contains("a value is given for x, which is no input of the program; it has none"));
+    let text = "input float theta; qubit q;";
+    assert!(refused(text, "param.theta").is_ok());
+    // What is wrong in the text itself is told first.
+    let why = refused(text, "param.thta").unwrap_err();
+    assert!(why.contains("theta was given no value"), "{why}");
+}
+
+#[test]
 fn an_if_on_what_was_measured_is_done_by_the_measured_qubit() {
     let counts = |text: &str| {
         let circuit = read(text);
