@@ -40,7 +40,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     watch: bool,
     /// Names this submission: repeating it with the same key is the same job
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, value_name = "KEY", value_parser = text::parse_some)]
     key: Option<String>,
     /// Whose job it is [default: tenant-default]
     #[arg(long, value_name = "TENANT")]

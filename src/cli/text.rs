@@ -100,6 +100,14 @@ pub(super) fn parse_whole<T: FromStr<Err = ParseIntError>>(text: &str) -> Result
     read.map_err(str::to_owned)
 }
 
+/// A text that says something: an empty one would be taken for none.
+pub(super) fn parse_some(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("it must not be empty".to_owned()),
+        _ => Ok(text.to_owned()),
+    }
+}
+
 /// Seconds from `at` to `now`; negative if `at` is to come.
 pub(super) fn age(at: &Timestamp, now: SystemTime) -> f64 {
     let now = now
