@@ -34,12 +34,14 @@ pub enum AqoError {
         byte: usize,
     },
     /// Not JSON, or nested too deeply.
-    #[error("the document is not JSON at line {line}, column {column}")]
+    #[error("the document is not JSON at line {line}, column {column}: {why}")]
     NotJson {
         /// Line, from 1.
         line: usize,
         /// Column, from 0.
         column: usize,
+        /// What is wrong there, and what to do.
+        why: String,
         /// What the reader stumbled over.
         #[source]
         source: serde_json::Error,
@@ -79,7 +81,10 @@ pub enum AqoError {
         name: String,
     },
     /// A symbolic angle without a value: give it as a parameter of the job.
-    #[error("operations[{operation}].params.theta is {symbol:?}, but no parameter has that name")]
+    #[error(
+        "operations[{operation}].params.theta is {symbol:?}, but no parameter has that name: run \
+         with --param {symbol}=0.5 (metadata param.{symbol} on the wire)"
+    )]
     Unbound {
         /// Index of the operation.
         operation: usize,
@@ -205,3 +210,7 @@ fn turned_to_z(operations: Vec<Operation>, bases: &BTreeMap<usize, Vec<Basis>>) 
 #[cfg(test)]
 #[path = "aqo_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "aqo_keys_tests.rs"]
+mod keys_tests;

@@ -44,7 +44,7 @@ impl Document {
         let read = TopLevel(&mut trail).deserialize(&mut reader);
         let (mut fields, drafts) = match read.and_then(|found| reader.end().map(|()| found)) {
             Ok(found) => found,
-            Err(source) => return Err(trail.explain(source)),
+            Err(source) => return Err(trail.explain(source, text)),
         };
         let drafts = drafts.ok_or_else(|| field("operations", None, "a list"))?;
         let version = match fields.remove("version") {
@@ -98,7 +98,7 @@ enum Reached {
 }
 
 impl Trail {
-    fn explain(self, source: serde_json::Error) -> AqoError {
+    fn explain(self, source: serde_json::Error, text: &str) -> AqoError {
         let (line, column) = (source.line(), source.column());
         match (self.failure, self.reached) {
             (Some(failure), _) => failure,
@@ -115,6 +115,7 @@ impl Trail {
             _ => AqoError::NotJson {
                 line,
                 column,
+                why: why(&source, text),
                 source,
             },
         }
@@ -124,6 +125,24 @@ impl Trail {
     fn stop<E: serde::de::Error>(&mut self, failure: AqoError) -> E {
         self.failure = Some(failure);
         E::custom("stopped")
+    }
+}
+
+/// The reader's own words without the place, or better ones.
+fn why(source: &serde_json::Error, text: &str) -> String {
+    let begins = |word| text.trim_start().starts_with(word);
+    if ["OPENQASM", "include", "//", "/*", "qubit", "qreg"]
+        .into_iter()
+        .any(begins)
+    {
+        return "it looks like OpenQASM; give its format as qasm3 or qasm_text".to_owned();
+    }
+    let told = source.to_string();
+    let told = told.split(" at line ").next().unwrap_or(&told);
+    match told {
+        "recursion limit exceeded" => "it is nested too deep; 127 levels are read".to_owned(),
+        "number out of range" => "the number is too large; the largest is about 1.8e308".to_owned(),
+        other => other.to_owned(),
     }
 }
 
