@@ -324,14 +324,19 @@ impl<'t> Body<'_, 't> {
 
     fn place(&self, operand: &Operand<'t>) -> Result<usize, Fault> {
         let shown = quoted(operand.name.text);
+        let place = self.qubits.get(operand.name.text).copied();
+        let place = place.ok_or_else(|| {
+            let message = format!(
+                "{shown} is not among the qubits of this gate, and it acts on no others: name one \
+                 more in its first line"
+            );
+            Fault::new(operand.span, message)
+        })?;
         if operand.indices.is_some() {
             let message = format!("{shown} is one qubit within a gate and has no index");
             return Err(Fault::new(operand.span, message));
         }
-        self.qubits.get(operand.name.text).copied().ok_or_else(|| {
-            let message = format!("{shown} is not among the qubits of this gate");
-            Fault::new(operand.span, message)
-        })
+        Ok(place)
     }
 
     fn check_length(&self, span: Span) -> Result<(), Fault> {

@@ -1,20 +1,20 @@
 //! From statements to the operations of a circuit.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::conditional::Sources;
+use super::conditional::{If, Sources};
 use super::definition::{Callee, Definition, twice};
 use super::fault::{Fault, Span, quoted};
 use super::indices;
+use super::input::{Inputs, mistake_in_the_rest};
 use super::library::{self, Library};
 use super::names::{Meaning, Names, Register};
 use super::parse::Parser;
-use super::syntax::{Expression, Form, Language, Name, Operand, Scalar, Statement};
+use super::syntax::{Expression, Form, Language, Name, Operand, Statement};
 use super::unitary::Unitary;
 use super::value::{BYTES_PER_STEP, Value, cost_of, evaluate};
 use crate::circuit::limits::{CLASSICAL_BITS_MAX, OPERATIONS_MAX, QUBITS_MAX};
-use crate::circuit::parameters::{argument, cut, listed, without_use};
 use crate::circuit::{Circuit, Operation, Readout};
 
 /// Steps of all kinds: reading operands, spelling out gates, going round loops. Enough for the
@@ -28,8 +28,7 @@ pub(super) const STEPS_PER_TURN: usize = 3;
 pub(super) struct Elaborator<'t> {
     pub(super) language: Language,
     pub(super) names: Names<'t>,
-    arguments: &'t BTreeMap<String, String>,
-    inputs: BTreeSet<String>,
+    pub(super) inputs: Inputs<'t>,
     qubits: u32,
     bits: u32,
     pub(super) operations: Vec<Operation>,
@@ -47,8 +46,7 @@ pub(super) fn circuit<'t>(
     let mut elaborator = Elaborator {
         language: parser.language(),
         names: Names::new(),
-        arguments,
-        inputs: BTreeSet::new(),
+        inputs: Inputs::of(arguments),
         qubits: 0,
         bits: 0,
         operations: Vec::new(),
@@ -58,7 +56,13 @@ pub(super) fn circuit<'t>(
     };
     library::provide_builtins(&mut elaborator.names, parser.language());
     while let Some(statement) = parser.next()? {
-        elaborator.statement(&statement)?;
+        elaborator.statement(&statement).map_err(|fault| {
+            // Before somebody looks for a value they should know that the text cannot be had.
+            match elaborator.inputs.lack {
+                true => mistake_in_the_rest(&mut parser).unwrap_or(fault),
+                false => fault,
+            }
+        })?;
     }
     let end = Span {
         from: text.trim_end().len(),
@@ -77,14 +81,7 @@ impl<'t> Elaborator<'t> {
             };
             return Err(Fault::new(end, message));
         }
-        if let Some(name) = without_use(self.arguments, &self.inputs) {
-            let (name, known) = (cut(name), listed(&self.inputs));
-            let message = format!(
-                "a value is given for {name}, which is no input of the program; {known}: look at \
-                 the spelling, or declare input float {name};"
-            );
-            return Err(Fault::new(end, message));
-        }
+        self.check_given(end)?;
         let measured = |operation: &Operation| matches!(operation, Operation::Measure(_));
         if !self.operations.iter().any(measured) {
             let all: Vec<_> = (0..self.qubits).map(|index| (index, index)).collect();
@@ -178,7 +175,12 @@ impl<'t> Elaborator<'t> {
                 condition,
                 then,
                 otherwise,
-            } => self.conditional(condition, then, otherwise, span),
+            } => self.conditional(If {
+                condition,
+                then,
+                otherwise,
+                span,
+            }),
         }
     }
 
@@ -255,36 +257,6 @@ impl<'t> Elaborator<'t> {
         }
     }
 
-    fn input(&mut self, name: Name<'t>, kind: Scalar) -> Result<(), Fault> {
-        let shown = quoted(name.text);
-        let Some(text) = argument(self.arguments, name.text) else {
-            let example = match kind {
-                Scalar::Real => "0.5",
-                Scalar::Integer => "3",
-            };
-            let message = format!(
-                "{shown} was given no value: run with --param {shown}={example} (metadata \
-                 param.{shown} on the wire)"
-            );
-            return Err(Fault::new(name.span, message));
-        };
-        let wrong = |why: &str| {
-            let text = quoted(text);
-            Fault::new(
-                name.span,
-                format!("{shown} was given the value {text:?}: {why}"),
-            )
-        };
-        let value = Parser::expression_in(text)
-            .and_then(|value| evaluate(&value, self.language, &|_| None)?.of(kind, value.span))
-            .map_err(|_| match kind {
-                Scalar::Real => wrong("give a number, as in 0.5 or pi/4"),
-                Scalar::Integer => wrong("give a whole number"),
-            })?;
-        self.inputs.insert(name.text.to_owned());
-        self.names.define(name, Meaning::Value(value))
-    }
-
     fn alias(&mut self, name: Name<'t>, parts: &[Operand<'t>]) -> Result<(), Fault> {
         let mut elements = Vec::new();
         let mut taken = vec![false; self.qubits as usize];
@@ -338,7 +310,7 @@ impl<'t> Elaborator<'t> {
         Ok(())
     }
 
-    fn push(&mut self, operation: Operation, span: Span) -> Result<(), Fault> {
+    pub(super) fn push(&mut self, operation: Operation, span: Span) -> Result<(), Fault> {
         if self.operations.len() == OPERATIONS_MAX {
             return Err(too_long(span));
         }

@@ -21,6 +21,7 @@ mod definition;
 mod elaborate;
 mod fault;
 mod indices;
+mod input;
 mod library;
 mod modifier;
 mod names;
