@@ -192,13 +192,19 @@ impl<'t> Elaborator<'t> {
     /// Does one branch or the other where the qubits are as `outer` says.
     fn decided(&mut self, choice: If<'_, 't>, outer: &Case) -> Result<(), Fault> {
         let meaning = self.meaning(choice.condition)?;
-        for (cases, branch) in [
-            (meaning.cases(), choice.then),
-            (meaning.opposite(), choice.otherwise),
-        ] {
+        let width = meaning.case.as_ref().map_or(0, Case::len);
+        for (holds, branch) in [(true, choice.then), (false, choice.otherwise)] {
             if branch.is_empty() {
                 continue;
             }
+            // As many cases as there are qubits, each with as many of them.
+            let parted = holds == meaning.denied;
+            self.spend(if parted { width * width } else { 2 * width }, choice.span)?;
+            let cases = if holds {
+                meaning.cases()
+            } else {
+                meaning.opposite()
+            };
             for case in cases {
                 self.spend(1 + case.len(), choice.span)?;
                 if let Some(both) = joined(outer, &case) {
