@@ -57,6 +57,8 @@ pub struct History {
 pub struct Committed {
     /// When, since the start of the run.
     pub at: Duration,
+    /// When it was first tried: a store that is away is tried again, what was decided stands.
+    pub tried: Duration,
     /// The job.
     pub job: JobId,
     /// The number of its last event.

@@ -78,6 +78,7 @@ impl World {
             stored: BTreeMap::new(),
             committed: committed
                 .map(|commit| Committed {
+                    tried: commit.tried,
                     at: commit.at,
                     job: commit.job,
                     seq: commit.seq,

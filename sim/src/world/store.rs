@@ -82,6 +82,7 @@ impl PointedStore {
             .iter()
             .map(|recorded| recorded.event.name())
             .collect();
+        let tried = self.tried(job, append.job.seq);
         self.at(job, &events, Moment::Before).await;
         let slow = self.nemesis.store_fault() == Some(StoreFault::Slow);
         madsim::time::sleep(if slow { SLOW_COMMIT } else { COMMIT }).await;
@@ -98,13 +99,7 @@ impl PointedStore {
                 _ => AppendError::Unavailable("it is away".to_owned()),
             });
         }
-        if events.contains(&"Stored") {
-            let there = self.qfs.of(job);
-            self.at_completion
-                .lock()
-                .expect("no holder panics")
-                .insert(job, there);
-        }
+        let completes = events.contains(&"Stored").then(|| self.qfs.of(job));
         let (state, seq) = (append.job.state, append.job.seq);
         let epoch = match planted(Planted::StaleEpochAccepted) {
             true => Epoch(u32::try_from(self.trace.records().epochs.len()).expect("few epochs")),
@@ -131,10 +126,16 @@ impl PointedStore {
             events: events.clone(),
             state,
             seq,
+            tried,
             written: written.is_ok(),
             life: self.process.life(),
         });
         if written.is_ok() {
+            // An append that is refused, as a zombie's is, completes nothing.
+            if let Some(there) = completes {
+                let mut kept = self.at_completion.lock().expect("no holder panics");
+                kept.insert(job, there);
+            }
             self.at(job, &events, Moment::AfterWriteBeforeAck).await;
             if fault == Some(StoreFault::WritesAndSaysNo) {
                 return Err(AppendError::Unavailable(
@@ -144,6 +145,13 @@ impl PointedStore {
             self.at(job, &events, Moment::After).await;
         }
         written
+    }
+
+    /// When this life first asked for what it may be asking for again.
+    fn tried(&self, job: JobId, seq: u64) -> Duration {
+        let now = self.trace.now();
+        let which = (self.process.life(), job, seq);
+        *self.trace.records().tried.entry(which).or_insert(now)
     }
 
     async fn claim_at(&self, moment: Moment) {

@@ -67,8 +67,10 @@ mod tests {
         history
             .committed
             .retain(|commit| !commit.state.is_terminal());
+        let at = history.committed[0].at + after(allowed);
         history.committed.push(Committed {
-            at: history.committed[0].at + after(allowed),
+            at,
+            tried: at,
             job: job(),
             seq: 9,
             events: vec![event],

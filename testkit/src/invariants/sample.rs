@@ -143,6 +143,7 @@ pub(super) fn good() -> History {
         .zip(&events)
         .map(|(at, recorded)| Committed {
             at,
+            tried: at,
             job: id,
             seq: recorded.seq,
             events: vec![recorded.event.name()],
