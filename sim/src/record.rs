@@ -14,9 +14,9 @@ pub struct Records {
     pub calls: Vec<CallRecord>,
     /// Every append that reached the job store.
     pub commits: Vec<CommitRecord>,
-    /// When a life of the kernel first tried to append up to an event of a job: what it then
-    /// repeats was decided at that time.
-    pub tried: BTreeMap<(u32, JobId, u64), Duration>,
+    /// When a kernel first tried to append these events of a job, up to this number: what it
+    /// then repeats, or its next life decides again, was decided at that time.
+    pub tried: BTreeMap<(JobId, u64, Vec<&'static str>), Duration>,
     /// Decisions of the log that had their moment.
     pub fired: Vec<Fired>,
     /// Lives of processes.
@@ -67,7 +67,7 @@ pub struct CommitRecord {
     pub state: State,
     /// The number of the last event.
     pub seq: u64,
-    /// When it was first tried, by the life that got it done.
+    /// When it was first tried, by whichever life.
     pub tried: Duration,
     /// Whether it was written.
     pub written: bool,

@@ -57,7 +57,8 @@ pub struct History {
 pub struct Committed {
     /// When, since the start of the run.
     pub at: Duration,
-    /// When it was first tried: a store that is away is tried again, what was decided stands.
+    /// When a kernel first tried it: what was decided then stands while the store is away, and is
+    /// decided again by a kernel's next life.
     pub tried: Duration,
     /// The job.
     pub job: JobId,

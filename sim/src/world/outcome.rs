@@ -25,8 +25,7 @@ impl World {
                 .await
                 .expect("memory can be read");
             let artifacts = self.kept.qfs.of(job.id);
-            let at_completion = self.kept.at_completion.lock().expect("no holder panics");
-            let at_completion = at_completion.get(&job.id).cloned();
+            let at_completion = self.kept.qfs.at_completion(job.id);
             ordinals.extend(self.nemesis.ordinal(job.id).map(|n| (job.id, n)));
             history.stored.insert(
                 job.id,

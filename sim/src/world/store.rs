@@ -1,8 +1,6 @@
 //! The job store of a simulated kernel: it outlives its node, every commit is three moments at
 //! which a scenario can strike, and a process that is dead can neither read nor write.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use qrtx::ids::{Epoch, JobId};
@@ -27,16 +25,12 @@ const COMMIT: Duration = Duration::from_millis(1);
 /// What it costs when the disk is slow.
 const SLOW_COMMIT: Duration = Duration::from_millis(100);
 
-/// The artifacts of each completed job as they were when that was committed.
-pub type AtCompletion = Arc<Mutex<BTreeMap<JobId, BTreeMap<String, Vec<u8>>>>>;
-
 /// The store as one life of the kernel has it.
 #[derive(Debug, Clone)]
 pub struct PointedStore {
     process: Process,
     inner: MemoryStore,
     qfs: Qfs,
-    at_completion: AtCompletion,
     nemesis: Nemesis,
     trace: Trace,
 }
@@ -48,23 +42,16 @@ pub struct Kept {
     pub jobs: MemoryStore,
     /// The artifacts.
     pub qfs: Qfs,
-    /// What was there when a job was completed.
-    pub at_completion: AtCompletion,
 }
 
 impl PointedStore {
     /// What is kept, in the hands of `process`.
     pub fn new(process: Process, kept: &Kept, nemesis: Nemesis, trace: Trace) -> Self {
-        let Kept {
-            jobs: inner,
-            qfs,
-            at_completion,
-        } = kept.clone();
+        let Kept { jobs: inner, qfs } = kept.clone();
         Self {
             process,
             inner,
             qfs,
-            at_completion,
             nemesis,
             trace,
         }
@@ -82,7 +69,7 @@ impl PointedStore {
             .iter()
             .map(|recorded| recorded.event.name())
             .collect();
-        let tried = self.tried(job, append.job.seq);
+        let tried = self.tried(job, append.job.seq, &events);
         self.at(job, &events, Moment::Before).await;
         let slow = self.nemesis.store_fault() == Some(StoreFault::Slow);
         madsim::time::sleep(if slow { SLOW_COMMIT } else { COMMIT }).await;
@@ -133,8 +120,7 @@ impl PointedStore {
         if written.is_ok() {
             // An append that is refused, as a zombie's is, completes nothing.
             if let Some(there) = completes {
-                let mut kept = self.at_completion.lock().expect("no holder panics");
-                kept.insert(job, there);
+                self.qfs.completed(job, there);
             }
             self.at(job, &events, Moment::AfterWriteBeforeAck).await;
             if fault == Some(StoreFault::WritesAndSaysNo) {
@@ -147,10 +133,10 @@ impl PointedStore {
         written
     }
 
-    /// When this life first asked for what it may be asking for again.
-    fn tried(&self, job: JobId, seq: u64) -> Duration {
+    /// When a kernel first asked for what may be asked for again, by its next life as well.
+    fn tried(&self, job: JobId, seq: u64, events: &[&'static str]) -> Duration {
         let now = self.trace.now();
-        let which = (self.process.life(), job, seq);
+        let which = (job, seq, events.to_vec());
         *self.trace.records().tried.entry(which).or_insert(now)
     }
 
