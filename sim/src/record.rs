@@ -71,6 +71,8 @@ pub struct CommitRecord {
     pub tried: Duration,
     /// Whether it was written.
     pub written: bool,
+    /// Whether the store said that it was.
+    pub confirmed: bool,
     /// Which life of the kernel asked for it.
     pub life: u32,
 }

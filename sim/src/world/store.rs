@@ -100,6 +100,7 @@ impl PointedStore {
             self.process.remember(key, KeyHolder { job, fingerprint });
         }
         let written = self.inner.append(epoch, append).await;
+        let confirmed = written.is_ok() && fault != Some(StoreFault::WritesAndSaysNo);
         let what = match &written {
             Ok(_) => format!("{} -> {} #{seq}", events.join(", "), state.name()),
             Err(why) => format!("{}: {why}", events.join(", ")),
@@ -115,6 +116,7 @@ impl PointedStore {
             seq,
             tried,
             written: written.is_ok(),
+            confirmed,
             life: self.process.life(),
         });
         if written.is_ok() {
@@ -123,7 +125,7 @@ impl PointedStore {
                 self.qfs.completed(job, there);
             }
             self.at(job, &events, Moment::AfterWriteBeforeAck).await;
-            if fault == Some(StoreFault::WritesAndSaysNo) {
+            if !confirmed {
                 return Err(AppendError::Unavailable(
                     "the commit was not confirmed".to_owned(),
                 ));

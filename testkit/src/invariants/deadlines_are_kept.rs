@@ -71,6 +71,7 @@ mod tests {
         history.committed.push(Committed {
             at,
             tried: at,
+            confirmed: true,
             job: job(),
             seq: 9,
             events: vec![event],

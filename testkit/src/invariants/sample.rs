@@ -144,6 +144,7 @@ pub(super) fn good() -> History {
         .map(|(at, recorded)| Committed {
             at,
             tried: at,
+            confirmed: true,
             job: id,
             seq: recorded.seq,
             events: vec![recorded.event.name()],

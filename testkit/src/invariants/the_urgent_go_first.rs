@@ -25,6 +25,11 @@ pub fn check(history: &History) -> Vec<String> {
     let mut broken = Vec::new();
     for picked in &waits {
         let at = picked.until;
+        // Others may have been picked in the same moment, and nothing came of it.
+        let breaks_off = |when: &&Duration| (at..at + SETTLED).contains(*when);
+        if history.broke_off.iter().any(|when| breaks_off(&when)) {
+            continue;
+        }
         let passed_over = waits.iter().find(|other| {
             let waited = other.since + SETTLED < at && other.until > at + SETTLED;
             waited
@@ -49,12 +54,13 @@ fn waits(history: &History) -> Vec<Wait> {
     for Committed {
         at,
         tried,
+        confirmed,
         job,
         events,
         ..
     } in &history.committed
     {
-        if events.contains(&"Compiled") {
+        if events.contains(&"Compiled") && *confirmed {
             since.insert(*job, *at);
         } else if let Some(since) = since.remove(job)
             && events.contains(&"Assigned")
@@ -110,6 +116,15 @@ mod tests {
         assert_eq!(check(&history).len(), 0);
     }
 
+    #[test]
+    fn a_decision_that_a_crash_cut_short_passes_nobody_over() {
+        let mut history = passed_over_at(100);
+        let picked = |commit: &&Committed| commit.events.contains(&"Assigned");
+        let at = history.committed.iter().find(picked).unwrap().tried;
+        history.broke_off.push(at);
+        assert_eq!(check(&history).len(), 0);
+    }
+
     /// A more urgent job that waited from the start until `at` seconds.
     fn passed_over_at(at: u64) -> History {
         let mut history = good();
@@ -122,6 +137,7 @@ mod tests {
         let step = |at, event, state| Committed {
             at: Duration::from_secs(at),
             tried: Duration::from_secs(at),
+            confirmed: true,
             job: other,
             seq: at,
             events: vec![event],
