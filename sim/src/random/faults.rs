@@ -282,12 +282,12 @@ impl Draw<'_> {
         ];
         let (how, lasts) = (*self.chance.one_of(&how), Some(self.millis(50, 8_000)));
         match self.chance.within(0, 99) {
-            0..37 => {
+            0..36 => {
                 let act = Act::StoreFails(StoreTrouble { how, lasts });
                 let when = self.moment();
                 vec![Step { when, act }]
             }
-            37..74 => {
+            36..71 => {
                 let act = Act::ArtifactsFail(ArtifactsTrouble { how, lasts });
                 let when = self.moment();
                 vec![Step { when, act }]
@@ -310,24 +310,47 @@ impl Draw<'_> {
 
     fn clocks_and_devices(&mut self) -> Vec<Step> {
         let when = self.moment();
-        let act = match self.chance.within(0, 9) {
-            0..4 => {
-                let node = (*self.chance.one_of(&["kernel", "driver-manager"])).to_owned();
-                let seconds = *self.chance.one_of(&[1, 60, 3_600, 86_400]);
-                let seconds = if self.chance.percent(50) {
-                    seconds
-                } else {
-                    -seconds
-                };
+        let act = match self.chance.within(0, 99) {
+            0..20 => {
+                let seconds = self.seconds();
+                let node = "kernel".to_owned();
                 Act::ClockJumps(Jump { node, seconds })
             }
-            4 | 5 => Act::ClockFreezes(Pause {
+            20..38 => return self.driver_remembers_wrongly(when),
+            38..54 => Act::ClockFreezes(Pause {
                 node: (*self.chance.one_of(&["kernel", "driver-manager"])).to_owned(),
                 lasts: self.millis(1_000, 30_000),
             }),
             _ => return self.device_away(when),
         };
         vec![Step { when, act }]
+    }
+
+    fn seconds(&mut self) -> i64 {
+        let seconds = *self.chance.one_of(&[1, 60, 3_600, 86_400]);
+        if self.chance.percent(50) {
+            seconds
+        } else {
+            -seconds
+        }
+    }
+
+    /// What a driver's clock says is asked for when it has forgotten: since when it remembers.
+    fn driver_remembers_wrongly(&mut self, when: When) -> Vec<Step> {
+        let node = "driver-manager".to_owned();
+        let seconds = self.seconds();
+        let jump = Step {
+            when,
+            act: Act::ClockJumps(Jump { node, seconds }),
+        };
+        if seconds < 0 {
+            return vec![jump];
+        }
+        let forgets = Step {
+            when: When::After(self.millis(0, 1_000)),
+            act: self.kill("driver-manager"),
+        };
+        vec![jump, forgets]
     }
 
     fn device_away(&mut self, when: When) -> Vec<Step> {
