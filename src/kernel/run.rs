@@ -8,7 +8,7 @@ use crate::ids::JobId;
 use crate::job::Job;
 use crate::job::event::Event;
 use crate::kernel::judge::{Judgement, Stay, judge};
-use crate::kernel::table::Step;
+use crate::kernel::table::{Slot, Step};
 use crate::kernel::{Kernel, Stopped};
 use crate::ports::{Clock as _, Env};
 use crate::stages::{self, Context, Hand, Setback, lost_call};
@@ -27,15 +27,14 @@ impl<E: Env> Kernel<E> {
                 Step::Leave => return,
                 Step::Record(event) => self.record(&mut job, vec![event]).await,
                 Step::Perform(duty) => {
-                    let entered = self.entered(job.id);
-                    let ctx = self.context(entered);
+                    let ctx = self.context(job.id);
                     let outcome = tokio::select! {
                         biased;
                         // The work comes first: counts in hand are not dropped for a cancel.
                         outcome = stages::perform(&ctx, &job, duty, &mut hand) => outcome,
                         event = self.interruption(job.id, answered) => Ok(vec![event]),
                     };
-                    self.conclude(&mut job, outcome, entered).await
+                    self.conclude(&mut job, outcome, ctx.entered).await
                 }
             };
             if done.is_err() {
@@ -90,7 +89,10 @@ impl<E: Env> Kernel<E> {
         }
     }
 
-    fn context(&self, entered: Monotonic) -> Context<'_, E> {
+    fn context(&self, job: JobId) -> Context<'_, E> {
+        let now = self.env.clock().monotonic();
+        let times = |slot: &Slot| (slot.entered, slot.opened);
+        let (entered, opened) = self.table().jobs.get(&job).map_or((now, now), times);
         Context {
             env: &self.env,
             limits: &self.limits,
@@ -98,6 +100,7 @@ impl<E: Env> Kernel<E> {
             artifacts: &self.artifacts,
             devices: &self.devices,
             entered,
+            opened,
         }
     }
 

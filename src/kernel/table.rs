@@ -48,6 +48,8 @@ pub(super) struct Slot {
     pub(super) job: Arc<Job>,
     /// When it came to its state.
     pub(super) entered: Monotonic,
+    /// When its open execution began, or was taken over from an earlier life.
+    pub(super) opened: Monotonic,
     /// Its deadline on our clock.
     pub(super) deadline: Monotonic,
     /// The end of its back-off.
@@ -61,6 +63,15 @@ pub(super) struct Slot {
     pub(super) changed: Arc<Notify>,
     /// Told whenever there is a wish.
     pub(super) wished: Arc<Notify>,
+}
+
+/// What the wall times in a job's record are on our clock.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Times {
+    /// When it came to its state.
+    pub(super) entered: Monotonic,
+    /// Its deadline.
+    pub(super) deadline: Monotonic,
 }
 
 /// What is wanted of a job.
@@ -105,8 +116,9 @@ impl Table {
         }
     }
 
-    /// Takes a job in. Nobody owns it yet.
-    pub(super) fn insert(&mut self, job: Arc<Job>, entered: Monotonic, deadline: Monotonic) {
+    /// Takes a job in at `now`. Nobody owns it yet.
+    pub(super) fn insert(&mut self, job: Arc<Job>, now: Monotonic, times: Times) {
+        let Times { entered, deadline } = times;
         if let Some(device) = job.holds()
             && !planted(Bug::SlotsForgottenOnRecovery)
         {
@@ -119,6 +131,9 @@ impl Table {
         }
         let slot = Slot {
             entered,
+            // How long ago that was only the wall clock could say, which may have jumped: a slot
+            // is rather held for too long.
+            opened: now,
             deadline,
             resume_at: None,
             turn: None,
@@ -214,6 +229,9 @@ impl Table {
             }
             if after.state_seq != before.state_seq {
                 slot.entered = now;
+            }
+            if after.open_run().is_some() && before.open_run().is_none() {
+                slot.opened = now;
             }
             slot.job = after;
             slot.changed.notify_waiters();
