@@ -12,6 +12,7 @@ mod document;
 mod draft;
 mod render;
 mod theta;
+mod unique;
 
 pub use render::render;
 
@@ -66,11 +67,13 @@ pub enum AqoError {
         /// The keys that there are.
         known: String,
     },
-    /// A top-level key that occurs twice.
-    #[error("{key:?} is given twice")]
+    /// A key that an object has twice.
+    #[error("{key:?} is given twice{within}")]
     RepeatedKey {
         /// The key.
         key: String,
+        /// In which part of the document, as ` in operations[3]`; empty for its own keys.
+        within: String,
     },
     /// An operation that is not in the vocabulary.
     #[error("operations[{operation}].op is {name:?}, which is not known")]
@@ -121,7 +124,8 @@ pub enum AqoError {
 /// The optional `bits` is how many classical bits there are, written or not: the length of a key.
 /// A circuit that measures nothing gets a final measurement of all qubits, as from eigen-compiler.
 /// Any `version` is accepted. At top level `metadata`, `checksums`, `annotations` and `topology`, as
-/// eigen-compiler writes them, pass through; every other key must be one that has been named here. Of a key that an inner object repeats, the last one counts.
+/// eigen-compiler writes them, pass through; every other key must be one that has been named here. No object may have a key
+/// twice.
 ///
 /// # Errors
 /// [`AqoError`] names the first place that is wrong. No input makes it panic.

@@ -276,6 +276,18 @@ fn every_bad_document_is_refused_in_words() {
         ),
         (r#"{"qubits":1,"qubits":2}"#, r#""qubits" is given twice"#),
         (
+            r#"{"operations":[{"op":"X","q":[0]},{"op":"X","op":"H","q":[0]}]}"#,
+            r#""op" is given twice in operations[1]"#,
+        ),
+        (
+            r#"{"operations":[{"op":"RX","q":[0],"params":{"theta":0,"theta":3}}]}"#,
+            r#""theta" is given twice in operations[0]"#,
+        ),
+        (
+            r#"{"parameters":{"a":1,"a":2},"operations":[]}"#,
+            r#""a" is given twice in parameters"#,
+        ),
+        (
             r#"{"operations":[]} x"#,
             "the document is not JSON at line 1, column 19: trailing characters",
         ),

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::AqoError;
 use super::draft::{Drafts, known, shown};
+use super::unique::Unique;
 
 /// All keys that a document may have. The last four mean nothing here and pass through.
 const KEYS: [&str; 9] = [
@@ -121,11 +122,29 @@ impl Trail {
         }
     }
 
+    /// What was read; of a key that was there twice it is told where.
+    fn unique<T, E: serde::de::Error>(
+        &mut self,
+        read: Result<T, E>,
+        twice: Option<String>,
+        within: impl FnOnce() -> String,
+    ) -> Result<T, E> {
+        match twice {
+            Some(key) => Err(self.stop(repeats(&key, within()))),
+            None => read,
+        }
+    }
+
     /// Keeps `failure` and gives the reader something to stop with.
     fn stop<E: serde::de::Error>(&mut self, failure: AqoError) -> E {
         self.failure = Some(failure);
         E::custom("stopped")
     }
+}
+
+fn repeats(key: &str, within: String) -> AqoError {
+    let key = key.chars().take(40).collect();
+    AqoError::RepeatedKey { key, within }
 }
 
 /// The reader's own words without the place, or better ones.
@@ -178,11 +197,13 @@ impl<'de> Visitor<'de> for TopLevel<'_> {
                 self.0.reached = Reached::Operations;
                 drafts.replace(map.next_value_seed(List(self.0))?).is_some()
             } else {
-                fields.insert(key.clone(), map.next_value()?).is_some()
+                let mut twice = None;
+                let value = map.next_value_seed(Unique(&mut twice));
+                let value = self.0.unique(value, twice, || format!(" in {key}"))?;
+                fields.insert(key.clone(), value).is_some()
             };
             if repeated {
-                let key = key.chars().take(40).collect();
-                return Err(self.0.stop(AqoError::RepeatedKey { key }));
+                return Err(self.0.stop(repeats(&key, String::new())));
             }
         }
         Ok((fields, drafts))
@@ -210,7 +231,13 @@ impl<'de> Visitor<'de> for List<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Drafts, A::Error> {
         self.0.reached = Reached::Within;
         let mut drafts = Drafts::default();
-        while let Some(value) = list.next_element::<Value>()? {
+        loop {
+            let mut twice = None;
+            let value = list.next_element_seed(Unique(&mut twice));
+            let within = || format!(" in operations[{}]", drafts.operations.len());
+            let Some(value) = self.0.unique(value, twice, within)? else {
+                break;
+            };
             if let Err(failure) = drafts.add(value) {
                 return Err(self.0.stop(failure));
             }

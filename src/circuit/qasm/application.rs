@@ -8,6 +8,9 @@ use super::syntax::Application;
 use super::unitary::Unitary;
 use crate::circuit::limits::OPERATIONS_MAX;
 
+/// So many qubits are compared with one another in the time of a step.
+const COMPARISONS_PER_STEP: usize = 64;
+
 impl<'t> Elaborator<'t> {
     /// The unitaries of an application, one for each of the qubits that it is spread over.
     pub(super) fn applied(
@@ -20,6 +23,7 @@ impl<'t> Elaborator<'t> {
         let names = |name: &str| self.names.value(name);
         let changes = changes(&application.modifiers, self.language, &names, span)?;
         check_shape(&callee, &changes, application)?;
+        self.spend(application.modifiers.len(), span)?;
         let mut angles = Vec::with_capacity(application.arguments.len());
         for argument in &application.arguments {
             angles.push(angle_of(self.evaluated(argument)?, argument.span)?);
@@ -70,7 +74,12 @@ impl<'t> Elaborator<'t> {
             registers.push(register);
         }
         let mut all = Vec::with_capacity(length.unwrap_or(1));
+        // Each qubit is compared with those before it.
+        let compared = registers.len() * registers.len() / COMPARISONS_PER_STEP;
         for turn in 0..length.unwrap_or(1) {
+            if let Some(first) = application.operands.first() {
+                self.spend(compared, first.span)?;
+            }
             let mut qubits = Vec::with_capacity(registers.len());
             for (register, operand) in registers.iter().zip(&application.operands) {
                 let qubit = register.elements[if register.single { 0 } else { turn }];

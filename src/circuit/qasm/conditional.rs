@@ -58,6 +58,9 @@ impl Meaning {
     }
 }
 
+/// Steps that a term of a condition takes beside those for its bits.
+const STEPS_PER_TERM: usize = 6;
+
 /// The first qubit is otherwise; it is as said and the second otherwise; and so on.
 fn complement(case: Option<&Case>) -> Vec<Case> {
     let Some(case) = case else {
@@ -75,8 +78,8 @@ fn complement(case: Option<&Case>) -> Vec<Case> {
 }
 
 /// Both at once; `None` if that cannot be.
-fn joined(one: &Case, other: &Case) -> Option<Case> {
-    let mut both = one.clone();
+fn joined(one: Case, other: &Case) -> Option<Case> {
+    let mut both = one;
     for (qubit, when) in other {
         if *both.entry(*qubit).or_insert(*when) != *when {
             return None;
@@ -207,7 +210,7 @@ impl<'t> Elaborator<'t> {
             };
             for case in cases {
                 self.spend(1 + case.len(), choice.span)?;
-                if let Some(both) = joined(outer, &case) {
+                if let Some(both) = joined(outer.clone(), &case) {
                     self.branch(branch, &both)?;
                 }
             }
@@ -326,7 +329,7 @@ impl<'t> Elaborator<'t> {
                 return Err(Fault::new(term.bits.span, message));
             }
             whole = match (whole, cases.pop()) {
-                (Some(whole), Some(case)) => joined(&whole, &case),
+                (Some(whole), Some(case)) => joined(whole, &case),
                 _ => None,
             };
         }
@@ -345,7 +348,7 @@ impl<'t> Elaborator<'t> {
         }
         let register = self.bits_of(bits)?;
         let width = register.elements.len();
-        self.spend(width, bits.span)?;
+        self.spend(STEPS_PER_TERM + width, bits.span)?;
         let (number, denied) = match wanted {
             Wanted::Bit(when) if width == 1 => (Some(i64::from(*when)), false),
             Wanted::Bit(_) => {

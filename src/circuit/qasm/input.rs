@@ -6,7 +6,7 @@ use super::elaborate::Elaborator;
 use super::fault::{Fault, Span, quoted};
 use super::names::Meaning;
 use super::parse::Parser;
-use super::syntax::{Name, Scalar};
+use super::syntax::{Name, Range, Scalar};
 use super::value::evaluate;
 use crate::circuit::parameters::{argument, cut, listed, without_use};
 
@@ -36,7 +36,7 @@ impl<'t> Elaborator<'t> {
             self.inputs.lack = true;
             let example = match kind {
                 Scalar::Real => "0.5",
-                Scalar::Integer => "3",
+                Scalar::Integer(_) => "3",
             };
             let message = format!(
                 "{shown} was given no value: run with --param {shown}={example} (metadata \
@@ -55,7 +55,9 @@ impl<'t> Elaborator<'t> {
             .and_then(|value| evaluate(&value, self.language, &|_| None)?.of(kind, value.span))
             .map_err(|_| match kind {
                 Scalar::Real => wrong("give a number, as in 0.5 or pi/4"),
-                Scalar::Integer => wrong("give a whole number"),
+                Scalar::Integer(Range { least, most }) => {
+                    wrong(&format!("give a whole number from {least} to {most}"))
+                }
             })?;
         self.inputs.names.insert(name.text.to_owned());
         self.names.define(name, Meaning::Value(value))

@@ -9,6 +9,9 @@ use crate::circuit::Gate;
 /// How many qubits may control one application, and how many modifiers it may have.
 const CONTROLS_MAX: usize = 16;
 
+/// Steps that a modifier takes even where it changes nothing.
+const STEPS_PER_CHANGE: usize = 3;
+
 /// A modifier whose numbers are known.
 #[derive(Debug, Clone)]
 pub(super) enum Change {
@@ -99,7 +102,7 @@ pub(super) fn modified(
                 conditioned(whole, own, *when, budget.gates)?
             }
         };
-        budget.spend(whole.gates.len())?;
+        budget.spend(STEPS_PER_CHANGE + whole.gates.len())?;
     }
     Ok(whole)
 }

@@ -77,8 +77,36 @@ pub(super) enum Form<'t> {
 /// What a constant or an input may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scalar {
-    Integer,
+    Integer(Range),
     Real,
+}
+
+/// The whole numbers that a type holds, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Range {
+    pub(super) least: i64,
+    pub(super) most: i64,
+}
+
+impl Range {
+    /// What `int` or `uint` of so many bits holds; numbers are 64 bits wide at most.
+    pub(super) fn of(signed: bool, bits: Option<i64>) -> Self {
+        let width = bits.unwrap_or(64).clamp(1, 64);
+        match signed {
+            true => Self {
+                least: i64::MIN >> (64 - width),
+                most: i64::MAX >> (64 - width),
+            },
+            false => Self {
+                least: 0,
+                most: if width == 64 {
+                    i64::MAX
+                } else {
+                    i64::MAX >> (63 - width)
+                },
+            },
+        }
+    }
 }
 
 /// The definition of a gate.

@@ -3,7 +3,7 @@
 use std::f64::consts::{E, PI, TAU};
 
 use super::fault::{Fault, Span, quoted};
-use super::syntax::{Expression, Language, Operator, Part, Scalar};
+use super::syntax::{Expression, Language, Operator, Part, Range, Scalar};
 
 /// A number.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,7 +36,15 @@ impl Value {
     pub(super) fn of(self, kind: Scalar, span: Span) -> Result<Self, Fault> {
         match kind {
             Scalar::Real => Ok(Self::Real(finite(self.real(), span)?)),
-            Scalar::Integer => self.rounded(span).map(Self::Integer),
+            Scalar::Integer(Range { least, most }) => match self.rounded(span)? {
+                number if (least..=most).contains(&number) => Ok(Self::Integer(number)),
+                number => {
+                    let message = format!(
+                        "{number} does not fit into this type, which holds {least} to {most}"
+                    );
+                    Err(Fault::new(span, message))
+                }
+            },
         }
     }
 
@@ -88,7 +96,7 @@ pub(super) const BYTES_PER_STEP: usize = 4;
 
 /// How many steps it takes to work an expression out: it has no more parts than bytes.
 pub(super) fn cost_of(expression: &Expression<'_>) -> usize {
-    expression.span.length() / BYTES_PER_STEP
+    1 + expression.span.length() / BYTES_PER_STEP
 }
 
 /// Works an expression out.

@@ -1,8 +1,9 @@
 //! Statements that give a name to something.
 
 use super::super::fault::Fault;
-use super::super::syntax::{Expression, Form, GateForm, Language, Scalar};
+use super::super::syntax::{Expression, Form, GateForm, Language, Range, Scalar};
 use super::super::token::Kind;
+use super::super::value::evaluate;
 use super::{Parser, unsupported};
 
 impl<'t> Parser<'t> {
@@ -89,19 +90,35 @@ impl<'t> Parser<'t> {
         Ok(Form::Input { name, kind })
     }
 
-    /// A type of numbers. Its width is read and does not round: all are 64 bits wide.
+    /// A type of numbers. Of an int the width bounds what it holds, unless it is itself a constant;
+    /// a float is 64 bits wide and is not rounded.
     pub(super) fn scalar(&mut self) -> Result<Scalar, Fault> {
-        let kind = match self.token.kind {
-            Kind::Name("int" | "uint") => Scalar::Integer,
-            Kind::Name("float" | "angle") => Scalar::Real,
+        let signed = match self.token.kind {
+            Kind::Name("int") => Some(true),
+            Kind::Name("uint") => Some(false),
+            Kind::Name("float" | "angle") => None,
             Kind::Name(word) if let Some(reason) = unsupported::reason(word) => {
                 return Err(Fault::new(self.token.span, reason));
             }
             _ => return Err(self.unexpected("one of the types int, uint, float and angle")),
         };
         self.advance()?;
-        self.width()?;
-        Ok(kind)
+        let width = self.width()?;
+        let Some(signed) = signed else {
+            return Ok(Scalar::Real);
+        };
+        let bits = match &width {
+            None => None,
+            Some(width) => match evaluate(width, self.language(), &|_| None) {
+                Ok(bits) => Some(bits.integer(width.span)?),
+                Err(_) => None,
+            },
+        };
+        if bits.is_some_and(|bits| !(1..=64).contains(&bits)) {
+            let span = width.expect("its bits are known").span;
+            return Err(Fault::new(span, "a whole number has 1 to 64 bits here"));
+        }
+        Ok(Scalar::Integer(Range::of(signed, bits)))
     }
 
     fn width(&mut self) -> Result<Option<Expression<'t>>, Fault> {
