@@ -18,8 +18,8 @@ use serde::{Deserialize, Serialize};
 
 /// In one of so many runs it is looked at whether one of its decisions changed anything.
 const DECISION_EVERY: u64 = 16;
-/// After so many runs the process begins anew: a node that is killed leaves its memory behind, as
-/// nothing may be cleaned up after a crash.
+/// After so many runs the process begins anew: a world that is over keeps about a megabyte, faults
+/// or not, and a farm of ten minutes would fill the machine.
 const RUNS_MAX: u64 = 250;
 
 #[derive(Args)]
