@@ -137,7 +137,8 @@ impl Table {
         if self.jobs.get(&job).is_some_and(|slot| slot.owned) {
             return self.claim(job);
         }
-        match self.next_step(job, book, around) {
+        let as_stored = self.jobs.get(&job)?.job.clone();
+        match self.next_step(&as_stored, book, around) {
             Step::Leave => None,
             // The loop decides again, and the same.
             Step::Record(_) | Step::Perform(_) => self.claim(job),
@@ -185,8 +186,15 @@ impl Table {
         }
     }
 
-    /// A job's record changed at `now`: what it no longer needs is given back.
-    pub(super) fn changed(&mut self, before: &Job, after: Arc<Job>, now: Monotonic) {
+    /// A job's record has changed, and this is known at `now`: what it no longer needs is given
+    /// back.
+    pub(super) fn changed(
+        &mut self,
+        before: &Job,
+        after: Arc<Job>,
+        entered: Monotonic,
+        now: Monotonic,
+    ) {
         let id = after.id;
         if !matches!(after.state, State::Validating | State::Compiling)
             && !planted(Bug::CompileSlotLeaks)
@@ -212,20 +220,20 @@ impl Table {
             if !picked {
                 slot.turn = None;
             }
-            if after.state_seq != before.state_seq {
-                slot.entered = now;
-            }
+            slot.entered = entered;
             slot.job = after;
             slot.changed.notify_waiters();
         }
     }
 
-    /// Decides what the owner of `job` does next; on [`Step::Leave`] it owns it no longer.
-    pub(super) fn next_step(&mut self, job: JobId, book: &Book, around: Around) -> Step {
+    /// Decides what the owner of a job does next, who knows it best; on [`Step::Leave`] it owns it
+    /// no longer.
+    pub(super) fn next_step(&mut self, known: &Job, book: &Book, around: Around) -> Step {
+        let job = known.id;
         let Some(slot) = self.jobs.get_mut(&job) else {
             return Step::Leave;
         };
-        let Some(duty) = slot.job.duty() else {
+        let Some(duty) = known.duty() else {
             self.forget(job, around.now);
             return Step::Leave;
         };
@@ -242,12 +250,12 @@ impl Table {
             }
             slot.resume_at = None;
         }
-        let rank = Rank::of(&slot.job, self.age_step);
+        let rank = Rank::of(known, self.age_step);
         match duty {
             Duty::Admit | Duty::Validate | Duty::Compile => {
                 // What the device can do must be known before anything is compiled for it.
-                if book.standing(&slot.job.spec.target) == Standing::NeverReached {
-                    return self.wait_for_contact(job, book, around);
+                if book.standing(&known.spec.target) == Standing::NeverReached {
+                    return self.wait_for_contact(known, book, around);
                 }
                 if !self.compile.take(job) {
                     self.compile.enqueue(job, rank);
@@ -263,23 +271,21 @@ impl Table {
                     return self.leave(job);
                 }
             }
-            Duty::Assign => return self.assign(job, rank, book, around),
+            Duty::Assign => return self.assign(known, rank, book, around),
             Duty::Allocate | Duty::Execute | Duty::Settle => {}
         }
         Step::Perform(duty)
     }
 
     /// Its turn, a place in the queue, or no hope for one.
-    fn assign(&mut self, job: JobId, rank: Rank, book: &Book, around: Around) -> Step {
-        let slot = &self.jobs[&job];
-        let spec = &slot.job.spec;
-        let target = spec.target.clone();
+    fn assign(&mut self, known: &Job, rank: Rank, book: &Book, around: Around) -> Step {
+        let (job, spec) = (known.id, &known.spec);
         if let Some(Pick {
             device,
             left_waiting,
             passed_over,
             ..
-        }) = slot.turn.clone()
+        }) = self.jobs[&job].turn.clone()
         {
             return Step::Record(Event::Assigned {
                 device,
@@ -287,22 +293,22 @@ impl Table {
                 passed_over,
             });
         }
-        match book.standing(&target) {
+        match book.standing(&spec.target) {
             Standing::Known => {}
-            Standing::Unknown => return fail(book.unknown_device(&target)),
-            Standing::NeverReached => return self.wait_for_contact(job, book, around),
+            Standing::Unknown => return fail(book.unknown_device(&spec.target)),
+            Standing::NeverReached => return self.wait_for_contact(known, book, around),
         }
         self.scheduler
-            .enqueue(job, &target, &spec.owner.tenant, rank);
+            .enqueue(job, &spec.target, &spec.owner.tenant, rank);
         self.leave(job)
     }
 
     /// Nothing is known of any device: the job waits until there is, but not for ever (D19).
-    fn wait_for_contact(&mut self, job: JobId, book: &Book, around: Around) -> Step {
+    fn wait_for_contact(&mut self, known: &Job, book: &Book, around: Around) -> Step {
+        let job = known.id;
         self.compile.leave(job);
         if around.first_contact_over {
-            let target = &self.jobs[&job].job.spec.target;
-            let why = book.why_waiting(target).unwrap_or_default();
+            let why = book.why_waiting(&known.spec.target).unwrap_or_default();
             return fail(format!("{why}; it was never reached since start"));
         }
         self.unreached.insert(job);
