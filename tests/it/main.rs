@@ -12,6 +12,7 @@ mod bad_input;
 mod cancel;
 mod circuits;
 mod cli;
+mod conformance;
 mod edges;
 mod examples;
 mod fsck;
