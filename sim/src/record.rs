@@ -1,6 +1,7 @@
 //! What was to be seen of a run, as data: the same as the trace's lines, for those who count,
 //! check and draw. Times are since the start of the run.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use qrtx::ids::JobId;
@@ -13,6 +14,9 @@ pub struct Records {
     pub calls: Vec<CallRecord>,
     /// Every append that reached the job store.
     pub commits: Vec<CommitRecord>,
+    /// When a kernel first tried to append these events of a job, up to this number: what it
+    /// then repeats, or its next life decides again, was decided at that time.
+    pub tried: BTreeMap<(JobId, u64, Vec<&'static str>), Duration>,
     /// Decisions of the log that had their moment.
     pub fired: Vec<Fired>,
     /// Lives of processes.
@@ -63,8 +67,12 @@ pub struct CommitRecord {
     pub state: State,
     /// The number of the last event.
     pub seq: u64,
+    /// When it was first tried, by whichever life.
+    pub tried: Duration,
     /// Whether it was written.
     pub written: bool,
+    /// Whether the store said that it was.
+    pub confirmed: bool,
     /// Which life of the kernel asked for it.
     pub life: u32,
 }

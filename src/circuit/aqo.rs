@@ -1,8 +1,9 @@
 //! AQO JSON, the form in which circuits travel between compiler, kernel and devices.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::limits::AQO_BYTES_MAX;
+use super::parameters::{cut, listed, without_use};
 use super::{Circuit, CircuitError, Gate, Operation};
 use document::Document;
 use draft::Basis;
@@ -33,12 +34,14 @@ pub enum AqoError {
         byte: usize,
     },
     /// Not JSON, or nested too deeply.
-    #[error("the document is not JSON at line {line}, column {column}")]
+    #[error("the document is not JSON at line {line}, column {column}: {why}")]
     NotJson {
         /// Line, from 1.
         line: usize,
         /// Column, from 0.
         column: usize,
+        /// What is wrong there, and what to do.
+        why: String,
         /// What the reader stumbled over.
         #[source]
         source: serde_json::Error,
@@ -52,6 +55,16 @@ pub enum AqoError {
         is: String,
         /// What should be there.
         must: &'static str,
+    },
+    /// A key that nothing is made of: left out in silence, what it means would be lost.
+    #[error("{at} is not a key that is known; {place} has {known}")]
+    UnknownKey {
+        /// Where.
+        at: String,
+        /// Of what it is a key.
+        place: &'static str,
+        /// The keys that there are.
+        known: String,
     },
     /// A top-level key that occurs twice.
     #[error("{key:?} is given twice")]
@@ -68,12 +81,23 @@ pub enum AqoError {
         name: String,
     },
     /// A symbolic angle without a value: give it as a parameter of the job.
-    #[error("operations[{operation}].params.theta is {symbol:?}, but no parameter has that name")]
+    #[error(
+        "operations[{operation}].params.theta is {symbol:?}, but no parameter has that name: run \
+         with --param {symbol}=0.5 (metadata param.{symbol} on the wire)"
+    )]
     Unbound {
         /// Index of the operation.
         operation: usize,
         /// The name that has no value; another than the document's if one refers to the next.
         symbol: String,
+    },
+    /// A value for a parameter that the document does not have.
+    #[error("a value is given for the parameter {name:?}, which no angle has; {known}")]
+    NoSuchParameter {
+        /// The name.
+        name: String,
+        /// The names that there are.
+        known: String,
     },
     /// A parameter that is defined by itself, directly or through others.
     #[error("operations[{operation}].params.theta is {symbol:?}, which is defined by itself")]
@@ -94,12 +118,41 @@ pub enum AqoError {
 /// `<name>`, `param.<name>`, `param:<name>`, `parameters.<name>` and `parameters:<name>`, then in
 /// the document's own `parameters`; it may lead to a further name. A measurement without `c`
 /// writes qubit i to bit i; one in the X or Y basis becomes the turn to Z and a measurement there.
+/// The optional `bits` is how many classical bits there are, written or not: the length of a key.
 /// A circuit that measures nothing gets a final measurement of all qubits, as from eigen-compiler.
-/// Any `version` is accepted. Of a key that an inner object repeats, the last one counts.
+/// Any `version` is accepted. At top level `metadata`, `checksums`, `annotations` and `topology`, as
+/// eigen-compiler writes them, pass through; every other key must be one that has been named here. Of a key that an inner object repeats, the last one counts.
 ///
 /// # Errors
 /// [`AqoError`] names the first place that is wrong. No input makes it panic.
 pub fn parse(bytes: &[u8], parameters: &BTreeMap<String, String>) -> Result<Circuit, AqoError> {
+    read(bytes, parameters).map(|(circuit, _)| circuit)
+}
+
+/// The same for a document that a person wrote: every value in `parameters` that is given under one
+/// of the prefixes must belong to a parameter that the document has.
+///
+/// # Errors
+/// Also [`AqoError::NoSuchParameter`].
+pub fn parse_program(
+    bytes: &[u8],
+    parameters: &BTreeMap<String, String>,
+) -> Result<Circuit, AqoError> {
+    let (circuit, names) = read(bytes, parameters)?;
+    match without_use(parameters, &names) {
+        None => Ok(circuit),
+        Some(name) => Err(AqoError::NoSuchParameter {
+            name: cut(name),
+            known: listed(&names),
+        }),
+    }
+}
+
+/// The circuit, and the names of its parameters.
+fn read(
+    bytes: &[u8],
+    parameters: &BTreeMap<String, String>,
+) -> Result<(Circuit, BTreeSet<String>), AqoError> {
     if bytes.len() > AQO_BYTES_MAX {
         return Err(AqoError::TooLarge { bytes: bytes.len() });
     }
@@ -109,10 +162,11 @@ pub fn parse(bytes: &[u8], parameters: &BTreeMap<String, String>) -> Result<Circ
     let Document {
         version,
         qubits,
+        bits,
         mut drafts,
         extra,
     } = Document::read(text)?;
-    theta::bind(&mut drafts, &extra, parameters)?;
+    let names = theta::bind(&mut drafts, &extra, parameters)?;
     let mut circuit = Circuit::new(qubits, drafts.operations)?;
     // Only now, so that the places in errors are those of the document.
     if !drafts.bases.is_empty() {
@@ -127,7 +181,10 @@ pub fn parse(bytes: &[u8], parameters: &BTreeMap<String, String>) -> Result<Circ
         circuit.operations.push(Operation::measure(&all));
         circuit = Circuit::new(qubits, circuit.operations)?;
     }
-    Ok(circuit.with_document(&version, extra))
+    if let Some(bits) = bits {
+        circuit = circuit.with_bits(bits)?;
+    }
+    Ok((circuit.with_document(&version, extra), names))
 }
 
 /// Puts the turns that take X and Y to Z before the measurements in those bases.
@@ -153,3 +210,7 @@ fn turned_to_z(operations: Vec<Operation>, bases: &BTreeMap<usize, Vec<Basis>>) 
 #[cfg(test)]
 #[path = "aqo_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "aqo_keys_tests.rs"]
+mod keys_tests;

@@ -5,12 +5,12 @@ use proptest::prelude::*;
 use super::super::{Readout, reference, run};
 use super::*;
 
-fn read(text: &str) -> Result<Circuit, AqoError> {
+pub(super) fn read(text: &str) -> Result<Circuit, AqoError> {
     parse(text.as_bytes(), &BTreeMap::new())
 }
 
 /// A document over two qubits with these operations.
-fn with(operations: &str) -> String {
+pub(super) fn with(operations: &str) -> String {
     format!(r#"{{"version":"1.0.0","qubits":2,"operations":[{operations}]}}"#)
 }
 
@@ -106,7 +106,10 @@ fn an_angle_may_come_from_the_document_or_from_the_job() {
     let place = "operations[0].params.theta is";
     assert_eq!(
         angle(&named("c"), &[("args.c", "2")]),
-        Err(format!("{place} \"c\", but no parameter has that name"))
+        Err(format!(
+            "{place} \"c\", but no parameter has that name: run with --param c=0.5 (metadata \
+             param.c on the wire)"
+        ))
     );
     assert_eq!(
         angle(&named("c"), &[("c", "d"), ("param.d", "c")]),
@@ -118,7 +121,7 @@ fn an_angle_may_come_from_the_document_or_from_the_job() {
     );
 }
 
-fn assert_refused(bad: &[(&str, &str)]) {
+pub(super) fn assert_refused(bad: &[(&str, &str)]) {
     for (operations, message) in bad {
         assert_eq!(read(&with(operations)).unwrap_err().to_string(), *message);
     }
@@ -220,7 +223,20 @@ fn every_bad_measurement_is_refused_by_its_place() {
 #[test]
 fn every_bad_document_is_refused_in_words() {
     let bad = [
-        ("", "the document is not JSON at line 1, column 0"),
+        (
+            "",
+            "the document is not JSON at line 1, column 0: EOF while parsing a value",
+        ),
+        (
+            "OPENQASM 3.0; qubit q;",
+            "the document is not JSON at line 1, column 1: it looks like OpenQASM; give its \
+             format as qasm3 or qasm_text",
+        ),
+        (
+            r#"{"qubits":1e999}"#,
+            "the document is not JSON at line 1, column 15: the number is too large; the largest \
+             is about 1.8e308",
+        ),
         (
             "[1]",
             "the document is another JSON value, but must be an object",
@@ -261,7 +277,7 @@ fn every_bad_document_is_refused_in_words() {
         (r#"{"qubits":1,"qubits":2}"#, r#""qubits" is given twice"#),
         (
             r#"{"operations":[]} x"#,
-            "the document is not JSON at line 1, column 19",
+            "the document is not JSON at line 1, column 19: trailing characters",
         ),
     ];
     for (document, message) in bad {
@@ -284,7 +300,13 @@ fn size_length_and_depth_are_bounded() {
         "the document has 16777217 bytes, but at most 16777216 are read"
     );
     let deep = format!(r#"{{"metadata":{}"#, "[".repeat(100_000));
-    assert!(matches!(read(&deep), Err(AqoError::NotJson { .. })));
+    let why = read(&deep).unwrap_err();
+    assert!(matches!(why, AqoError::NotJson { .. }));
+    assert!(
+        why.to_string()
+            .ends_with(": it is nested too deep; 127 levels are read"),
+        "{why}"
+    );
     // The shortest operations there are: no more of them fit the bytes that are read.
     let long = vec![r#"{"op":"X","q":[]}"#; 900_000].join(",");
     assert!(matches!(
@@ -302,9 +324,9 @@ fn printing_is_canonical() {
         String::from_utf8(render(&read(&document).unwrap())).unwrap(),
         document
     );
-    let extra = document.replacen('{', r#"{"z":[1],"a":{"k":null},"#, 1);
+    let extra = document.replacen('{', r#"{"metadata":[1],"annotations":{"k":null},"#, 1);
     let printed = String::from_utf8(render(&read(&extra).unwrap())).unwrap();
-    let tail = r#"],"a":{"k":null},"z":[1]}"#;
+    let tail = r#"],"annotations":{"k":null},"metadata":[1]}"#;
     assert_eq!(
         printed,
         document.strip_suffix("]}").unwrap().to_owned() + tail

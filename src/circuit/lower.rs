@@ -71,9 +71,11 @@ pub fn lower(circuit: Circuit, ops: &BTreeSet<String>) -> Result<Circuit, LowerE
             });
         }
     }
-    let fitted = Circuit::new(circuit.qubits(), lowered).expect(
-        "the rules keep operands distinct and in range, angles finite and bits as they are",
-    );
+    let fitted = Circuit::new(circuit.qubits(), lowered)
+        .and_then(|fitted| fitted.with_bits(circuit.bits()))
+        .expect(
+            "the rules keep operands distinct and in range, angles finite and bits as they are",
+        );
     Ok(fitted.with_document(circuit.version(), circuit.extra().clone()))
 }
 

@@ -124,8 +124,10 @@ fn the_document_around_the_operations_passes_through() {
     let mut extra = serde_json::Map::new();
     extra.insert("annotations".to_owned(), serde_json::json!([1, 2]));
     let circuit = circuit(1, &[(Gate::H, vec![0])]).with_document("0.1", extra.clone());
+    let circuit = circuit.with_bits(3).unwrap();
     let lowered = lower(circuit, &ops(UPSTREAM)).unwrap();
     assert_eq!((lowered.version(), lowered.extra()), ("0.1", &extra));
+    assert_eq!(lowered.bits(), 3);
     let names: Vec<&str> = lowered.operations().iter().map(Operation::name).collect();
     assert_eq!(names, ["RZ", "RY"]);
 }

@@ -25,7 +25,7 @@ mod wellformed;
 #[cfg(test)]
 mod reference;
 
-pub use aqo::{AqoError, parse, render};
+pub use aqo::{AqoError, parse, parse_program, render};
 pub use gate::{Gate, Matrix2};
 pub use limits::{
     AQO_BYTES_MAX, CLASSICAL_BITS_MAX, OPERATIONS_MAX, QUBITS_MAX, SIMULATED_QUBITS_MAX,
@@ -40,7 +40,7 @@ pub use wellformed::CircuitError;
 const AQO_VERSION: &str = "1.0.0";
 
 /// The top-level keys that have a field of their own, and so can not be among the extras.
-const RESERVED_KEYS: [&str; 3] = ["version", "qubits", "operations"];
+const RESERVED_KEYS: [&str; 4] = ["version", "qubits", "bits", "operations"];
 
 /// One classical readout: `qubit` is measured in the Z basis and the outcome written to `bit`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,6 +143,19 @@ impl Circuit {
         self
     }
 
+    /// The same circuit with `bits` classical bits, of which those that nothing is read into stay 0.
+    ///
+    /// # Errors
+    /// [`CircuitError::Bits`] if that is fewer than it has, or more than [`CLASSICAL_BITS_MAX`].
+    pub fn with_bits(mut self, bits: u32) -> Result<Self, CircuitError> {
+        let written = self.bits;
+        if !(written..=CLASSICAL_BITS_MAX).contains(&bits) {
+            return Err(CircuitError::Bits { bits, written });
+        }
+        self.bits = bits;
+        Ok(self)
+    }
+
     /// The AQO version text; never blank.
     #[must_use]
     pub fn version(&self) -> &str {
@@ -155,7 +168,8 @@ impl Circuit {
         self.qubits
     }
 
-    /// Number of classical bits: one more than the highest bit written, 0 if none is.
+    /// Number of classical bits, hence characters of a key: one more than the highest bit written,
+    /// 0 if none is, or more if it was made [with more](Self::with_bits).
     #[must_use]
     pub fn bits(&self) -> u32 {
         self.bits

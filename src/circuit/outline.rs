@@ -12,7 +12,8 @@ pub struct Outline {
     /// How many qubits it has.
     pub qubits: u32,
     /// The widths that the keys of its counts may have: drivers differ on whether classical bits
-    /// that nothing is read into are shown.
+    /// that nothing is read into are shown, those that are declared as well as those below the
+    /// highest that is written.
     pub key_widths: BTreeSet<u32>,
 }
 
@@ -31,6 +32,8 @@ pub enum OutlineError {
 struct Document {
     version: String,
     qubits: u32,
+    #[serde(default)]
+    bits: Option<u32>,
     operations: Vec<Operation>,
 }
 
@@ -53,6 +56,7 @@ pub fn outline(aqo: &[u8]) -> Result<Outline, OutlineError> {
     let Document {
         version,
         qubits,
+        bits,
         operations,
     } = serde_json::from_slice(aqo)?;
     if version.is_empty() || qubits == 0 {
@@ -63,7 +67,7 @@ pub fn outline(aqo: &[u8]) -> Result<Outline, OutlineError> {
         .filter(|operation| operation.op.eq_ignore_ascii_case("MEASURE"))
         .flat_map(|operation| operation.c.unwrap_or(operation.q))
         .collect();
-    let key_widths = match read_into.last() {
+    let mut key_widths = match read_into.last() {
         // Without a measurement every qubit is read.
         None => BTreeSet::from([qubits]),
         Some(last) => {
@@ -71,6 +75,8 @@ pub fn outline(aqo: &[u8]) -> Result<Outline, OutlineError> {
             BTreeSet::from([last.saturating_add(1), read])
         }
     };
+    // The reference driver knows nothing of bits that are declared and never written.
+    key_widths.extend(bits);
     Ok(Outline { qubits, key_widths })
 }
 
@@ -103,6 +109,13 @@ mod tests {
             with(r#"{"op":"MEASURE","q":[1]}"#),
             [1, 2],
             "bit 0 may be shown or not"
+        );
+        assert_eq!(
+            widths(
+                r#"{"version":"1.0.0","qubits":3,"bits":7,"operations":[{"op":"MEASURE","q":[1]}]}"#
+            ),
+            [1, 2, 7],
+            "seven are declared"
         );
         assert_eq!(
             with(r#"{"op":"measure","q":[0],"c":[4]},{"op":"WARP","q":[9]}"#),

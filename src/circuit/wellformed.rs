@@ -70,6 +70,14 @@ pub enum CircuitError {
         /// The bit named there.
         bit: u32,
     },
+    /// Fewer classical bits than are written, or too many.
+    #[error("bits is {bits}, but must be from {written} to {CLASSICAL_BITS_MAX}")]
+    Bits {
+        /// The number asked for.
+        bits: u32,
+        /// One more than the highest bit that is written.
+        written: u32,
+    },
     /// An angle that is infinite or not a number.
     #[error("operations[{operation}].params.theta is {theta}, but must be finite")]
     Angle {

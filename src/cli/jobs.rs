@@ -42,7 +42,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "DEVICE")]
     target: Option<String>,
     /// Only jobs of this tenant
-    #[arg(long, value_name = "TENANT")]
+    #[arg(long, value_name = "TENANT", value_parser = text::parse_some)]
     tenant: Option<String>,
     /// Only jobs that are not older: 90s, 15m, 2h, 7d
     #[arg(long, value_name = "SPAN", value_parser = text::parse_span)]
@@ -52,7 +52,7 @@ pub(super) struct Arguments {
           value_parser = clap::value_parser!(u32).range(1..=PAGE_JOBS_MAX as i64))]
     limit: u32,
     /// Where the page before ended, as it was printed there
-    #[arg(long, value_name = "TOKEN")]
+    #[arg(long, value_name = "TOKEN", value_parser = text::parse_some)]
     page_token: Option<String>,
     /// Print one JSON document on stdout, and nothing else there
     #[arg(long)]

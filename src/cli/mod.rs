@@ -59,10 +59,10 @@ use crate::job::state::State;
     max_term_width = 80,
     after_help = format!("\
 Examples:
-  qrtx run examples/bell.aqo.json      a circuit, and what it measured
-  qrtx serve                           a kernel, here until it is told to stop
-  qrtx submit examples/bell.aqo.json   a job for the kernel that runs
-  qrtx jobs                            what that kernel has to do and has done
+  qrtx run examples/bell.qasm      a circuit, and what it measured
+  qrtx serve                       a kernel, here until it is told to stop
+  qrtx submit examples/bell.qasm   a job for the kernel that runs
+  qrtx jobs                        what that kernel has to do and has done
 
 {CODES}")
 )]

@@ -4,17 +4,20 @@ use std::error::Error as _;
 use std::fmt::Display;
 use std::io;
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use crate::cli::exit::Exit;
 use crate::cli::terminal;
+use crate::os::serve::ServeError;
 
 /// What went wrong.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 pub(super) struct Problem {
     /// How the command ends.
+    #[serde(skip)]
     pub(super) exit: Exit,
     /// A word for programs: the kernel's own reason (`EIGEN_*`), or ours (`QRTX_*`).
     pub(super) code: String,
@@ -23,7 +26,14 @@ pub(super) struct Problem {
     /// What a program may want to know beside the words.
     details: Map<String, Value>,
     /// Nobody listens any more.
+    #[serde(skip)]
     silent: bool,
+}
+
+/// The document that says so.
+#[derive(Serialize)]
+struct Told<'a> {
+    error: &'a Problem,
 }
 
 /// What commands answer.
@@ -48,6 +58,14 @@ impl Problem {
     /// This process cannot do its part.
     pub(super) fn failed(message: impl Display) -> Self {
         Self::new(Exit::Failed, "QRTX_FAILED", message)
+    }
+
+    /// A kernel cannot be started here.
+    pub(super) fn not_served(why: &ServeError) -> Self {
+        match why.is_misuse() {
+            true => Self::usage(why),
+            false => Self::failed(why),
+        }
     }
 
     /// Whoever waited has left, and the job's end is not known.
@@ -150,13 +168,8 @@ impl Problem {
     /// Tells it, once, and says how the command ends.
     pub(super) fn tell(&self, as_json: bool) -> Exit {
         if as_json && !self.silent {
-            let error = json!({
-                "code": self.code,
-                "message": self.message,
-                "details": self.details,
-            });
             // If stdout is what went wrong, the words below are all there is.
-            let _ = terminal::print_line(&json!({ "error": error }));
+            let _ = terminal::print_line(&Told { error: self });
         }
         if self.exit == Exit::Interrupted && terminal::is_watched() {
             // Behind the `^C` that the terminal shows.

@@ -1,5 +1,6 @@
 //! The line that lives while a job does: which stage it is in, how far that is, and what it does
-//! now, or waits for. It is on stderr, and only if that is a terminal.
+//! now, or waits for. It is on stderr, and only if that is a terminal; elsewhere a job that takes
+//! long says so in words, each thing once.
 
 use std::time::Duration;
 
@@ -13,6 +14,8 @@ use crate::job::state::State;
 
 /// How often a job that has nothing new to tell is asked what it waits for.
 const ASK: Duration = Duration::from_secs(1);
+/// After so long somebody who sees nothing begins to wonder.
+const LONG: Duration = Duration::from_secs(3);
 /// How often the line moves.
 const TICK: Duration = Duration::from_millis(120);
 
@@ -20,7 +23,7 @@ const TICK: Duration = Duration::from_millis(120);
 /// terminal shows does not begin a line of its own, which nobody would wipe.
 const TAKEN: usize = 1 + 1 + 10 + 1 + 7 + 1 + 4 + 1 + 3;
 
-/// The line; nothing at all where nobody looks.
+/// The line; a few words where it cannot live, and nothing for a program.
 #[derive(Debug)]
 pub(super) struct Progress {
     bar: ProgressBar,
@@ -30,12 +33,12 @@ pub(super) struct Progress {
 impl Progress {
     /// Starts it for one job; `wanted` is false when only a program reads along.
     pub(super) fn start(kernel: &Kernel, job_id: &str, wanted: bool) -> Self {
-        let nobody = Self {
-            bar: ProgressBar::hidden(),
-            asking: None,
-        };
         if !wanted || !terminal::is_watched() {
-            return nobody;
+            let say = || tokio::spawn(say_what_it_waits_for(kernel.clone(), job_id.to_owned()));
+            return Self {
+                bar: ProgressBar::hidden(),
+                asking: wanted.then(say),
+            };
         }
         let bar = ProgressBar::new(stages());
         let form = "{spinner} {prefix:10} {bar:7} {elapsed:>3} {msg}";
@@ -66,6 +69,22 @@ impl Drop for Progress {
             asking.abort();
         }
         self.bar.finish_and_clear();
+    }
+}
+
+/// For a pipe or a log.
+async fn say_what_it_waits_for(kernel: Kernel, job_id: String) {
+    let mut said = String::new();
+    loop {
+        tokio::time::sleep(LONG).await;
+        if let Ok(job) = kernel.status(&job_id).await {
+            let state = view::state_name(job.state());
+            let message = format!("{job_id} is {state}: {}", text::one_line(&job.message));
+            if message != said {
+                terminal::say(&message);
+                said = message;
+            }
+        }
     }
 }
 

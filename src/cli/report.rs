@@ -23,8 +23,8 @@ pub(super) struct Report {
     error: Option<Error>,
     counts: BTreeMap<String, i64>,
     shots: i64,
-    device_id: String,
-    bitstring_order: String,
+    device_id: Option<String>,
+    bitstring_order: Option<String>,
     execution_seconds: f64,
     stages: Vec<Stage>,
     artifacts: Vec<Artifact>,
@@ -43,8 +43,8 @@ impl Report {
             error: results.error.map(|error| Error::new(error, root)),
             counts: results.counts,
             shots: results.shots,
-            device_id: results.device_id,
-            bitstring_order: results.bitstring_order,
+            device_id: view::some(results.device_id),
+            bitstring_order: view::some(results.bitstring_order),
             execution_seconds: results.execution_seconds,
             stages: results.stages.into_iter().map(Stage::from).collect(),
             artifacts: results
@@ -73,7 +73,12 @@ impl Report {
     }
 
     fn text(&self, width: Option<usize>) -> String {
-        let mut told = heading(&self.job_id, self.ended, &self.device_id, width);
+        let mut told = heading(
+            &self.job_id,
+            self.ended,
+            self.device_id.as_deref().unwrap_or_default(),
+            width,
+        );
         if !self.counts.is_empty() {
             let drawn = histogram(&self.counts, self.shots, width.unwrap_or(COLUMNS));
             told += &format!("\n{drawn}");

@@ -23,8 +23,8 @@ measured. Ctrl-C cancels the job and says what that achieved; a second Ctrl-C
 leaves at once.
 
 Examples:
-  qrtx run examples/bell.aqo.json
-  qrtx run examples/bell.aqo.json --shots 1000 --seed 7 --json
+  qrtx run examples/bell.qasm
+  qrtx run examples/bell.qasm --shots 1000 --seed 7 --json
   qrtx run examples/ansatz.aqo.json --param theta=0.59
 
 {CODES}"))]
@@ -52,7 +52,7 @@ pub(super) async fn run(arguments: Arguments) -> Outcome {
     let config = options.resolve().map_err(Problem::usage)?;
     let serving = serve::start(&config, false)
         .await
-        .map_err(Problem::failed)?;
+        .map_err(|why| Problem::not_served(&why))?;
     let kernel = Kernel::connect(&serving.grpc.to_string()).await?;
     let outcome = job(&kernel, request, &config.qfs_root, arguments.json).await;
     let left = matches!(&outcome, Err(problem) if problem.exit == Exit::Interrupted);

@@ -81,7 +81,7 @@ pub(super) fn at_each_width(mut draw: impl FnMut(Option<usize>) -> String) -> St
             let theirs = laid_out.contains(line.trim());
             let long = line
                 .split_whitespace()
-                .any(|word| display_width(word) > LONG);
+                .any(|word| word.is_ascii() && word.len() > LONG);
             let fits = display_width(line) <= width.unwrap_or(usize::MAX);
             assert!(fits || theirs || long, "{line:?} is wider than {width:?}");
         }

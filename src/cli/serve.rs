@@ -65,7 +65,7 @@ pub(super) async fn serve(arguments: Arguments) -> Outcome {
 async fn serve_on<S: JobStore>(config: &Config, store: S) -> Outcome {
     let serving = serve::start_on(config, true, store, telemetry::traces())
         .await
-        .map_err(Problem::failed)?;
+        .map_err(|why| Problem::not_served(&why))?;
     ready(config, &serving);
     let why = tokio::select! {
         biased;

@@ -8,7 +8,8 @@ use std::time::Duration;
 use crate::cli::problem::Problem;
 use crate::cli::text;
 use crate::grpc::proto::kernel as wire;
-use crate::limits::REQUEST_BYTES_MAX;
+use crate::job::spec::ProgramFormat;
+use crate::limits::{JOB_TIMEOUT_MAX, NAME_CHARS_MAX, REQUEST_BYTES_MAX};
 
 /// What a job shall do.
 #[derive(Debug, clap::Args)]
@@ -32,27 +33,49 @@ pub(super) struct Submission {
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = pair, allow_hyphen_values = true)]
     parameters: Vec<(String, String)>,
     /// How long the job may take, in seconds [default: one day]
-    #[arg(long, value_name = "SECONDS", allow_hyphen_values = true)]
-    timeout: Option<f64>,
+    #[arg(long, value_name = "SECONDS", value_parser = timeout, allow_hyphen_values = true)]
+    timeout: Option<prost_types::Duration>,
     /// What people call the job [default: the file's name]
     #[arg(long)]
     name: Option<String>,
     /// The program's format, where the file's name does not tell: qasm3, qasm_text (OpenQASM 2),
     /// aqo_json, aqo_ref, eigen_lang_source
-    #[arg(long)]
+    #[arg(long, value_parser = format_named)]
     format: Option<String>,
     /// A note that stays with the job; may be repeated
-    #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
+    #[arg(long, value_name = "NAME=VALUE", value_parser = note)]
     metadata: Vec<(String, String)>,
     /// Handed to the compiler; may be repeated
-    #[arg(long = "compiler-option", value_name = "NAME=VALUE", value_parser = pair)]
+    #[arg(long = "compiler-option", value_name = "NAME=VALUE", value_parser = setting)]
     compiler_options: Vec<(String, String)>,
 }
 
-fn pair(text: &str) -> Result<(String, String), String> {
+type Pair = Result<(String, String), String>;
+
+fn pair(text: &str) -> Pair {
+    pair_like(text, "theta=0.59")
+}
+
+fn note(text: &str) -> Pair {
+    pair_like(text, "run=nightly-17")
+}
+
+fn setting(text: &str) -> Pair {
+    pair_like(text, "level=2")
+}
+
+fn pair_like(text: &str, example: &str) -> Pair {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("it must be NAME=VALUE, for example theta=0.59".to_owned()),
+        _ => Err(format!("it must be NAME=VALUE, for example {example}")),
+    }
+}
+
+fn format_named(name: &str) -> Result<String, String> {
+    let known = ProgramFormat::ALL.map(ProgramFormat::name);
+    match known.contains(&name) {
+        true => Ok(name.to_owned()),
+        false => Err(format!("it must be one of {}", known.join(", "))),
     }
 }
 
@@ -77,7 +100,7 @@ impl Submission {
             seed: self.seed,
             compiler_options: unique("--compiler-option", self.compiler_options.into_iter())?,
             metadata,
-            timeout: self.timeout.map(timeout).transpose()?,
+            timeout: self.timeout,
             ..wire::EnqueueJobRequest::default()
         })
     }
@@ -102,14 +125,16 @@ fn unique(
     Ok(map)
 }
 
-fn timeout(seconds: f64) -> Result<prost_types::Duration, Problem> {
-    let span = Duration::try_from_secs_f64(seconds).ok();
-    let span = span.and_then(|span| prost_types::Duration::try_from(span).ok());
-    span.ok_or_else(|| {
-        Problem::usage(format!(
-            "--timeout is {seconds}; it must be a number of seconds above 0"
-        ))
-    })
+fn timeout(text: &str) -> Result<prost_types::Duration, String> {
+    let most = JOB_TIMEOUT_MAX;
+    let span = text.trim().parse().ok().map(Duration::try_from_secs_f64);
+    let span = span.and_then(Result::ok).filter(|span| *span <= most);
+    let span = span.filter(|span| span.as_millis() > 0);
+    span.and_then(|span| prost_types::Duration::try_from(span).ok())
+        .ok_or_else(|| {
+            let most = most.as_secs();
+            format!("it must be a number of seconds from 0.001 to {most}")
+        })
 }
 
 fn is_stdin(file: &Path) -> bool {
@@ -118,7 +143,11 @@ fn is_stdin(file: &Path) -> bool {
 
 fn name_of(file: &Path) -> String {
     match file.file_name() {
-        Some(name) if !is_stdin(file) => name.to_string_lossy().into_owned(),
+        Some(name) if !is_stdin(file) => {
+            // The kernel takes no name that could steer a terminal, or is longer than a line.
+            let name = text::one_line(&name.to_string_lossy());
+            name.chars().take(NAME_CHARS_MAX).collect()
+        }
         _ => "stdin".to_owned(),
     }
 }
@@ -223,6 +252,25 @@ mod tests {
         assert_eq!(told("job.py"), Some("eigen_lang_source"));
         for name in ["bell", "-", "bell.txt", "json", ".qasm"] {
             assert_eq!(told(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_job_is_called_like_its_file_without_what_steers_a_terminal() {
+        assert_eq!(name_of(Path::new("a/b\u{1b}[2J.qasm")), "b\u{fffd}[2J.qasm");
+        let long = "x".repeat(1000);
+        assert_eq!(name_of(Path::new(&long)).len(), NAME_CHARS_MAX);
+        assert_eq!(name_of(Path::new("-")), "stdin");
+    }
+
+    #[test]
+    fn a_timeout_is_a_span_that_a_kernel_takes() {
+        let most = JOB_TIMEOUT_MAX.as_secs().to_string();
+        for fine in ["0.001", " 60 ", &most] {
+            assert!(timeout(fine).is_ok(), "{fine}");
+        }
+        for wrong in ["", "0", "-1", "1e-9", "1e99", "inf", "nan", "soon"] {
+            assert!(timeout(wrong).is_err(), "{wrong}");
         }
     }
 

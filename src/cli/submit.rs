@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde::Serialize;
 
 use crate::cli::client::{Address, Kernel};
 use crate::cli::events::Patience;
@@ -23,10 +23,10 @@ stays to the end and shows the results; with --watch it prints every event on
 the way. Ctrl-C leaves; the job goes on.
 
 Examples:
-  qrtx submit examples/bell.aqo.json --shots 1000
-  job=$(qrtx submit examples/bell.aqo.json) && qrtx results --wait $job
-  qrtx submit examples/bell.aqo.json --wait --json
-  qrtx submit examples/bell.aqo.json --key nightly-17 --priority 80
+  qrtx submit examples/bell.qasm --shots 1000
+  job=$(qrtx submit examples/bell.qasm) && qrtx results --wait $job
+  qrtx submit examples/bell.qasm --wait --json
+  qrtx submit examples/bell.qasm --key nightly-17 --priority 80
 
 {CODES}
 Without --wait or --watch, 0 says that the job was accepted."))]
@@ -40,13 +40,13 @@ pub(super) struct Arguments {
     #[arg(long)]
     watch: bool,
     /// Names this submission: repeating it with the same key is the same job
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, value_name = "KEY", value_parser = text::parse_some)]
     key: Option<String>,
     /// Whose job it is [default: tenant-default]
-    #[arg(long, value_name = "TENANT")]
+    #[arg(long, value_name = "TENANT", value_parser = text::parse_some)]
     tenant: Option<String>,
     /// Which project's [default: project-default]
-    #[arg(long, value_name = "PROJECT")]
+    #[arg(long, value_name = "PROJECT", value_parser = text::parse_some)]
     project: Option<String>,
     /// Print one JSON document on stdout (--watch: one a line), and nothing else there
     #[arg(long)]
@@ -123,16 +123,24 @@ pub(super) async fn wait(
     Report::new(kernel.results(job_id).await?, Root(None)).show(as_json)
 }
 
+#[derive(Serialize)]
+struct Accepted {
+    job_id: String,
+    state: &'static str,
+    created_at: Option<String>,
+    deduplicated: bool,
+}
+
 fn show(accepted: wire::EnqueueJobResponse, as_json: bool) -> Result<(), Problem> {
     if !as_json {
         return terminal::print(&(text::one_line(&accepted.job_id) + "\n"));
     }
-    terminal::print_document(&json!({
-        "job_id": accepted.job_id,
-        "state": view::state_name(accepted.state()),
-        "created_at": accepted.created_at.map(|at| at.to_string()),
-        "deduplicated": accepted.deduplicated,
-    }))
+    terminal::print_document(&Accepted {
+        state: view::state_name(accepted.state()),
+        created_at: accepted.created_at.map(|at| at.to_string()),
+        job_id: accepted.job_id,
+        deduplicated: accepted.deduplicated,
+    })
 }
 
 /// After a lost answer nobody knows whether the job was accepted; the key can find out.

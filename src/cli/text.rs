@@ -24,22 +24,23 @@ pub(super) fn one_line(text: &str) -> String {
     plain(text).replace('\n', " ")
 }
 
-/// `text` behind `lead`, with what follows the first line below it. One line is wrapped at
-/// `width`; a text of several lines has been laid out by whoever wrote it (a caret stands under
-/// its place), so it starts on a line of its own and its lines are kept.
+/// `text` behind `lead`. Its first line is wrapped at `width`; the others have been laid out by
+/// whoever wrote them (a caret stands under its place), so they are kept, and moved as one.
 pub(super) fn paragraph(lead: &str, text: &str, width: Option<usize>) -> String {
     let text = plain(text.trim_end());
-    if text.contains('\n') {
-        let (first, indent) = match lead.trim_end() {
-            "" => (String::new(), lead),
-            lead => (format!("{lead}\n"), "  "),
-        };
-        let lines = text.lines().map(|line| format!("{indent}{line}"));
-        let lines: String = lines
-            .map(|line| line.trim_end().to_owned() + "\n")
-            .collect();
-        return first + &lines;
-    }
+    let (said, drawn) = text.split_once('\n').unwrap_or((&text, ""));
+    let indent = match lead.trim() {
+        "" => lead,
+        _ => "  ",
+    };
+    let drawn = drawn.lines().map(|line| format!("{indent}{line}"));
+    let drawn: String = drawn
+        .map(|line| line.trim_end().to_owned() + "\n")
+        .collect();
+    wrapped(lead, said, width) + &drawn
+}
+
+fn wrapped(lead: &str, text: &str, width: Option<usize>) -> String {
     let Some(width) = width else {
         return format!("{lead}{text}\n");
     };
@@ -51,7 +52,7 @@ pub(super) fn paragraph(lead: &str, text: &str, width: Option<usize>) -> String 
         .break_words(false)
         .word_splitter(textwrap::WordSplitter::NoHyphenation)
         .word_separator(textwrap::WordSeparator::AsciiSpace);
-    textwrap::fill(&text, options) + "\n"
+    textwrap::fill(text, options) + "\n"
 }
 
 /// `1 job`, `2 jobs`.
@@ -98,6 +99,14 @@ pub(super) fn parse_whole<T: FromStr<Err = ParseIntError>>(text: &str) -> Result
         _ => "it must be a whole number",
     });
     read.map_err(str::to_owned)
+}
+
+/// A text that says something: an empty one would be taken for none.
+pub(super) fn parse_some(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("it must not be empty".to_owned()),
+        _ => Ok(text.to_owned()),
+    }
 }
 
 /// Seconds from `at` to `now`; negative if `at` is to come.
@@ -164,7 +173,7 @@ mod tests {
         let drawing = "line 3, column 1: there is no gate \"hh\"\n  3 | hh q[0];\n    | ^^\n";
         assert_eq!(
             paragraph("qrtx: ", drawing, Some(20)),
-            "qrtx:\n  line 3, column 1: there is no gate \"hh\"\n    3 | hh q[0];\n      | ^^\n"
+            "qrtx: line 3, column\n      1: there is no\n      gate \"hh\"\n    3 | hh q[0];\n      | ^^\n"
         );
         assert_eq!(paragraph("   ", "a\n b\n", None), "   a\n    b\n");
     }

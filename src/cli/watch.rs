@@ -12,6 +12,9 @@ use crate::cli::{terminal, text, view};
 
 /// Flags of `qrtx watch`.
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("json", |json| json.help(
+    "Print one JSON document a line on stdout, and nothing else there"
+)))]
 #[command(after_help = format!("\
 Prints what happened so far, then each event as it happens, up to the job's end.
 If the kernel goes away meanwhile, it goes on behind the last event that was

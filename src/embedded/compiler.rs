@@ -47,7 +47,8 @@ type FrontEnd = fn(&[u8], &BTreeMap<String, String>) -> Result<circuit::Circuit,
 fn front_end(format: ProgramFormat) -> Result<FrontEnd, CallError> {
     match format {
         ProgramFormat::AqoJson => Ok(|source, parameters| {
-            circuit::parse(source, parameters).map_err(|why| format!("the AQO is not valid: {why}"))
+            circuit::parse_program(source, parameters)
+                .map_err(|why| format!("the AQO is not valid: {why}"))
         }),
         ProgramFormat::QasmText | ProgramFormat::Qasm3 => Ok(|source, parameters| {
             circuit::parse_qasm(source, parameters)

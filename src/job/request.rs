@@ -309,6 +309,18 @@ fn check_map(map: &BTreeMap<String, String>) -> Result<(), String> {
             map.len()
         ));
     }
+    let steers = |text: &str, blanks: &[char]| {
+        let mut letters = text.chars();
+        letters.any(|letter| letter.is_control() && !blanks.contains(&letter))
+    };
+    for (key, value) in map {
+        if steers(key, &[]) || steers(value, &['\n', '\t']) {
+            let key: String = key.chars().take(64).collect();
+            return Err(format!(
+                "{key:?} has control characters; only a value may have lines and tabs"
+            ));
+        }
+    }
     Ok(())
 }
 

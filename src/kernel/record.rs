@@ -8,20 +8,20 @@ use std::time::Duration;
 use crate::job::Job;
 use crate::job::event::{Event, Recorded};
 use crate::job::state::Phase;
+use crate::kernel::table::Since;
 use crate::kernel::{Kernel, Stopped};
 use crate::observe::log;
 use crate::planted::{Bug, planted};
 use crate::ports::store::{Append, AppendError, JobStore as _};
 use crate::ports::{Clock as _, Env};
-use crate::time::{Monotonic, Timestamp};
+use crate::time::Timestamp;
 
 /// A job in the hands of its loop, which knows more of it than the store may do yet.
 #[derive(Debug)]
 pub(super) struct InHand {
     /// The job with all that has happened.
     pub(super) job: Job,
-    /// When it came to its state.
-    pub(super) entered: Monotonic,
+    pub(super) since: Since,
     /// What has happened and waits to be stored.
     pub(super) unstored: Vec<Happened>,
 }
@@ -33,14 +33,14 @@ pub(super) struct Happened {
     after: Job,
     recorded: Recorded,
     at: Timestamp,
-    entered: Monotonic,
+    since: Since,
 }
 
 impl InHand {
-    pub(super) fn new(job: Job, entered: Monotonic) -> Self {
+    pub(super) fn new(job: Job, since: Since) -> Self {
         Self {
             job,
-            entered,
+            since,
             unstored: Vec::new(),
         }
     }
@@ -71,14 +71,17 @@ impl<E: Env> Kernel<E> {
                 .apply(&event, at)
                 .unwrap_or_else(|refused| panic!("{}: {refused}", before.id));
             if hand.job.state_seq != before.state_seq {
-                hand.entered = now;
+                hand.since.entered = now;
+            }
+            if hand.job.open_run().is_some() && before.open_run().is_none() {
+                hand.since.opened = now;
             }
             hand.unstored.push(Happened {
                 before,
                 after: hand.job.clone(),
                 recorded: hand.job.recorded(event),
                 at,
-                entered: hand.entered,
+                since: hand.since,
             });
         }
         match due {
@@ -137,7 +140,7 @@ impl<E: Env> Kernel<E> {
             after,
             recorded,
             at,
-            entered,
+            since,
         } = happened;
         log::event(&after, &recorded);
         if before.state != after.state {
@@ -152,11 +155,11 @@ impl<E: Env> Kernel<E> {
             Some(device),
         ) = (&recorded.event, &after.device)
         {
-            self.devices.took(device, now.since(entered));
+            self.devices.took(device, now.since(since.entered));
         }
         let after = Arc::new(after);
         self.with_table(|table| {
-            table.changed(&before, after.clone(), entered, now);
+            table.changed(&before, after.clone(), since, now);
             for device in [before.holds(), after.holds()].into_iter().flatten() {
                 self.metrics
                     .set_device(device, table.scheduler.load(device));

@@ -11,6 +11,7 @@ use crate::job::spec::{JobSpec, Owner, ProgramFormat};
 use crate::job::state::State;
 use crate::job::trace::TraceContext;
 use crate::kernel::Kernel;
+use crate::kernel::table::Times;
 use crate::planted::{Bug, planted};
 use crate::ports::store::{AppendError, JobStore, ReadError, Salvage};
 use crate::ports::{Clock as _, Env};
@@ -88,7 +89,8 @@ impl<E: Env> Kernel<E> {
         let deadline = now + if forgotten { left * 1000 } else { left };
         let (id, not_before) = (job.id, job.not_before);
         self.with_table(|table| {
-            table.insert(std::sync::Arc::new(job), entered, deadline);
+            let times = Times { entered, deadline };
+            table.insert(std::sync::Arc::new(job), now, times);
             if let Some(not_before) = not_before {
                 table.pause(id, now + not_before.since(wall));
             }

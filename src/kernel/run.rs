@@ -9,7 +9,7 @@ use crate::job::event::Event;
 use crate::job::{Duty, Job};
 use crate::kernel::judge::{Judgement, Stay, judge};
 use crate::kernel::record::InHand;
-use crate::kernel::table::Step;
+use crate::kernel::table::{Since, Step};
 use crate::kernel::{Kernel, Stopped};
 use crate::limits::TELL_WITHIN;
 use crate::ports::{Clock as _, Env};
@@ -24,8 +24,8 @@ impl<E: Env> Kernel<E> {
     /// # Panics
     /// If the job were to wait as data while its record is behind.
     pub(super) async fn run_job(self: Arc<Self>, job: Arc<Job>) {
-        let entered = self.entered(job.id);
-        let mut job = InHand::new(Arc::unwrap_or_clone(job), entered);
+        let since = self.since(job.id);
+        let mut job = InHand::new(Arc::unwrap_or_clone(job), since);
         let mut hand = Hand::Empty;
         loop {
             let answered = hand.is_answered();
@@ -59,7 +59,7 @@ impl<E: Env> Kernel<E> {
         hand: &mut Hand,
     ) -> Result<Result<Vec<Event>, Setback>, Stopped> {
         let answered = matches!(hand, Hand::Answered(_));
-        let ctx = self.context(job.entered);
+        let ctx = self.context(job.since);
         let InHand { job, unstored, .. } = job;
         let stage = stages::perform(&ctx, job, duty, hand);
         tokio::pin!(stage);
@@ -90,7 +90,7 @@ impl<E: Env> Kernel<E> {
         let id = job.job.id;
         let stay = Stay {
             now: self.env.clock().now(),
-            elapsed: now.since(job.entered),
+            elapsed: now.since(job.since.entered),
             until_deadline: self.deadline(id).since(now),
             jitter: self.env.chance_u32(),
         };
@@ -122,7 +122,8 @@ impl<E: Env> Kernel<E> {
         }
     }
 
-    fn context(&self, entered: Monotonic) -> Context<'_, E> {
+    fn context(&self, since: Since) -> Context<'_, E> {
+        let Since { entered, opened } = since;
         Context {
             env: &self.env,
             limits: &self.limits,
@@ -130,6 +131,7 @@ impl<E: Env> Kernel<E> {
             artifacts: &self.artifacts,
             devices: &self.devices,
             entered,
+            opened,
         }
     }
 
@@ -138,9 +140,13 @@ impl<E: Env> Kernel<E> {
         self.with_table(|table| table.next_step(job, &self.devices, around))
     }
 
-    fn entered(&self, job: JobId) -> Monotonic {
+    fn since(&self, job: JobId) -> Since {
         let now = self.env.clock().monotonic();
-        self.table().jobs.get(&job).map_or(now, |slot| slot.entered)
+        let gone = Since {
+            entered: now,
+            opened: now,
+        };
+        self.table().jobs.get(&job).map_or(gone, |slot| slot.since)
     }
 
     fn deadline(&self, job: JobId) -> Monotonic {

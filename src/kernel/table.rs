@@ -46,8 +46,7 @@ pub(super) struct Table {
 pub(super) struct Slot {
     /// The job as its last event left it.
     pub(super) job: Arc<Job>,
-    /// When it came to its state.
-    pub(super) entered: Monotonic,
+    pub(super) since: Since,
     /// Its deadline on our clock.
     pub(super) deadline: Monotonic,
     /// The end of its back-off.
@@ -61,6 +60,24 @@ pub(super) struct Slot {
     pub(super) changed: Arc<Notify>,
     /// Told whenever there is a wish.
     pub(super) wished: Arc<Notify>,
+}
+
+/// Since when a job is where it is, on our clock.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Since {
+    /// When it came to its state.
+    pub(super) entered: Monotonic,
+    /// When its open execution began, or was taken over from an earlier life.
+    pub(super) opened: Monotonic,
+}
+
+/// What the wall times in a job's record are on our clock.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Times {
+    /// When it came to its state.
+    pub(super) entered: Monotonic,
+    /// Its deadline.
+    pub(super) deadline: Monotonic,
 }
 
 /// What is wanted of a job.
@@ -105,8 +122,9 @@ impl Table {
         }
     }
 
-    /// Takes a job in. Nobody owns it yet.
-    pub(super) fn insert(&mut self, job: Arc<Job>, entered: Monotonic, deadline: Monotonic) {
+    /// Takes a job in at `now`. Nobody owns it yet.
+    pub(super) fn insert(&mut self, job: Arc<Job>, now: Monotonic, times: Times) {
+        let Times { entered, deadline } = times;
         if let Some(device) = job.holds()
             && !planted(Bug::SlotsForgottenOnRecovery)
         {
@@ -118,7 +136,12 @@ impl Table {
             self.timers.set(job.id, Alarm::Deadline, deadline);
         }
         let slot = Slot {
-            entered,
+            since: Since {
+                entered,
+                // How long ago that was only the wall clock could say, which may have jumped: a
+                // slot is rather held for too long.
+                opened: now,
+            },
             deadline,
             resume_at: None,
             turn: None,
@@ -188,13 +211,7 @@ impl Table {
 
     /// A job's record has changed, and this is known at `now`: what it no longer needs is given
     /// back.
-    pub(super) fn changed(
-        &mut self,
-        before: &Job,
-        after: Arc<Job>,
-        entered: Monotonic,
-        now: Monotonic,
-    ) {
+    pub(super) fn changed(&mut self, before: &Job, after: Arc<Job>, since: Since, now: Monotonic) {
         let id = after.id;
         if !matches!(after.state, State::Validating | State::Compiling)
             && !planted(Bug::CompileSlotLeaks)
@@ -220,7 +237,7 @@ impl Table {
             if !picked {
                 slot.turn = None;
             }
-            slot.entered = entered;
+            slot.since = since;
             slot.job = after;
             slot.changed.notify_waiters();
         }

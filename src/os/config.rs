@@ -167,8 +167,12 @@ impl Options {
             store,
             data_dir: pick(self.data_dir, file.data_dir).unwrap_or_else(|| "qrtx-data".into()),
             optimize: self.optimize.or(file.optimize).unwrap_or(false),
-            listen: address(pick(self.listen, file.listen), "127.0.0.1:50052"),
-            http: address(pick(self.http, file.http), "127.0.0.1:9091"),
+            listen: address(
+                "--listen",
+                pick(self.listen, file.listen),
+                "127.0.0.1:50052",
+            )?,
+            http: address("--http", pick(self.http, file.http), "127.0.0.1:9091")?,
             limits: file.limits.unwrap_or_default(),
             devices,
         })
@@ -216,7 +220,7 @@ pub(crate) fn url(
         if port.is_some() {
             return Ok(Some(url));
         }
-        "it must be host:port, for example 127.0.0.1:50051"
+        "it must be host:port, for example 127.0.0.1:50052"
     };
     Err(ConfigError::Value {
         setting,
@@ -225,13 +229,25 @@ pub(crate) fn url(
     })
 }
 
-fn address(given: Option<String>, default: &str) -> String {
+/// Where to listen, with or without a scheme; port 0 is any that is free.
+fn address(
+    setting: &'static str,
+    given: Option<String>,
+    default: &str,
+) -> Result<String, ConfigError> {
     let given = given.unwrap_or_else(|| default.to_owned());
-    given
-        .strip_prefix("http://")
-        .unwrap_or(&given)
-        .trim_end_matches('/')
-        .to_owned()
+    let address = given.strip_prefix("http://").unwrap_or(&given);
+    let address = address.trim_end_matches('/');
+    match address.rsplit_once(':') {
+        Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => {
+            Ok(address.to_owned())
+        }
+        _ => Err(ConfigError::Value {
+            setting,
+            value: given,
+            reason: "it must be host:port, for example 127.0.0.1:50052",
+        }),
+    }
 }
 
 #[cfg(test)]
@@ -250,10 +266,12 @@ mod tests {
         assert_eq!(with, url("--driver", Some("dm:50054".to_owned())).unwrap());
         assert!(refused("--driver", "dm").contains("host:port"));
         assert!(refused("--driver", "https://dm:1").contains("no TLS"));
-        assert_eq!(
-            address(Some("http://0.0.0.0:50052".to_owned()), ""),
-            "0.0.0.0:50052"
-        );
+        let listen = |given: &str| address("--listen", Some(given.to_owned()), "");
+        assert_eq!(listen("http://0.0.0.0:50052").unwrap(), "0.0.0.0:50052");
+        assert_eq!(listen("[::1]:0").unwrap(), "[::1]:0");
+        for wrong in ["foo", "127.0.0.1:99999", "127.0.0.1:", ":50052", "a:b"] {
+            assert!(listen(wrong).unwrap_err().to_string().contains("host:port"));
+        }
     }
 
     #[test]

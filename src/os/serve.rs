@@ -64,6 +64,20 @@ pub enum ServeError {
     },
 }
 
+impl ServeError {
+    /// Whether a setting is wrong, whatever the state of the machine.
+    #[must_use]
+    pub fn is_misuse(&self) -> bool {
+        use artifacts::OpenError;
+        let opened = match self {
+            Self::Artifacts(opened) => opened,
+            Self::Endpoint(_) => return true,
+            Self::Store(_) | Self::Listen { .. } => return false,
+        };
+        matches!(opened, OpenError::NotBuiltIn(_) | OpenError::Unknown(_))
+    }
+}
+
 /// Starts a kernel and its servers. `with_http` is false for a kernel that only one command
 /// uses.
 ///

@@ -47,6 +47,8 @@ pub struct Context<'a, E: Env> {
     pub devices: &'a crate::devices::Book,
     /// When this stay in the state began, on our clock.
     pub entered: Monotonic,
+    /// When the open execution began, if there is one, or was taken over from an earlier life.
+    pub opened: Monotonic,
 }
 
 /// This process's own hand in an execution. Whoever is in Executing without one does not
@@ -170,7 +172,16 @@ impl<E: Env> Context<'_, E> {
 
     /// What is left of a bound on this stay, given in ms.
     pub fn left(&self, bound_ms: u64) -> Duration {
-        let elapsed = self.env.clock().monotonic().since(self.entered);
+        self.left_since(self.entered, bound_ms)
+    }
+
+    /// What is left of the bound on the open execution.
+    pub fn execution_left(&self) -> Duration {
+        self.left_since(self.opened, self.limits.execute_ms)
+    }
+
+    fn left_since(&self, began: Monotonic, bound_ms: u64) -> Duration {
+        let elapsed = self.env.clock().monotonic().since(began);
         Duration::from_millis(bound_ms).saturating_sub(elapsed)
     }
 

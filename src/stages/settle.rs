@@ -21,19 +21,12 @@ pub(super) async fn perform<E: Env>(ctx: &Context<'_, E>, job: &Job, hand: &mut 
         biased;
         event = late_answer(ctx, job, entry, hand) => event,
         event = stopped(ctx, job, entry) => event,
-        () = ctx.env.clock().sleep(left(ctx, job, entry)) => {
+        () = ctx.env.clock().sleep(ctx.execution_left()) => {
             let cause = format!("{} never said what became of the execution", entry.device);
             let settlement = Settlement::unknown(entry.requested, cause);
             Event::Settled { settlement, evidence: Evidence::None }
         }
     }
-}
-
-/// What is left of the bound on the execution, which began with its intent.
-fn left<E: Env>(ctx: &Context<'_, E>, job: &Job, entry: &Entry) -> Duration {
-    let before_the_end = job.state_since.since(entry.intended_at);
-    ctx.left(ctx.limits.execute_ms)
-        .saturating_sub(before_the_end)
 }
 
 /// What this process knows or learns of its own call; never returns if that is nothing.

@@ -40,6 +40,9 @@ pub struct History {
     pub wall_moved: bool,
     /// For how long kernels stood still, all in all.
     pub stood_still: Duration,
+    /// When a kernel died, or began to stand still: what it was about to do at that moment it did
+    /// later, or another did it.
+    pub broke_off: Vec<Duration>,
     /// Tasks of the kernel that are left at the end.
     pub left_running: usize,
     /// When the last fault took place or ended, since the start of the run.
@@ -57,6 +60,11 @@ pub struct History {
 pub struct Committed {
     /// When, since the start of the run.
     pub at: Duration,
+    /// When a kernel first tried it: what was decided then stands while the store is away, and is
+    /// decided again by a kernel's next life.
+    pub tried: Duration,
+    /// Whether the store said that it was written; until then a kernel does not go by it.
+    pub confirmed: bool,
     /// The job.
     pub job: JobId,
     /// The number of its last event.

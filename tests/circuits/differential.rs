@@ -127,6 +127,8 @@ fn measurements_resets_and_conditions_have_the_outcomes_that_qiskit_foresees() {
     let answers = answers(set);
     for Answer { texts, values } in &answers {
         let wanted: BTreeMap<u64, f64> = (0..).zip(values.iter().copied()).collect();
+        let aqo: serde_json::Value = serde_json::from_str(&texts.aqo).expect("AQO is JSON");
+        let bits = aqo["bits"].as_u64().expect("it has declared bits");
         for (name, circuit) in circuits(texts) {
             let found = outcomes(&circuit);
             let all: BTreeSet<_> = found.keys().chain(wanted.keys()).collect();
@@ -138,6 +140,7 @@ fn measurements_resets_and_conditions_have_the_outcomes_that_qiskit_foresees() {
             if unlike > UNLIKE_MAX {
                 complain(texts, name, unlike);
             }
+            assert_eq!(u64::from(circuit.bits()), bits, "{}: {name}", texts.number);
             fits(texts, name, &circuit, &wanted);
         }
         tried.extend(texts.names.iter().cloned());

@@ -14,8 +14,8 @@ use super::traps;
 
 /// The stack of the threads on which the kernel reads programs.
 const STACK_BYTES: usize = 2 << 20;
-/// A second; a build that is made to find mistakes rather than to be fast takes some five times that.
-const TIME_MAX: Duration = Duration::from_secs(if cfg!(debug_assertions) { 5 } else { 1 });
+/// A second; a build that is made to find mistakes rather than to be fast takes twice that.
+const TIME_MAX: Duration = Duration::from_secs(if cfg!(debug_assertions) { 2 } else { 1 });
 /// For one trap, and for all mutants, on a machine that is busy with much else.
 const TRAP_TIME_MAX: Duration = Duration::from_secs(60);
 const MUTANTS_TIME_MAX: Duration = Duration::from_secs(600);

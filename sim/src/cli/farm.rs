@@ -16,7 +16,7 @@ use qrtx_sim::scenario::{self, KINDS};
 use qrtx_sim::verdict::code;
 use serde_json::{Value, json};
 
-use super::work::Told;
+use super::work::{Told, Work};
 
 /// One in so many runs is repeated alone.
 const ALONE_EVERY: u64 = 500;
@@ -169,19 +169,16 @@ pub(super) fn run(plan: &Plan, processes: usize, mut take: impl FnMut(Told) -> b
 
 fn worker(plan: &Plan, first: u64, step: u64) -> Child {
     let mut command = Command::new(&plan.program);
-    command.args(["work", "--from", &plan.from]);
-    for (name, value) in [("--first", first), ("--step", step), ("--end", plan.seeds)] {
-        command.args([name, &value.to_string()]);
-    }
-    if let Some(millis) = plan.millis {
-        command.args(["--millis", &millis.to_string()]);
-    }
-    if plan.until_caught {
-        command.arg("--until-caught");
-    }
-    if let Some(bug) = &plan.bug {
-        command.args(["--bug", bug]);
-    }
+    let work = Work {
+        from: plan.from.clone(),
+        first,
+        step,
+        end: plan.seeds,
+        millis: plan.millis,
+        until_caught: plan.until_caught,
+        bug: plan.bug.clone(),
+    };
+    command.args(work.arguments());
     // Messages of panics are told with the verdict.
     let command = command.stdout(Stdio::piped()).stderr(Stdio::null());
     command.spawn().expect("what runs can be run again")

@@ -2,6 +2,8 @@
 //! and prints a line of JSON for each as soon as it is over.
 
 use std::io::Write as _;
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -16,30 +18,33 @@ use serde::{Deserialize, Serialize};
 
 /// In one of so many runs it is looked at whether one of its decisions changed anything.
 const DECISION_EVERY: u64 = 16;
+/// After so many runs the process begins anew: a node that is killed leaves its memory behind, as
+/// nothing may be cleaned up after a crash.
+const RUNS_MAX: u64 = 250;
 
 #[derive(Args)]
 pub(super) struct Work {
     /// What the seeds are derived from
     #[arg(long)]
-    from: String,
+    pub(super) from: String,
     /// The number of the first seed
     #[arg(long)]
-    first: u64,
+    pub(super) first: u64,
     /// From one number to the next
     #[arg(long)]
-    step: u64,
+    pub(super) step: u64,
     /// The number to stop before
     #[arg(long)]
-    end: u64,
+    pub(super) end: u64,
     /// Stop after so many milliseconds
     #[arg(long)]
-    millis: Option<u64>,
+    pub(super) millis: Option<u64>,
     /// Stop at the first failure
     #[arg(long)]
-    until_caught: bool,
+    pub(super) until_caught: bool,
     /// The planted mistake
     #[arg(long)]
-    bug: Option<String>,
+    pub(super) bug: Option<String>,
 }
 
 /// What a process of a farm tells of one run.
@@ -68,13 +73,14 @@ impl Work {
         super::plant(self.bug.as_deref());
         #[expect(clippy::disallowed_methods, reason = "real time is what a farm has")]
         let begun = Instant::now();
-        let over = |begun: Instant| {
-            let millis = self.millis.map(Duration::from_millis);
-            millis.is_some_and(|most| begun.elapsed() >= most)
-        };
+        let bound = self.millis.map(Duration::from_millis);
+        let left = || bound.map(|most| most.saturating_sub(begun.elapsed()));
         let mut codes = Vec::new();
         let mut number = self.first;
-        while number < self.end && !over(begun) {
+        while number < self.end && left() != Some(Duration::ZERO) {
+            if (number - self.first) / self.step == RUNS_MAX {
+                self.begin_anew(number, left());
+            }
             let told = self.one(number);
             let line = serde_json::to_string(&told).expect("what is told has a JSON form");
             let mut out = std::io::stdout().lock();
@@ -89,6 +95,34 @@ impl Work {
             number += self.step;
         }
         Ok(code::worst(codes))
+    }
+
+    /// The arguments of a process that does this.
+    pub(super) fn arguments(&self) -> Vec<String> {
+        let mut arguments = vec!["work".to_owned(), "--from".to_owned(), self.from.clone()];
+        let mut add = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
+        add("--first", self.first.to_string());
+        add("--step", self.step.to_string());
+        add("--end", self.end.to_string());
+        if let Some(millis) = self.millis {
+            add("--millis", millis.to_string());
+        }
+        if let Some(bug) = &self.bug {
+            add("--bug", bug.clone());
+        }
+        if self.until_caught {
+            arguments.push("--until-caught".to_owned());
+        }
+        arguments
+    }
+
+    /// Becomes a fresh process that goes on at `number`; its output stays where it is.
+    fn begin_anew(mut self, number: u64, left: Option<Duration>) -> ! {
+        self.first = number;
+        self.millis = left.and_then(|left| u64::try_from(left.as_millis()).ok());
+        let program = std::env::current_exe().expect("a process has a program");
+        let why = Command::new(program).args(self.arguments()).exec();
+        panic!("what runs can be run again: {why}");
     }
 
     fn one(&self, number: u64) -> Told {

@@ -59,12 +59,13 @@ const FILES: [&str; 4] = [
 /// One fault, with what it needs to be one.
 pub(super) fn draw(scenario: &Scenario, chance: &mut Chance) -> Vec<Step> {
     let mut draw = Draw { scenario, chance };
+    // Weighed so that every kind fires in at least one of twenty runs.
     match draw.chance.within(0, 99) {
-        0..22 => draw.dies(),
-        22..34 => draw.stands_still(),
-        34..58 => draw.network(),
-        58..74 => draw.stores(),
-        74..83 => draw.clocks_and_devices(),
+        0..19 => draw.dies(),
+        19..27 => draw.stands_still(),
+        27..46 => draw.network(),
+        46..65 => draw.stores(),
+        65..77 => draw.clocks_and_devices(),
         _ => draw.lies(),
     }
 }
@@ -160,13 +161,13 @@ impl Draw<'_> {
             3..6 => (self.point(Moment::AfterWriteBeforeAck), "kernel"),
             6..9 => (self.point(Moment::After), "kernel"),
             9..11 => (When::Call(self.any_call()), "kernel"),
-            11..13 => {
+            11..14 => {
                 let leg = *self.chance.one_of(&[Leg::Request, Leg::Answer]);
                 let calls = ["CompileCircuit", "ValidateCircuit"];
                 (When::Call(self.call(&calls, leg)), "compiler")
             }
-            13..15 => (self.device(), "driver-manager"),
-            15..17 => return self.dies_again(),
+            14..16 => (self.device(), "driver-manager"),
+            16..18 => return self.dies_again(),
             _ => {
                 let act = Act::Kill(Kill {
                     node: "kernel".to_owned(),
@@ -280,13 +281,13 @@ impl Draw<'_> {
             StoreFault::WritesAndSaysNo,
         ];
         let (how, lasts) = (*self.chance.one_of(&how), Some(self.millis(50, 8_000)));
-        match self.chance.within(0, 9) {
-            0..3 => {
+        match self.chance.within(0, 99) {
+            0..36 => {
                 let act = Act::StoreFails(StoreTrouble { how, lasts });
                 let when = self.moment();
                 vec![Step { when, act }]
             }
-            3..6 => {
+            36..71 => {
                 let act = Act::ArtifactsFail(ArtifactsTrouble { how, lasts });
                 let when = self.moment();
                 vec![Step { when, act }]
@@ -309,25 +310,47 @@ impl Draw<'_> {
 
     fn clocks_and_devices(&mut self) -> Vec<Step> {
         let when = self.moment();
-        let act = match self.chance.within(0, 9) {
-            0..4 => {
-                let node =
-                    (*self.chance.one_of(&["kernel", "kernel", "driver-manager"])).to_owned();
-                let seconds = *self.chance.one_of(&[1, 60, 3_600, 86_400]);
-                let seconds = if self.chance.percent(50) {
-                    seconds
-                } else {
-                    -seconds
-                };
+        let act = match self.chance.within(0, 99) {
+            0..20 => {
+                let seconds = self.seconds();
+                let node = "kernel".to_owned();
                 Act::ClockJumps(Jump { node, seconds })
             }
-            4 | 5 => Act::ClockFreezes(Pause {
+            20..38 => return self.driver_remembers_wrongly(when),
+            38..54 => Act::ClockFreezes(Pause {
                 node: (*self.chance.one_of(&["kernel", "driver-manager"])).to_owned(),
                 lasts: self.millis(1_000, 30_000),
             }),
             _ => return self.device_away(when),
         };
         vec![Step { when, act }]
+    }
+
+    fn seconds(&mut self) -> i64 {
+        let seconds = *self.chance.one_of(&[1, 60, 3_600, 86_400]);
+        if self.chance.percent(50) {
+            seconds
+        } else {
+            -seconds
+        }
+    }
+
+    /// What a driver's clock says is asked for when it has forgotten: since when it remembers.
+    fn driver_remembers_wrongly(&mut self, when: When) -> Vec<Step> {
+        let node = "driver-manager".to_owned();
+        let seconds = self.seconds();
+        let jump = Step {
+            when,
+            act: Act::ClockJumps(Jump { node, seconds }),
+        };
+        if seconds < 0 {
+            return vec![jump];
+        }
+        let forgets = Step {
+            when: When::After(self.millis(0, 1_000)),
+            act: self.kill("driver-manager"),
+        };
+        vec![jump, forgets]
     }
 
     fn device_away(&mut self, when: When) -> Vec<Step> {
@@ -371,9 +394,9 @@ impl Draw<'_> {
             WhimPlan::Garbage,
             WhimPlan::Busy,
         ];
-        let (whim, methods) = match self.chance.within(0, 2) {
-            0 => (self.chance.one_of(&execute), &["ExecuteCircuit"][..]),
-            1 => (self.chance.one_of(&compile), &["CompileCircuit"][..]),
+        let (whim, methods) = match self.chance.within(0, 99) {
+            0..38 => (self.chance.one_of(&execute), &["ExecuteCircuit"][..]),
+            38..60 => (self.chance.one_of(&compile), &["CompileCircuit"][..]),
             _ => (self.chance.one_of(&any), &KERNELS_CALLS[..]),
         };
         let whim = whim.clone();

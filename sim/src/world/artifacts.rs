@@ -41,9 +41,15 @@ pub struct Qfs {
 struct Shared {
     /// What was written without a sync, and when.
     unsynced: Vec<(Duration, Path)>,
-    /// Files that a power failure took or tore: nobody could have noticed.
+    /// Files that were taken or torn when nobody could have noticed: by a power failure, or
+    /// after the job had been completed.
     taken: BTreeSet<(JobId, String)>,
+    /// The files of each completed job as they were when that was committed.
+    at_completion: BTreeMap<JobId, Files>,
 }
+
+/// The files of a job, by their names.
+pub type Files = BTreeMap<String, Vec<u8>>;
 
 impl Qfs {
     /// An empty store.
@@ -56,8 +62,8 @@ impl Qfs {
         }
     }
 
-    /// Every file of a job, by its name.
-    pub fn of(&self, job: JobId) -> BTreeMap<String, Vec<u8>> {
+    /// Every file of a job.
+    pub fn of(&self, job: JobId) -> Files {
         let folder = Path::from(job.to_string());
         let listed: Vec<_> = at_once(self.objects.list(Some(&folder)).collect());
         let named = |meta: Result<ObjectMeta>| {
@@ -68,7 +74,17 @@ impl Qfs {
         listed.into_iter().map(named).collect()
     }
 
-    /// Files that a power failure took or tore.
+    /// It was committed that a job is complete, with these files.
+    pub fn completed(&self, job: JobId, files: Files) {
+        self.shared().at_completion.insert(job, files);
+    }
+
+    /// The files of a job as they were when it was completed.
+    pub fn at_completion(&self, job: JobId) -> Option<Files> {
+        self.shared().at_completion.get(&job).cloned()
+    }
+
+    /// Files that were taken or torn when nobody could have noticed.
     pub fn taken(&self) -> BTreeSet<(JobId, String)> {
         self.shared().taken.clone()
     }
@@ -87,9 +103,7 @@ impl Qfs {
                 _ => continue,
             };
             self.damage(&path, how);
-            if let Some((job, file)) = parts(&path) {
-                self.shared().taken.insert((job, file.to_owned()));
-            }
+            self.take(&path);
         }
     }
 
@@ -107,12 +121,21 @@ impl Qfs {
             return;
         };
         self.note(path, &format!("is damaged: {how:?}"));
+        if parts(path).is_some_and(|(job, _)| self.at_completion(job).is_some()) {
+            self.take(path);
+        }
         match spoilt(&content, how) {
             Some(left) => {
                 let put = self.objects.put(path, PutPayload::from(left));
                 at_once(put).expect("memory can be written");
             }
             None => at_once(self.objects.delete(path)).expect("memory can be written"),
+        }
+    }
+
+    fn take(&self, path: &Path) {
+        if let Some((job, file)) = parts(path) {
+            self.shared().taken.insert((job, file.to_owned()));
         }
     }
 

@@ -100,7 +100,6 @@ impl World {
             kept: Kept {
                 jobs: MemoryStore::default(),
                 qfs: Qfs::new(nemesis.clone(), trace.clone()),
-                at_completion: Arc::default(),
             },
             trace,
             network,

@@ -13,6 +13,18 @@ use super::clock::BEFORE_START;
 use crate::record::Records;
 use crate::verdict::Outcome;
 
+/// The kinds of fault that stop a kernel in the middle of something.
+const BREAK_OFF: [&str; 8] = [
+    "kill-after-ack",
+    "kill-before-ack",
+    "kill-before-write",
+    "kill-in-recovery",
+    "kill-kernel",
+    "pause-kernel",
+    "power-failure",
+    "zombie-kernel",
+];
+
 impl World {
     pub(super) async fn outcome(&self, ended: Duration) -> Outcome {
         let jobs = &self.kept.jobs;
@@ -25,8 +37,7 @@ impl World {
                 .await
                 .expect("memory can be read");
             let artifacts = self.kept.qfs.of(job.id);
-            let at_completion = self.kept.at_completion.lock().expect("no holder panics");
-            let at_completion = at_completion.get(&job.id).cloned();
+            let at_completion = self.kept.qfs.at_completion(job.id);
             ordinals.extend(self.nemesis.ordinal(job.id).map(|n| (job.id, n)));
             history.stored.insert(
                 job.id,
@@ -78,6 +89,8 @@ impl World {
             stored: BTreeMap::new(),
             committed: committed
                 .map(|commit| Committed {
+                    tried: commit.tried,
+                    confirmed: commit.confirmed,
                     at: commit.at,
                     job: commit.job,
                     seq: commit.seq,
@@ -104,6 +117,12 @@ impl World {
                 .collect(),
             made: self.doubles.compiler.made().into_iter().collect(),
             wall_moved: Self::wall_moved(&records),
+            broke_off: records
+                .fired
+                .iter()
+                .filter(|fired| BREAK_OFF.contains(&fired.kind))
+                .map(|fired| fired.at)
+                .collect(),
             stood_still: records
                 .fired
                 .iter()

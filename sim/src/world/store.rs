@@ -1,8 +1,6 @@
 //! The job store of a simulated kernel: it outlives its node, every commit is three moments at
 //! which a scenario can strike, and a process that is dead can neither read nor write.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use qrtx::ids::{Epoch, JobId};
@@ -27,16 +25,12 @@ const COMMIT: Duration = Duration::from_millis(1);
 /// What it costs when the disk is slow.
 const SLOW_COMMIT: Duration = Duration::from_millis(100);
 
-/// The artifacts of each completed job as they were when that was committed.
-pub type AtCompletion = Arc<Mutex<BTreeMap<JobId, BTreeMap<String, Vec<u8>>>>>;
-
 /// The store as one life of the kernel has it.
 #[derive(Debug, Clone)]
 pub struct PointedStore {
     process: Process,
     inner: MemoryStore,
     qfs: Qfs,
-    at_completion: AtCompletion,
     nemesis: Nemesis,
     trace: Trace,
 }
@@ -48,23 +42,16 @@ pub struct Kept {
     pub jobs: MemoryStore,
     /// The artifacts.
     pub qfs: Qfs,
-    /// What was there when a job was completed.
-    pub at_completion: AtCompletion,
 }
 
 impl PointedStore {
     /// What is kept, in the hands of `process`.
     pub fn new(process: Process, kept: &Kept, nemesis: Nemesis, trace: Trace) -> Self {
-        let Kept {
-            jobs: inner,
-            qfs,
-            at_completion,
-        } = kept.clone();
+        let Kept { jobs: inner, qfs } = kept.clone();
         Self {
             process,
             inner,
             qfs,
-            at_completion,
             nemesis,
             trace,
         }
@@ -82,6 +69,7 @@ impl PointedStore {
             .iter()
             .map(|recorded| recorded.event.name())
             .collect();
+        let tried = self.tried(job, append.job.seq, &events);
         self.at(job, &events, Moment::Before).await;
         let slow = self.nemesis.store_fault() == Some(StoreFault::Slow);
         madsim::time::sleep(if slow { SLOW_COMMIT } else { COMMIT }).await;
@@ -98,13 +86,7 @@ impl PointedStore {
                 _ => AppendError::Unavailable("it is away".to_owned()),
             });
         }
-        if events.contains(&"Stored") {
-            let there = self.qfs.of(job);
-            self.at_completion
-                .lock()
-                .expect("no holder panics")
-                .insert(job, there);
-        }
+        let completes = events.contains(&"Stored").then(|| self.qfs.of(job));
         let (state, seq) = (append.job.state, append.job.seq);
         let epoch = match planted(Planted::StaleEpochAccepted) {
             true => Epoch(u32::try_from(self.trace.records().epochs.len()).expect("few epochs")),
@@ -118,6 +100,7 @@ impl PointedStore {
             self.process.remember(key, KeyHolder { job, fingerprint });
         }
         let written = self.inner.append(epoch, append).await;
+        let confirmed = written.is_ok() && fault != Some(StoreFault::WritesAndSaysNo);
         let what = match &written {
             Ok(_) => format!("{} -> {} #{seq}", events.join(", "), state.name()),
             Err(why) => format!("{}: {why}", events.join(", ")),
@@ -131,12 +114,18 @@ impl PointedStore {
             events: events.clone(),
             state,
             seq,
+            tried,
             written: written.is_ok(),
+            confirmed,
             life: self.process.life(),
         });
         if written.is_ok() {
+            // An append that is refused, as a zombie's is, completes nothing.
+            if let Some(there) = completes {
+                self.qfs.completed(job, there);
+            }
             self.at(job, &events, Moment::AfterWriteBeforeAck).await;
-            if fault == Some(StoreFault::WritesAndSaysNo) {
+            if !confirmed {
                 return Err(AppendError::Unavailable(
                     "the commit was not confirmed".to_owned(),
                 ));
@@ -144,6 +133,13 @@ impl PointedStore {
             self.at(job, &events, Moment::After).await;
         }
         written
+    }
+
+    /// When a kernel first asked for what may be asked for again, by its next life as well.
+    fn tried(&self, job: JobId, seq: u64, events: &[&'static str]) -> Duration {
+        let now = self.trace.now();
+        let which = (job, seq, events.to_vec());
+        *self.trace.records().tried.entry(which).or_insert(now)
     }
 
     async fn claim_at(&self, moment: Moment) {

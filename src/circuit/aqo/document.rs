@@ -9,12 +9,26 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::AqoError;
-use super::draft::{Drafts, shown};
+use super::draft::{Drafts, known, shown};
+
+/// All keys that a document may have. The last four mean nothing here and pass through.
+const KEYS: [&str; 9] = [
+    "version",
+    "qubits",
+    "bits",
+    "operations",
+    "parameters",
+    "metadata",
+    "checksums",
+    "annotations",
+    "topology",
+];
 
 /// A document whose operations have the right shape, but are not checked against `qubits` yet.
 pub(super) struct Document {
     pub(super) version: String,
     pub(super) qubits: u32,
+    pub(super) bits: Option<u32>,
     pub(super) drafts: Drafts,
     /// All other top-level keys.
     pub(super) extra: Map<String, Value>,
@@ -30,7 +44,7 @@ impl Document {
         let read = TopLevel(&mut trail).deserialize(&mut reader);
         let (mut fields, drafts) = match read.and_then(|found| reader.end().map(|()| found)) {
             Ok(found) => found,
-            Err(source) => return Err(trail.explain(source)),
+            Err(source) => return Err(trail.explain(source, text)),
         };
         let drafts = drafts.ok_or_else(|| field("operations", None, "a list"))?;
         let version = match fields.remove("version") {
@@ -40,16 +54,27 @@ impl Document {
         let given = fields.remove("qubits");
         let qubits = given
             .as_ref()
-            .and_then(Value::as_u64)
-            .and_then(|qubits| u32::try_from(qubits).ok())
+            .and_then(count)
             .ok_or_else(|| field("qubits", given.as_ref(), "an integer from 1 to 1024"))?;
+        let bits = match fields.remove("bits") {
+            None | Some(Value::Null) => None,
+            Some(given) => Some(
+                count(&given)
+                    .ok_or_else(|| field("bits", Some(&given), "an integer from 0 to 4096"))?,
+            ),
+        };
         Ok(Self {
             version,
             qubits,
+            bits,
             drafts,
             extra: fields,
         })
     }
+}
+
+fn count(value: &Value) -> Option<u32> {
+    u32::try_from(value.as_u64()?).ok()
 }
 
 fn field(at: &str, is: Option<&Value>, must: &'static str) -> AqoError {
@@ -73,7 +98,7 @@ enum Reached {
 }
 
 impl Trail {
-    fn explain(self, source: serde_json::Error) -> AqoError {
+    fn explain(self, source: serde_json::Error, text: &str) -> AqoError {
         let (line, column) = (source.line(), source.column());
         match (self.failure, self.reached) {
             (Some(failure), _) => failure,
@@ -90,6 +115,7 @@ impl Trail {
             _ => AqoError::NotJson {
                 line,
                 column,
+                why: why(&source, text),
                 source,
             },
         }
@@ -99,6 +125,24 @@ impl Trail {
     fn stop<E: serde::de::Error>(&mut self, failure: AqoError) -> E {
         self.failure = Some(failure);
         E::custom("stopped")
+    }
+}
+
+/// The reader's own words without the place, or better ones.
+fn why(source: &serde_json::Error, text: &str) -> String {
+    let begins = |word| text.trim_start().starts_with(word);
+    if ["OPENQASM", "include", "//", "/*", "qubit", "qreg"]
+        .into_iter()
+        .any(begins)
+    {
+        return "it looks like OpenQASM; give its format as qasm3 or qasm_text".to_owned();
+    }
+    let told = source.to_string();
+    let told = told.split(" at line ").next().unwrap_or(&told);
+    match told {
+        "recursion limit exceeded" => "it is nested too deep; 127 levels are read".to_owned(),
+        "number out of range" => "the number is too large; the largest is about 1.8e308".to_owned(),
+        other => other.to_owned(),
     }
 }
 
@@ -127,6 +171,9 @@ impl<'de> Visitor<'de> for TopLevel<'_> {
         let mut drafts = None;
         self.0.reached = Reached::Within;
         while let Some(key) = map.next_key::<String>()? {
+            if let Err(failure) = known(&key, &KEYS, String::new, "the document") {
+                return Err(self.0.stop(failure));
+            }
             let repeated = if key == "operations" {
                 self.0.reached = Reached::Operations;
                 drafts.replace(map.next_value_seed(List(self.0))?).is_some()

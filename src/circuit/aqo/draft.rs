@@ -7,6 +7,9 @@ use serde_json::{Map, Value};
 use super::AqoError;
 use crate::circuit::{Gate, Operation, Readout};
 
+/// All keys that an operation may have.
+const KEYS: [&str; 5] = ["op", "q", "params", "c", "basis"];
+
 /// The operations in the order of the document, and what is still to be done to some of them.
 #[derive(Default)]
 pub(super) struct Drafts {
@@ -33,6 +36,9 @@ impl Drafts {
         let Value::Object(fields) = value else {
             return Err(place.wrong("", Some(&value), "an object"));
         };
+        for key in fields.keys() {
+            known(key, &KEYS, || format!("{}.", place.at("")), "an operation")?;
+        }
         let name = match fields.get("op") {
             Some(Value::String(name)) => name.trim(),
             other => return Err(place.wrong(".op", other, "the name of an operation")),
@@ -46,12 +52,15 @@ impl Drafts {
             if bits.len() != qubits.len() {
                 return Err(place.wrong(".c", fields.get("c"), "as long as q"));
             }
+            place.says_nothing_of(&fields, &["params"])?;
             self.set_bases(place, fields.get("basis"), qubits.len())?;
             let pairs = qubits.into_iter().zip(bits);
             Operation::Measure(pairs.map(|(qubit, bit)| Readout { qubit, bit }).collect())
         } else if name.eq_ignore_ascii_case("RESET") {
+            place.says_nothing_of(&fields, &["params", "c", "basis"])?;
             Operation::Reset(qubits)
         } else {
+            place.says_nothing_of(&fields, &["c", "basis"])?;
             let Some(gate) = Gate::named(name, 0.0) else {
                 let name = name.chars().take(40).collect();
                 return Err(AqoError::UnknownOperation {
@@ -77,7 +86,13 @@ impl Drafts {
     ) -> Result<Gate, AqoError> {
         let theta = match fields.get("params") {
             None | Some(Value::Null) => None,
-            Some(Value::Object(params)) => params.get("theta").filter(|theta| !theta.is_null()),
+            Some(Value::Object(params)) => {
+                for key in params.keys() {
+                    let within = || format!("{}.", place.at(".params"));
+                    known(key, &["theta"], within, "params")?;
+                }
+                params.get("theta").filter(|theta| !theta.is_null())
+            }
             other => return Err(place.wrong(".params", other, "an object")),
         };
         if gate.theta().is_none() {
@@ -136,12 +151,34 @@ fn basis(value: &Value) -> Option<Basis> {
 struct Place(usize);
 
 impl Place {
+    fn at(self, field: &str) -> String {
+        format!("operations[{}]{field}", self.0)
+    }
+
     fn wrong(self, field: &str, is: Option<&Value>, must: &'static str) -> AqoError {
         AqoError::Field {
-            at: format!("operations[{}]{field}", self.0),
+            at: self.at(field),
             is: shown(is),
             must,
         }
+    }
+
+    /// What belongs to other operations may be there, but must say nothing.
+    fn says_nothing_of(self, fields: &Map<String, Value>, others: &[&str]) -> Result<(), AqoError> {
+        for key in others {
+            let given = fields.get(*key);
+            let says_nothing = match given {
+                None | Some(Value::Null) => true,
+                Some(Value::Array(list)) => list.is_empty(),
+                Some(Value::Object(map)) => map.is_empty(),
+                Some(_) => false,
+            };
+            if !says_nothing {
+                let must = "left out: it belongs to other operations";
+                return Err(self.wrong(&format!(".{key}"), given, must));
+            }
+        }
+        Ok(())
     }
 
     fn indices(self, field: &str, list: Option<&Value>) -> Result<Vec<u32>, AqoError> {
@@ -154,6 +191,31 @@ impl Place {
             index.ok_or_else(|| self.wrong(&field(), Some(value), "an index from 0"))
         };
         list.iter().enumerate().map(index).collect()
+    }
+}
+
+/// Whether a key is among these; if not, where it is and what there is.
+pub(super) fn known(
+    key: &str,
+    keys: &[&str],
+    within: impl FnOnce() -> String,
+    place: &'static str,
+) -> Result<(), AqoError> {
+    if keys.contains(&key) {
+        return Ok(());
+    }
+    let key: String = key.chars().take(40).map(harmless).collect();
+    Err(AqoError::UnknownKey {
+        at: within() + &key,
+        place,
+        known: keys.join(", "),
+    })
+}
+
+fn harmless(letter: char) -> char {
+    match letter.is_control() {
+        true => '\u{fffd}',
+        false => letter,
     }
 }
 

@@ -9,7 +9,8 @@ use crate::circuit::{Circuit, Operation};
 
 /// The circuit as AQO JSON in one line without spaces, all angles as numbers.
 ///
-/// The keys are `version`, `qubits`, `operations`, then the extras by name. Reading it again gives
+/// The keys are `version`, `qubits`, `bits` if the highest bit is never written, `operations`, then
+/// the extras by name. Reading it again gives
 /// an equal circuit, unless it measures nothing, as [`parse`](super::parse) then adds a
 /// measurement, or is so long that its text exceeds what `parse` reads.
 #[must_use]
@@ -26,6 +27,9 @@ impl Serialize for Document<'_> {
         let mut map = out.serialize_map(None)?;
         map.serialize_entry("version", circuit.version())?;
         map.serialize_entry("qubits", &circuit.qubits())?;
+        if circuit.bits() != written(circuit) {
+            map.serialize_entry("bits", &circuit.bits())?;
+        }
         map.serialize_entry("operations", &operations)?;
         // Sorted here too, as a feature of serde_json that any crate may enable keeps the order
         // of insertion instead.
@@ -35,6 +39,15 @@ impl Serialize for Document<'_> {
         }
         map.end()
     }
+}
+
+/// One more than the highest bit that is written.
+fn written(circuit: &Circuit) -> u32 {
+    let readouts = circuit.operations().iter().flat_map(|step| match step {
+        Operation::Measure(readouts) => readouts.as_slice(),
+        Operation::Unitary { .. } | Operation::Reset(_) => &[],
+    });
+    readouts.map(|readout| readout.bit + 1).max().unwrap_or(0)
 }
 
 struct Printed<'c>(&'c Operation);

@@ -7,38 +7,41 @@ use serde_json::{Map, Value};
 use super::AqoError;
 use super::draft::{Drafts, shown};
 use crate::circuit::Operation;
-use crate::circuit::parameters::argument;
+use crate::circuit::parameters::{argument, cut};
 
-/// Puts numbers in the place of all symbolic angles.
+/// Puts numbers in the place of all symbolic angles, and gives the names of all parameters.
 pub(super) fn bind(
     drafts: &mut Drafts,
     extra: &Map<String, Value>,
     arguments: &BTreeMap<String, String>,
-) -> Result<(), AqoError> {
+) -> Result<BTreeSet<String>, AqoError> {
     let document = extra.get("parameters").and_then(Value::as_object);
+    let mut names: BTreeSet<String> = document.into_iter().flat_map(Map::keys).cloned().collect();
     for (operation, symbol) in &drafts.symbols {
         let theta = Lookup {
             operation: *operation,
             document,
             arguments,
+            names: &mut names,
         }
         .angle(symbol)?;
         if let Operation::Unitary { gate, .. } = &mut drafts.operations[*operation] {
             *gate = gate.with_theta(theta);
         }
     }
-    Ok(())
+    Ok(names)
 }
 
 struct Lookup<'a> {
     operation: usize,
     document: Option<&'a Map<String, Value>>,
     arguments: &'a BTreeMap<String, String>,
+    names: &'a mut BTreeSet<String>,
 }
 
 impl Lookup<'_> {
     /// Follows the names until there is a number, which may still be infinite.
-    fn angle(&self, text: &str) -> Result<f64, AqoError> {
+    fn angle(&mut self, text: &str) -> Result<f64, AqoError> {
         let mut text = text.trim();
         let mut seen = BTreeSet::new();
         loop {
@@ -49,6 +52,7 @@ impl Lookup<'_> {
                 let (operation, symbol) = (self.operation, cut(text));
                 return Err(AqoError::Circular { operation, symbol });
             }
+            self.names.insert(text.to_owned());
             text = match (
                 argument(self.arguments, text),
                 self.document.and_then(|all| all.get(text)),
@@ -74,8 +78,4 @@ impl Lookup<'_> {
             };
         }
     }
-}
-
-fn cut(text: &str) -> String {
-    text.chars().take(40).collect()
 }

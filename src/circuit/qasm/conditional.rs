@@ -12,7 +12,7 @@ use super::modifier::conditioned;
 use super::syntax::{Form, Operand, Statement, Term, Wanted};
 use super::unitary::Unitary;
 use crate::circuit::limits::OPERATIONS_MAX;
-use crate::circuit::{Gate, Readout};
+use crate::circuit::{Gate, Operation, Readout};
 
 /// Which qubit tells what a bit is.
 #[derive(Debug, Default)]
@@ -23,11 +23,66 @@ pub(super) struct Sources {
     told: BTreeMap<u32, Vec<u32>>,
 }
 
+/// Values of qubits that must all be as said.
+type Case = BTreeMap<u32, bool>;
+
 /// What a condition comes to.
-enum Meaning {
-    Never,
-    /// Where these qubits are what is said; always, if there are none.
-    Where(BTreeMap<u32, bool>),
+struct Meaning {
+    /// What holds, or what does not: never, if there is none.
+    case: Option<Case>,
+    denied: bool,
+}
+
+impl Meaning {
+    fn new(case: Option<Case>) -> Self {
+        Self {
+            case,
+            denied: false,
+        }
+    }
+
+    /// When the condition holds: in one of these cases, of which no two can be at once.
+    fn cases(&self) -> Vec<Case> {
+        match self.denied {
+            false => self.case.iter().cloned().collect(),
+            true => complement(self.case.as_ref()),
+        }
+    }
+
+    /// When it does not.
+    fn opposite(&self) -> Vec<Case> {
+        match self.denied {
+            false => complement(self.case.as_ref()),
+            true => self.case.iter().cloned().collect(),
+        }
+    }
+}
+
+/// The first qubit is otherwise; it is as said and the second otherwise; and so on.
+fn complement(case: Option<&Case>) -> Vec<Case> {
+    let Some(case) = case else {
+        return vec![Case::new()];
+    };
+    let mut as_said = Case::new();
+    let mut cases = Vec::with_capacity(case.len());
+    for (qubit, when) in case {
+        let mut other = as_said.clone();
+        other.insert(*qubit, !when);
+        cases.push(other);
+        as_said.insert(*qubit, *when);
+    }
+    cases
+}
+
+/// Both at once; `None` if that cannot be.
+fn joined(one: &Case, other: &Case) -> Option<Case> {
+    let mut both = one.clone();
+    for (qubit, when) in other {
+        if *both.entry(*qubit).or_insert(*when) != *when {
+            return None;
+        }
+    }
+    Some(both)
 }
 
 impl Sources {
@@ -80,76 +135,167 @@ fn changed(unitary: &Unitary) -> BTreeSet<u32> {
     changed
 }
 
+/// An `if` as it stands in a program.
+#[derive(Clone, Copy)]
+pub(super) struct If<'s, 't> {
+    pub(super) condition: &'s [Term<'t>],
+    pub(super) then: &'s [Statement<'t>],
+    pub(super) otherwise: &'s [Statement<'t>],
+    pub(super) span: Span,
+}
+
 impl<'t> Elaborator<'t> {
-    pub(super) fn conditional(
-        &mut self,
-        condition: &[Term<'t>],
-        then: &[Statement<'t>],
-        otherwise: &[Statement<'t>],
-        span: Span,
-    ) -> Result<(), Fault> {
-        let meaning = self.meaning(condition)?;
-        // Both branches are looked at, so that a mistake in either is told.
-        let (then, otherwise) = (self.branch(then)?, self.branch(otherwise)?);
-        let wanted = match meaning {
-            Meaning::Never => {
-                self.sources.forget_changed(&otherwise);
-                return self.emit(otherwise, span);
-            }
-            Meaning::Where(wanted) => wanted,
-        };
-        // Without a measured bit the condition is known to hold.
-        if otherwise.gates.is_empty() || wanted.is_empty() {
-            return self.guarded(then, &wanted, span);
+    pub(super) fn conditional(&mut self, choice: If<'_, 't>) -> Result<(), Fault> {
+        // Both branches are looked at, so that a mistake in either is told, taken or not.
+        self.check_branch(choice.then)?;
+        self.check_branch(choice.otherwise)?;
+        match self.is_own_reset(choice)? {
+            Some((qubit, when)) => self.own_reset(qubit, when, choice.span),
+            None => self.decided(choice, &Case::new()),
         }
-        if wanted.len() != 1 {
-            let message = "else is supported behind a condition on one bit: write a second if \
-                           with the opposite condition";
-            return Err(Fault::new(span, message));
-        }
-        self.guarded(then, &wanted, span)?;
-        let opposite = wanted.iter().map(|(qubit, when)| (*qubit, !when));
-        self.guarded(otherwise, &opposite.collect(), span)
     }
 
-    fn guarded(
-        &mut self,
-        branch: Unitary,
-        wanted: &BTreeMap<u32, bool>,
-        span: Span,
-    ) -> Result<(), Fault> {
-        let used: BTreeSet<_> = branch.gates.iter().flat_map(|(_, qubits)| qubits).collect();
-        if wanted.keys().any(|qubit| used.contains(qubit)) {
-            let message = "a gate on the measured qubit itself cannot depend on what was measured \
-                           here: to put it back to zero, write reset";
-            return Err(Fault::new(span, message));
+    /// Whether all it does is to flip the one qubit that it asks about, and what it asks. Then the
+    /// qubit is the same whatever was measured, as after a reset.
+    fn is_own_reset(&mut self, choice: If<'_, 't>) -> Result<Option<(u32, bool)>, Fault> {
+        let ([only], []) = (choice.then, choice.otherwise) else {
+            return Ok(None);
+        };
+        let Form::Apply(application) = &only.form else {
+            return Ok(None);
+        };
+        let cases = self.meaning(choice.condition)?.cases();
+        let [case] = cases.as_slice() else {
+            return Ok(None);
+        };
+        let (Some((qubit, when)), 1) = (case.first_key_value(), case.len()) else {
+            return Ok(None);
+        };
+        let unitaries = self.applied(application, only.span)?;
+        let [unitary] = unitaries.as_slice() else {
+            return Ok(None);
+        };
+        let flips = unitary.gates.as_slice() == [(Gate::X, vec![*qubit])];
+        Ok(flips.then_some((*qubit, *when)))
+    }
+
+    fn own_reset(&mut self, qubit: u32, when: bool, span: Span) -> Result<(), Fault> {
+        self.sources.forget(&[qubit]);
+        self.push(Operation::Reset(vec![qubit]), span)?;
+        match when {
+            true => Ok(()),
+            // What was one stays so, what was zero becomes one.
+            false => self.emit(Unitary::gate(Gate::X, &[qubit]), span),
         }
-        self.sources.forget_changed(&branch);
+    }
+
+    /// Does one branch or the other where the qubits are as `outer` says.
+    fn decided(&mut self, choice: If<'_, 't>, outer: &Case) -> Result<(), Fault> {
+        let meaning = self.meaning(choice.condition)?;
+        let width = meaning.case.as_ref().map_or(0, Case::len);
+        for (holds, branch) in [(true, choice.then), (false, choice.otherwise)] {
+            if branch.is_empty() {
+                continue;
+            }
+            // As many cases as there are qubits, each with as many of them.
+            let parted = holds == meaning.denied;
+            self.spend(if parted { width * width } else { 2 * width }, choice.span)?;
+            let cases = if holds {
+                meaning.cases()
+            } else {
+                meaning.opposite()
+            };
+            for case in cases {
+                self.spend(1 + case.len(), choice.span)?;
+                if let Some(both) = joined(outer, &case) {
+                    self.branch(branch, &both)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn branch(&mut self, statements: &[Statement<'t>], wanted: &Case) -> Result<(), Fault> {
+        let mut gates = Unitary::default();
+        let mut last = None;
+        for statement in statements {
+            let span = statement.span;
+            last = Some(span);
+            match &statement.form {
+                Form::Apply(application) => {
+                    for unitary in self.applied(application, span)? {
+                        refuse_measured(&unitary, wanted, span)?;
+                        gates.then(unitary);
+                    }
+                    if gates.gates.len() > OPERATIONS_MAX {
+                        return Err(too_long(span));
+                    }
+                }
+                Form::If {
+                    condition,
+                    then,
+                    otherwise,
+                } => {
+                    self.guarded(std::mem::take(&mut gates), wanted, span)?;
+                    let inner = If {
+                        condition,
+                        then,
+                        otherwise,
+                        span,
+                    };
+                    self.decided(inner, wanted)?;
+                }
+                _ => {}
+            }
+        }
+        match last {
+            Some(span) => self.guarded(gates, wanted, span),
+            None => Ok(()),
+        }
+    }
+
+    fn guarded(&mut self, unitary: Unitary, wanted: &Case, span: Span) -> Result<(), Fault> {
+        self.spend(wanted.len(), span)?;
+        if unitary.gates.is_empty() {
+            return Ok(());
+        }
+        self.sources.forget_changed(&unitary);
         let part = |value| {
             let these = wanted.iter().filter(move |(_, when)| **when == value);
             these.map(|(qubit, _)| *qubit).collect::<Vec<_>>()
         };
-        let guarded = conditioned(branch, &part(true), true, OPERATIONS_MAX)
+        let guarded = conditioned(unitary, &part(true), true, OPERATIONS_MAX)
             .and_then(|inner| conditioned(inner, &part(false), false, OPERATIONS_MAX))
             .map_err(|_| too_long(span))?;
         self.spend(guarded.gates.len(), span)?;
         self.emit(guarded, span)
     }
 
-    /// A branch as one unitary: nothing else can be undone where the condition does not hold.
-    fn branch(&mut self, statements: &[Statement<'t>]) -> Result<Unitary, Fault> {
-        let mut whole = Unitary::default();
+    /// What can be done or left: gates, and further choices. Nothing else can be undone where the
+    /// condition does not hold.
+    fn check_branch(&mut self, statements: &[Statement<'t>]) -> Result<(), Fault> {
         for statement in statements {
+            self.spend(1, statement.span)?;
             match &statement.form {
                 Form::Apply(application) => {
-                    for unitary in self.applied(application, statement.span)? {
-                        whole.then(unitary);
+                    self.applied(application, statement.span)?;
+                }
+                Form::If {
+                    condition,
+                    then,
+                    otherwise,
+                } => {
+                    for Term { bits, .. } in condition {
+                        self.bits_of(bits)?;
                     }
-                    if whole.gates.len() > OPERATIONS_MAX {
-                        return Err(too_long(statement.span));
+                    self.check_branch(then)?;
+                    self.check_branch(otherwise)?;
+                }
+                Form::Barrier(operands) => {
+                    for operand in operands {
+                        self.qubits_of(operand)?;
                     }
                 }
-                Form::Barrier(_) => {}
                 _ => {
                     let message = "only gates can stand in an if: no device here decides at run \
                                    time";
@@ -157,39 +303,83 @@ impl<'t> Elaborator<'t> {
                 }
             }
         }
-        Ok(whole)
+        Ok(())
     }
 
     fn meaning(&mut self, condition: &[Term<'t>]) -> Result<Meaning, Fault> {
-        let mut qubits = BTreeMap::new();
-        let mut holds = true;
-        for Term { bits, wanted } in condition {
-            let register = self.bits_of(bits)?;
-            let number = match wanted {
-                Wanted::Bit(when) if register.elements.len() == 1 => i64::from(*when),
-                Wanted::Bit(_) => {
-                    let name = quoted(bits.name.text);
-                    let message = format!("compare this register with a number: {name} == 1");
-                    return Err(Fault::new(bits.span, message));
-                }
-                Wanted::Number(number) => self.evaluated(number)?.integer(number.span)?,
+        let mut whole = Some(Case::new());
+        for term in condition {
+            let mut meaning = self.meaning_of(term)?;
+            // That one bit is not what it is compared with says what it is.
+            let only = meaning.case.as_mut().filter(|case| case.len() == 1);
+            if let (true, Some(case)) = (meaning.denied, only) {
+                case.values_mut().for_each(|when| *when = !*when);
+                meaning.denied = false;
+            }
+            if condition.len() == 1 {
+                return Ok(meaning);
+            }
+            let mut cases = meaning.cases();
+            if cases.len() > 1 {
+                let message = "beside && this comparison would have too many cases: put another \
+                               if into the block instead";
+                return Err(Fault::new(term.bits.span, message));
+            }
+            whole = match (whole, cases.pop()) {
+                (Some(whole), Some(case)) => joined(&whole, &case),
+                _ => None,
             };
-            let width = register.elements.len();
-            self.spend(width, bits.span)?;
-            holds &= number >= 0 && (width >= 63 || number >> width == 0);
-            for (place, bit) in register.elements.iter().enumerate() {
-                let when = place < 63 && number >> place & 1 == 1;
-                match self.source(*bit, bits)? {
-                    // What was never measured is zero.
-                    None => holds &= !when,
-                    Some(qubit) => holds &= *qubits.entry(qubit).or_insert(when) == when,
-                }
+        }
+        Ok(Meaning::new(whole))
+    }
+
+    fn meaning_of(&mut self, term: &Term<'t>) -> Result<Meaning, Fault> {
+        let Term { bits, wanted } = term;
+        if self.names.value(bits.name.text).is_some() {
+            let message = format!(
+                "{} is a number, which is known before anything is measured: an if asks for \
+                 measured bits here",
+                quoted(bits.name.text)
+            );
+            return Err(Fault::new(bits.span, message));
+        }
+        let register = self.bits_of(bits)?;
+        let width = register.elements.len();
+        self.spend(width, bits.span)?;
+        let (number, denied) = match wanted {
+            Wanted::Bit(when) if width == 1 => (Some(i64::from(*when)), false),
+            Wanted::Bit(_) => {
+                let name = quoted(bits.name.text);
+                let message = format!("compare this register with a number: {name} == 1");
+                return Err(Fault::new(bits.span, message));
+            }
+            Wanted::Compared(relation, number) => {
+                let value = self.evaluated(number)?.integer(number.span)?;
+                let only = relation.only(value, largest(width));
+                only.ok_or_else(|| {
+                    let message = "more than one value fulfils this, and more than one does not: compare \
+                                   with one value by == or !=, an if for each";
+                    Fault::new(number.span, message)
+                })?
+            }
+        };
+        let mut case = number.filter(|it| (0..=largest(width)).contains(it));
+        let mut qubits = Case::new();
+        for (place, bit) in register.elements.iter().enumerate() {
+            let Some(number) = case else { break };
+            let when = place < 63 && number >> place & 1 == 1;
+            let holds = match self.source(*bit, bits)? {
+                // What was never measured is zero.
+                None => !when,
+                Some(qubit) => *qubits.entry(qubit).or_insert(when) == when,
+            };
+            if !holds {
+                case = None;
             }
         }
-        Ok(if holds {
-            Meaning::Where(qubits)
-        } else {
-            Meaning::Never
+        Ok(Meaning {
+            case: case.map(|_| qubits),
+            denied,
         })
     }
 
@@ -206,3 +396,25 @@ impl<'t> Elaborator<'t> {
         }
     }
 }
+
+fn refuse_measured(unitary: &Unitary, wanted: &Case, span: Span) -> Result<(), Fault> {
+    let mut used = unitary.gates.iter().flat_map(|(_, qubits)| qubits);
+    if !used.any(|qubit| wanted.contains_key(qubit)) {
+        return Ok(());
+    }
+    let message = "a gate on the measured qubit itself cannot depend on what was measured here, \
+                   but for if (c) x q; alone: to put it back to zero, write that or reset";
+    Err(Fault::new(span, message))
+}
+
+/// The largest number that so many bits are.
+fn largest(width: usize) -> i64 {
+    match width {
+        0..63 => (1 << width) - 1,
+        _ => i64::MAX,
+    }
+}
+
+#[cfg(test)]
+#[path = "conditional_tests.rs"]
+mod tests;

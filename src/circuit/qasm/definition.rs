@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::elaborate::spend;
+use super::elaborate::{STEPS_PER_TURN, spend};
 use super::fault::{Fault, Span, quoted};
 use super::indices;
 use super::library::{self, Library};
@@ -252,6 +252,7 @@ struct Body<'b, 't> {
 impl<'t> Body<'_, 't> {
     fn statements(&mut self, statements: &[Statement<'t>]) -> Result<(), Fault> {
         for statement in statements {
+            spend(self.work, 1, statement.span)?;
             match &statement.form {
                 Form::Apply(application) => self.apply(application, statement.span)?,
                 Form::Barrier(operands) => {
@@ -273,7 +274,7 @@ impl<'t> Body<'_, 't> {
                         let read = read.and_then(|()| self.statements(body));
                         self.names.close();
                         read?;
-                        spend(self.work, 1, statement.span)?;
+                        spend(self.work, STEPS_PER_TURN, statement.span)?;
                     }
                 }
                 _ => {
@@ -317,20 +318,25 @@ impl<'t> Body<'_, 't> {
             qubits,
             cost,
         });
-        spend(self.work, 1 + cost, span)?;
+        spend(self.work, cost, span)?;
         self.check_length(span)
     }
 
     fn place(&self, operand: &Operand<'t>) -> Result<usize, Fault> {
         let shown = quoted(operand.name.text);
+        let place = self.qubits.get(operand.name.text).copied();
+        let place = place.ok_or_else(|| {
+            let message = format!(
+                "{shown} is not among the qubits of this gate, and it acts on no others: name one \
+                 more in its first line"
+            );
+            Fault::new(operand.span, message)
+        })?;
         if operand.indices.is_some() {
             let message = format!("{shown} is one qubit within a gate and has no index");
             return Err(Fault::new(operand.span, message));
         }
-        self.qubits.get(operand.name.text).copied().ok_or_else(|| {
-            let message = format!("{shown} is not among the qubits of this gate");
-            Fault::new(operand.span, message)
-        })
+        Ok(place)
     }
 
     fn check_length(&self, span: Span) -> Result<(), Fault> {

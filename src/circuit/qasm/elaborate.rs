@@ -3,29 +3,32 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::conditional::Sources;
+use super::conditional::{If, Sources};
 use super::definition::{Callee, Definition, twice};
 use super::fault::{Fault, Span, quoted};
 use super::indices;
+use super::input::{Inputs, mistake_in_the_rest};
 use super::library::{self, Library};
 use super::names::{Meaning, Names, Register};
 use super::parse::Parser;
-use super::syntax::{Expression, Form, Language, Name, Operand, Scalar, Statement};
+use super::syntax::{Expression, Form, Language, Name, Operand, Statement};
 use super::unitary::Unitary;
 use super::value::{BYTES_PER_STEP, Value, cost_of, evaluate};
 use crate::circuit::limits::{CLASSICAL_BITS_MAX, OPERATIONS_MAX, QUBITS_MAX};
-use crate::circuit::parameters::argument;
 use crate::circuit::{Circuit, Operation, Readout};
 
 /// Steps of all kinds: reading operands, spelling out gates, going round loops. Enough for the
 /// longest circuit there may be, and done within a second.
 const WORK_MAX: u64 = 10_000_000;
 
+/// Steps that a turn of a loop takes beside its body: a block of names is made and dropped again.
+pub(super) const STEPS_PER_TURN: usize = 3;
+
 /// The circuit as far as it was read.
 pub(super) struct Elaborator<'t> {
     pub(super) language: Language,
     pub(super) names: Names<'t>,
-    arguments: &'t BTreeMap<String, String>,
+    pub(super) inputs: Inputs<'t>,
     qubits: u32,
     bits: u32,
     pub(super) operations: Vec<Operation>,
@@ -43,7 +46,7 @@ pub(super) fn circuit<'t>(
     let mut elaborator = Elaborator {
         language: parser.language(),
         names: Names::new(),
-        arguments,
+        inputs: Inputs::of(arguments),
         qubits: 0,
         bits: 0,
         operations: Vec::new(),
@@ -53,7 +56,13 @@ pub(super) fn circuit<'t>(
     };
     library::provide_builtins(&mut elaborator.names, parser.language());
     while let Some(statement) = parser.next()? {
-        elaborator.statement(&statement)?;
+        elaborator.statement(&statement).map_err(|fault| {
+            // Before somebody looks for a value they should know that the text cannot be had.
+            match elaborator.inputs.lack {
+                true => mistake_in_the_rest(&mut parser).unwrap_or(fault),
+                false => fault,
+            }
+        })?;
     }
     let end = Span {
         from: text.trim_end().len(),
@@ -72,13 +81,17 @@ impl<'t> Elaborator<'t> {
             };
             return Err(Fault::new(end, message));
         }
+        self.check_given(end)?;
         let measured = |operation: &Operation| matches!(operation, Operation::Measure(_));
         if !self.operations.iter().any(measured) {
             let all: Vec<_> = (0..self.qubits).map(|index| (index, index)).collect();
             self.push(Operation::measure(&all), end)?;
         }
-        let circuit = Circuit::new(self.qubits, self.operations);
-        Ok(circuit.expect("what a circuit must be was checked where it could be shown"))
+        let checked = "what a circuit must be was checked where it could be shown";
+        let circuit = Circuit::new(self.qubits, self.operations).expect(checked);
+        // Measured as a whole it may write more bits than are declared.
+        let bits = self.bits.max(circuit.bits());
+        Ok(circuit.with_bits(bits).expect(checked))
     }
 
     pub(super) fn statement(&mut self, statement: &Statement<'t>) -> Result<(), Fault> {
@@ -154,7 +167,7 @@ impl<'t> Elaborator<'t> {
                         body.iter()
                             .try_for_each(|statement| inner.statement(statement))
                     })?;
-                    self.spend(1, span)?;
+                    self.spend(STEPS_PER_TURN, span)?;
                 }
                 Ok(())
             }
@@ -162,7 +175,12 @@ impl<'t> Elaborator<'t> {
                 condition,
                 then,
                 otherwise,
-            } => self.conditional(condition, then, otherwise, span),
+            } => self.conditional(If {
+                condition,
+                then,
+                otherwise,
+                span,
+            }),
         }
     }
 
@@ -239,35 +257,6 @@ impl<'t> Elaborator<'t> {
         }
     }
 
-    fn input(&mut self, name: Name<'t>, kind: Scalar) -> Result<(), Fault> {
-        let shown = quoted(name.text);
-        let Some(text) = argument(self.arguments, name.text) else {
-            let example = match kind {
-                Scalar::Real => "0.5",
-                Scalar::Integer => "3",
-            };
-            let message = format!(
-                "{shown} was given no value: run with --param {shown}={example} (metadata \
-                 param.{shown} on the wire)"
-            );
-            return Err(Fault::new(name.span, message));
-        };
-        let wrong = |why: &str| {
-            let text = quoted(text);
-            Fault::new(
-                name.span,
-                format!("{shown} was given the value {text:?}: {why}"),
-            )
-        };
-        let value = Parser::expression_in(text)
-            .and_then(|value| evaluate(&value, self.language, &|_| None)?.of(kind, value.span))
-            .map_err(|_| match kind {
-                Scalar::Real => wrong("give a number, as in 0.5 or pi/4"),
-                Scalar::Integer => wrong("give a whole number"),
-            })?;
-        self.names.define(name, Meaning::Value(value))
-    }
-
     fn alias(&mut self, name: Name<'t>, parts: &[Operand<'t>]) -> Result<(), Fault> {
         let mut elements = Vec::new();
         let mut taken = vec![false; self.qubits as usize];
@@ -321,7 +310,7 @@ impl<'t> Elaborator<'t> {
         Ok(())
     }
 
-    fn push(&mut self, operation: Operation, span: Span) -> Result<(), Fault> {
+    pub(super) fn push(&mut self, operation: Operation, span: Span) -> Result<(), Fault> {
         if self.operations.len() == OPERATIONS_MAX {
             return Err(too_long(span));
         }

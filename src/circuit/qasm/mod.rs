@@ -21,6 +21,7 @@ mod definition;
 mod elaborate;
 mod fault;
 mod indices;
+mod input;
 mod library;
 mod modifier;
 mod names;
@@ -36,7 +37,7 @@ pub use fault::QasmError;
 ///
 /// The first statement tells the version; a text without it is OpenQASM 3. Qubits and bits are
 /// numbered in the order of their declarations, so in the key of an outcome the register that was
-/// declared first is on the right. The value of an `input` is looked up in `parameters` like a
+/// declared first is on the right, and bits that nothing is measured into are 0. The value of an `input` is looked up in `parameters` like a
 /// symbolic angle of AQO and may be an expression such as `pi/4`. A program that measures nothing
 /// is measured as a whole at its end, qubit i into bit i, as AQO is.
 ///

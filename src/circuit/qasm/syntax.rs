@@ -146,7 +146,53 @@ pub(super) enum Wanted<'t> {
     /// A single bit.
     Bit(bool),
     /// All of the bits together, read as a number.
-    Number(Expression<'t>),
+    Compared(Relation, Expression<'t>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Relation {
+    Equal,
+    Unequal,
+    Less,
+    AtMost,
+    More,
+    AtLeast,
+}
+
+impl Relation {
+    /// The relation that an operator stands for.
+    pub(super) fn of(mark: &str) -> Option<Self> {
+        Some(match mark {
+            "==" => Self::Equal,
+            "!=" => Self::Unequal,
+            "<" => Self::Less,
+            "<=" => Self::AtMost,
+            ">" => Self::More,
+            ">=" => Self::AtLeast,
+            _ => return None,
+        })
+    }
+
+    /// The one number from 0 to `largest` that is so related to `value`, or, with true, the one
+    /// that is not. No number at all if none is, or if all are. `None` if it is neither one.
+    pub(super) fn only(self, value: i64, largest: i64) -> Option<(Option<i64>, bool)> {
+        let (never, always) = ((None, false), (None, true));
+        Some(match self {
+            Self::Equal => (Some(value), false),
+            Self::Unequal => (Some(value), true),
+            Self::AtMost => return Self::Less.only(value.saturating_add(1), largest),
+            Self::AtLeast => return Self::More.only(value.saturating_sub(1), largest),
+            Self::Less if value <= 0 => never,
+            Self::Less if value > largest => always,
+            Self::Less if value == 1 => (Some(0), false),
+            Self::Less if value == largest => (Some(largest), true),
+            Self::More if value < 0 => always,
+            Self::More if value >= largest => never,
+            Self::More if value == 0 => (Some(0), true),
+            Self::More if value == largest - 1 => (Some(largest), false),
+            Self::Less | Self::More => return None,
+        })
+    }
 }
 
 /// A number to be worked out.
@@ -174,4 +220,6 @@ pub(super) enum Operator {
     Over,
     Modulo,
     Power,
+    ShiftLeft,
+    ShiftRight,
 }

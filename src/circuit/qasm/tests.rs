@@ -3,7 +3,7 @@ use num_complex::Complex64;
 use super::*;
 use crate::circuit::{Operation, amplitudes, reference, run};
 
-fn read(text: &str) -> Circuit {
+pub(super) fn read(text: &str) -> Circuit {
     with(text, &[])
 }
 
@@ -14,7 +14,7 @@ fn with(text: &str, parameters: &[(&str, &str)]) -> Circuit {
     parse_qasm(text.as_bytes(), &parameters.collect()).unwrap_or_else(|why| panic!("{why}"))
 }
 
-fn refused(text: &str) -> String {
+pub(super) fn refused(text: &str) -> String {
     match parse_qasm(text.as_bytes(), &BTreeMap::new()) {
         Ok(circuit) => panic!("{text} was taken for {circuit:?}"),
         Err(why) => why.to_string(),
@@ -94,6 +94,33 @@ fn a_program_that_measures_nothing_is_measured_as_a_whole() {
     let circuit = read("qubit[2] q; U(1, 2, 3) q[1];");
     let last = circuit.operations().last().unwrap();
     assert_eq!(*last, Operation::measure(&[(0, 0), (1, 1)]));
+}
+
+#[test]
+fn bits_that_are_declared_are_in_the_key_whether_they_are_measured_or_not() {
+    for (text, key) in [
+        (
+            "qubit[2] q; bit[3] c; U(pi, 0, 0) q[0]; c[1] = measure q[0];",
+            "010",
+        ),
+        (
+            "qubit q; bit[2] a; bit[2] b; U(pi, 0, 0) q; a[0] = measure q;",
+            "0001",
+        ),
+        (
+            "OPENQASM 2.0; qreg q[2]; creg c[3]; measure q[1] -> c[1];",
+            "000",
+        ),
+        ("bit[3] c; qubit[2] q; U(pi, 0, 0) q[0];", "001"),
+        ("bit c; qubit[3] q; U(pi, 0, 0) q[0];", "001"),
+    ] {
+        let circuit = read(text);
+        let never = std::sync::atomic::AtomicBool::new(false);
+        let wanted = [(key.to_owned(), 10)].into();
+        assert_eq!(run(&circuit, 10, 1, &never).unwrap(), wanted, "{text}");
+        let again = crate::circuit::parse(&crate::circuit::render(&circuit), &BTreeMap::new());
+        assert_eq!(again.unwrap(), circuit, "{text}");
+    }
 }
 
 #[test]
@@ -283,6 +310,8 @@ fn expressions_mean_what_the_version_says() {
         rx(12.5)
     );
     assert_eq!(three("- - 1 + (2*(3 + 4))"), rx(15.0));
+    assert_eq!(three("1 << 2 + 1"), rx(8.0));
+    assert_eq!(three("-9 >> 1 << 1"), rx(-10.0));
 }
 
 #[test]
@@ -295,68 +324,21 @@ fn inputs_come_with_the_job() {
 }
 
 #[test]
-fn an_if_on_what_was_measured_is_done_by_the_measured_qubit() {
-    let counts = |text: &str| {
-        let circuit = read(text);
-        run(&circuit, 200, 3, &std::sync::atomic::AtomicBool::new(false)).unwrap()
+fn a_value_for_an_input_that_is_not_there_is_refused() {
+    let refused = |text: &str, key: &str| {
+        let given = [
+            (key.to_owned(), "1".to_owned()),
+            ("seed".to_owned(), "7".to_owned()),
+        ];
+        parse_qasm(text.as_bytes(), &given.into()).map_err(|why| why.to_string())
     };
-    let teleported = counts(
-        "OPENQASM 2.0; include \"qelib1.inc\"; qreg q[3]; creg a[1]; creg b[1]; creg out[1]; \
-         u3(0.3, 0.2, 0.1) q[0]; h q[1]; cx q[1], q[2]; cx q[0], q[1]; h q[0]; \
-         measure q[0] -> a[0]; measure q[1] -> b[0]; \
-         if (a == 1) z q[2]; if (b == 1) x q[2]; \
-         u3(-0.3, -0.1, -0.2) q[2]; measure q[2] -> out[0];",
-    );
-    // Z and X do not commute, but for a phase; so the state arrives, and is turned back to zero.
-    assert!(
-        teleported.keys().all(|key| key.starts_with('0')),
-        "{teleported:?}"
-    );
-    assert_eq!(teleported.len(), 4);
-    let both = counts(
-        "include \"stdgates.inc\"; qubit[4] q; bit[2] c; bit out; bit other; h q[0:1]; \
-         c = measure q[0:1]; if (c == 2) { x q[2]; } if (c[0]) x q[3]; else { h q[3]; h q[3]; } \
-         out = measure q[2]; other = measure q[3];",
-    );
-    for key in both.keys() {
-        let bit = |place: usize| key.as_bytes()[key.len() - 1 - place] == b'1';
-        assert_eq!(bit(2), !bit(0) && bit(1), "{key}");
-        assert_eq!(bit(3), bit(0), "{key}");
-    }
-    assert_eq!(both.len(), 4);
-    // A bit that was never measured is zero, so one of the branches is all there is.
-    let known = |text: &str| read(&format!("include \"stdgates.inc\"; qubit q; bit c; {text}"));
-    let x = Operation::unitary(crate::circuit::Gate::X, &[0]);
-    assert_eq!(known("if (!c) x q; else h q;").operations()[0], x);
-    assert_eq!(known("if (c) h q; else x q;").operations()[0], x);
-    // A condition that cannot hold costs nothing.
-    let never =
-        read("include \"stdgates.inc\"; qubit q; bit[2] c; if (c == 1) x q; if (c == 9) x q;");
-    assert_eq!(never.operations().len(), 1);
-}
-
-#[test]
-fn a_bit_whose_qubit_was_changed_decides_nothing_any_more() {
-    let begin = "include \"stdgates.inc\"; qubit[3] q; bit[2] c; c = measure q[0:1]; ";
-    let fine = [
-        "z q[0];",
-        "cx q[0], q[1];",
-        "rz(1) q; cz q[0], q[1];",
-        "c[0] = measure q[0];",
-    ];
-    for between in fine {
-        read(&format!("{begin}{between} if (c[0]) x q[2];"));
-    }
-    for between in [
-        "h q[0];",
-        "swap q[0], q[2];",
-        "cx q[1], q[0];",
-        "reset q[0];",
-        "if (c[1]) x q[0];",
-    ] {
-        let why = refused(&format!("{begin}{between} if (c[0]) x q[2];"));
-        assert!(why.contains("has been changed since"), "{between}: {why}");
-    }
+    let why = refused("qubit q;", "param.x").unwrap_err();
+    assert!(why.contains("a value is given for x, which is no input of the program; it has none"));
+    let text = "input float theta; qubit q;";
+    assert!(refused(text, "param.theta").is_ok());
+    // What is wrong in the text itself is told first.
+    let why = refused(text, "param.thta").unwrap_err();
+    assert!(why.contains("theta was given no value"), "{why}");
 }
 
 #[test]

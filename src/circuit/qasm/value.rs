@@ -36,12 +36,27 @@ impl Value {
     pub(super) fn of(self, kind: Scalar, span: Span) -> Result<Self, Fault> {
         match kind {
             Scalar::Real => Ok(Self::Real(finite(self.real(), span)?)),
-            Scalar::Integer => self.integer(span).map(Self::Integer),
+            Scalar::Integer => self.rounded(span).map(Self::Integer),
         }
     }
 
-    /// The number where a whole one is wanted.
+    /// The number where a whole one is wanted: a float is none, whatever its value.
     pub(super) fn integer(self, span: Span) -> Result<i64, Fault> {
+        match self {
+            Self::Integer(number) => Ok(number),
+            Self::Real(number) if number.fract() == 0.0 => {
+                let message = format!(
+                    "a whole number is needed here, and this is {number:?}, a float: make it an \
+                     int, as int(…) does"
+                );
+                Err(Fault::new(span, message))
+            }
+            Self::Real(_) => self.rounded(span),
+        }
+    }
+
+    /// The number as an int, if it is whole.
+    fn rounded(self, span: Span) -> Result<i64, Fault> {
         match self {
             Self::Integer(number) => Ok(number),
             // Doubles are whole beyond 2^53 anyway, and this is far below i64::MAX.
@@ -103,7 +118,12 @@ pub(super) fn evaluate(
                 (Value::Integer(left), Value::Integer(right)) => {
                     whole(*operator, left, right, language, span)
                 }
-                _ => Ok(Value::Real(real(*operator, left.real(), right.real()))),
+                _ => match operator {
+                    Operator::ShiftLeft | Operator::ShiftRight => {
+                        Err(Fault::new(span, "only whole numbers have bits to shift"))
+                    }
+                    _ => Ok(Value::Real(real(*operator, left.real(), right.real()))),
+                },
             }
         }
         Part::Call(name, arguments) => {
@@ -180,6 +200,11 @@ fn whole(
             Err(_) => return Ok(Value::Real(Value::Integer(left).real().powf(right as f64))),
         },
         Operator::Over => return quotient(left, right, language, span),
+        Operator::ShiftLeft | Operator::ShiftRight if !(0..=62).contains(&right) => {
+            return Err(Fault::new(span, "bits are shifted by 0 to 62 places"));
+        }
+        Operator::ShiftLeft => left.checked_mul(1 << right),
+        Operator::ShiftRight => Some(left >> right),
     };
     number.map(Value::Integer).ok_or_else(|| overflow(span))
 }
@@ -213,13 +238,33 @@ fn real(operator: Operator, left: f64, right: f64) -> f64 {
         Operator::Over => left / right,
         Operator::Modulo => left % right,
         Operator::Power => left.powf(right),
+        Operator::ShiftLeft | Operator::ShiftRight => {
+            unreachable!("shifts of numbers that are not whole are refused")
+        }
     }
 }
 
 fn call(name: &str, arguments: &[Value], span: Span) -> Result<Value, Fault> {
     let result = match (name, arguments, function(name)) {
         ("float" | "angle", [only], _) => only.real(),
-        ("int" | "uint", [only], _) => return only.integer(span).map(Value::Integer),
+        ("int" | "uint", [only], _) => return only.rounded(span).map(Value::Integer),
+        // These have whole results, so that one may count with them.
+        ("floor", [Value::Real(only)], _) => {
+            return Value::Real(finite(only.floor(), span)?)
+                .rounded(span)
+                .map(Value::Integer);
+        }
+        ("ceiling", [Value::Real(only)], _) => {
+            return Value::Real(finite(only.ceil(), span)?)
+                .rounded(span)
+                .map(Value::Integer);
+        }
+        ("pow", [Value::Integer(base), Value::Integer(exponent)], _) => {
+            return whole(Operator::Power, *base, *exponent, Language::Three, span);
+        }
+        ("mod", [Value::Integer(left), Value::Integer(right)], _) => {
+            return whole(Operator::Modulo, *left, *right, Language::Three, span);
+        }
         ("pow", [base, exponent], _) => base.real().powf(exponent.real()),
         ("mod", [left, right], _) => left.real() % right.real(),
         (_, [only], Some(function)) => function(only.real()),

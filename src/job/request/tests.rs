@@ -183,6 +183,8 @@ fn too_much() -> Vec<(&'static str, JobRequest)> {
             "too many notes",
             with(|request| many(&mut request.metadata)),
         ),
+        ("a note that steers a terminal", noted("a", "\u{1b}[2J")),
+        ("a note of that name", noted("a\n", "b")),
         (
             "too many options",
             with(|request| many(&mut request.compiler_options)),

@@ -17,7 +17,12 @@ pub(super) fn aqo(program: &Program) -> String {
     let steps = program.statements.iter().flat_map(|it| program.steps(it));
     let operations: Vec<_> = steps.map(|step| operation(&step)).collect();
     let qubits = program.qubits();
-    json!({ "version": "1.0.0", "qubits": qubits, "operations": operations }).to_string()
+    let bits: usize = program.bits.iter().map(|it| it.size).sum();
+    let mut document = json!({ "version": "1.0.0", "qubits": qubits, "operations": operations });
+    if bits > 0 {
+        document["bits"] = json!(bits);
+    }
+    document.to_string()
 }
 
 fn operation(step: &Step) -> Value {

@@ -67,8 +67,11 @@ mod tests {
         history
             .committed
             .retain(|commit| !commit.state.is_terminal());
+        let at = history.committed[0].at + after(allowed);
         history.committed.push(Committed {
-            at: history.committed[0].at + after(allowed),
+            at,
+            tried: at,
+            confirmed: true,
             job: job(),
             seq: 9,
             events: vec![event],

@@ -143,6 +143,8 @@ pub(super) fn good() -> History {
         .zip(&events)
         .map(|(at, recorded)| Committed {
             at,
+            tried: at,
+            confirmed: true,
             job: id,
             seq: recorded.seq,
             events: vec![recorded.event.name()],

@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use qrtx::ids::JobId;
 use qrtx::job::Job;
-use qrtx::limits::Limits;
 
 use crate::history::{Committed, History};
 
-/// What is decided at once is not committed at once.
+/// Two that become ready in one moment may be decided in either order.
 const SETTLED: Duration = Duration::from_millis(500);
 
 /// How long a job waited for its device.
@@ -26,6 +25,11 @@ pub fn check(history: &History) -> Vec<String> {
     let mut broken = Vec::new();
     for picked in &waits {
         let at = picked.until;
+        // Others may have been picked in the same moment, and nothing came of it.
+        let breaks_off = |when: &&Duration| (at..at + SETTLED).contains(*when);
+        if history.broke_off.iter().any(|when| breaks_off(&when)) {
+            continue;
+        }
         let passed_over = waits.iter().find(|other| {
             let waited = other.since + SETTLED < at && other.until > at + SETTLED;
             waited
@@ -42,20 +46,26 @@ pub fn check(history: &History) -> Vec<String> {
     broken
 }
 
-/// The first time in the queue of each job; later ones begin with a back-off.
+/// The first time in the queue of each job; later ones begin with a back-off. A wait is over when
+/// the device was given to the job, which is when that was first tried to be recorded.
 fn waits(history: &History) -> Vec<Wait> {
     let mut since: BTreeMap<JobId, Duration> = BTreeMap::new();
     let mut waits = Vec::new();
     for Committed {
-        at, job, events, ..
+        at,
+        tried,
+        confirmed,
+        job,
+        events,
+        ..
     } in &history.committed
     {
-        if events.contains(&"Compiled") {
+        if events.contains(&"Compiled") && *confirmed {
             since.insert(*job, *at);
         } else if let Some(since) = since.remove(job)
             && events.contains(&"Assigned")
         {
-            let (job, until) = (*job, *at);
+            let (job, until) = (*job, *tried);
             waits.push(Wait { job, since, until });
         }
     }
@@ -74,7 +84,7 @@ fn same_device(history: &History, one: JobId, other: JobId) -> bool {
 
 /// Told without the kernel's own rank, which may be what is wrong.
 fn more_urgent(history: &History, one: JobId, other: JobId) -> bool {
-    let step = i64::try_from(Limits::default().age_step_ms * 1000).expect("a step is short");
+    let step = i64::try_from(history.limits.age_step_ms * 1000).expect("a step is short");
     let job = |job| history.stored.get(&job).map(|stored| &stored.job);
     let (Some(one), Some(other)) = (job(one), job(other)) else {
         return false;
@@ -92,6 +102,31 @@ mod tests {
 
     #[test]
     fn a_job_that_is_passed_over_is_missed() {
+        assert_eq!(check(&passed_over_at(100)).len(), 1);
+    }
+
+    #[test]
+    fn a_decision_that_the_store_took_late_passes_nobody_over() {
+        let mut history = passed_over_at(100);
+        for commit in &mut history.committed {
+            if commit.job == job() && commit.events.contains(&"Assigned") {
+                commit.tried = Duration::ZERO;
+            }
+        }
+        assert_eq!(check(&history).len(), 0);
+    }
+
+    #[test]
+    fn a_decision_that_a_crash_cut_short_passes_nobody_over() {
+        let mut history = passed_over_at(100);
+        let picked = |commit: &&Committed| commit.events.contains(&"Assigned");
+        let at = history.committed.iter().find(picked).unwrap().tried;
+        history.broke_off.push(at);
+        assert_eq!(check(&history).len(), 0);
+    }
+
+    /// A more urgent job that waited from the start until `at` seconds.
+    fn passed_over_at(at: u64) -> History {
         let mut history = good();
         let other = JobId::new(9, [9; 10]);
         let mut stored = history.stored[&job()].clone();
@@ -99,9 +134,10 @@ mod tests {
         spec.priority = 99;
         stored.job.spec = Arc::new(spec);
         history.stored.insert(other, stored);
-        assert_eq!(check(&history).len(), 0);
         let step = |at, event, state| Committed {
             at: Duration::from_secs(at),
+            tried: Duration::from_secs(at),
+            confirmed: true,
             job: other,
             seq: at,
             events: vec![event],
@@ -112,7 +148,7 @@ mod tests {
             .insert(0, step(0, "Compiled", State::Queued));
         history
             .committed
-            .push(step(100, "Assigned", State::Allocating));
-        assert_eq!(check(&history).len(), 1);
+            .push(step(at, "Assigned", State::Allocating));
+        history
     }
 }

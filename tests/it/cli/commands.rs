@@ -59,6 +59,13 @@ async fn a_failed_job_says_why() {
     while !reported(&mut client).await {
         tokio::task::yield_now().await;
     }
+    // How much comes before the stream ends is a race, but not what, nor how it ends.
+    let watched = shell.run(&["submit", file, "--watch"]);
+    assert_eq!(watched.code, 1);
+    let (id, events) = watched.stdout.split_once('\n').unwrap();
+    assert!(events.contains("Failed"), "{events}");
+    let again = shell.run(&["watch", id]).stdout;
+    assert!(again.starts_with(events), "{events}\n{again}");
     insta::assert_snapshot!(transcripts(
         &shell,
         &[

@@ -18,7 +18,7 @@ fn wrong_use_is_explained() {
     let huge = File::create(shell.path().join("huge.json")).unwrap();
     huge.set_len(1 << 34).unwrap();
     std::fs::create_dir(shell.path().join("folder.json")).unwrap();
-    let commands: [&[&str]; 20] = [
+    let commands: [&[&str]; 30] = [
         &["frobnicate"],
         &["submit"],
         &["submit", "nowhere.json"],
@@ -29,6 +29,12 @@ fn wrong_use_is_explained() {
         &["submit", file, "--param", "theta"],
         &["submit", file, "--param", "theta=1", "--param", "theta=2"],
         &["submit", file, "--timeout", "-1"],
+        &["submit", file, "--timeout", "1e99"],
+        &["submit", file, "--metadata", "a"],
+        &["submit", file, "--compiler-option", "a"],
+        &["submit", file, "--format", "cobol"],
+        &["submit", file, "--key", ""],
+        &["submit", file, "--tenant", " "],
         &["submit", file, "--wait", "--watch"],
         &["submit", file, "--shots", "many"],
         &["status"],
@@ -38,7 +44,19 @@ fn wrong_use_is_explained() {
         &["jobs", "--limit", "0"],
         &["jobs", "--active", "--state", "queued"],
         &["completions", "command.com"],
+        &["jobs", "--page-token", ""],
         &["serve", "--store", "floppy"],
+        &["serve", "--listen", "foo"],
+        &["serve", "--http", "127.0.0.1:99999"],
+        &[
+            "serve",
+            "--store",
+            "memory",
+            "--listen",
+            "127.0.0.1:0",
+            "--qfs-root",
+            "s3://foo",
+        ],
     ];
     let mut told = String::new();
     for command in commands {
@@ -61,7 +79,7 @@ async fn what_the_kernel_refuses_is_explained() {
     let running = shell.output(&["submit", endless, "--key", "night"]);
     let commands: [&[&str]; 11] = [
         &["submit", file, "--shots", "0", "--priority", "101"],
-        &["submit", file, "--format", "cobol"],
+        &["submit", file, "--metadata", "a\tb=1"],
         &["submit", file, "--target", ""],
         &["submit", file, "--name", ""],
         &["submit", "text.json"],

@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 
 use qrtx::ids::Sha256Sum;
+use qrtx_testkit::neighbours::Unserved;
 use serde_json::Value;
 
 use super::shell::{Shell, example, signal};
@@ -61,6 +62,27 @@ fn run_shows_what_was_measured_or_what_went_wrong() {
     assert_eq!(told["error"]["code"], "ValidationError");
     let file = told["error"]["details"]["file"].as_str().unwrap();
     assert!(shell.path().join(file).exists(), "{file}");
+}
+
+#[test]
+fn a_run_that_waits_says_what_for_in_a_pipe_too() {
+    let shell = Shell::new();
+    let nobody = Unserved::new();
+    let bell = example("bell.qasm");
+    let mut child = shell
+        .command(&["run", &bell, "--driver", &nobody.addr.to_string()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let told = BufReader::new(child.stderr.take().unwrap()).lines();
+    let told = told
+        .map(Result::unwrap)
+        .find(|line| line.contains(" is Pending: "));
+    let told = told.expect("it says so before it ends");
+    assert!(told.contains("driver-manager"), "{told}");
+    signal(&child, "INT");
+    assert_eq!(child.wait().unwrap().code(), Some(5));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::super::fault::Fault;
 use super::super::syntax::{Expression, Form, GateForm, Language, Scalar};
 use super::super::token::Kind;
-use super::Parser;
+use super::{Parser, unsupported};
 
 impl<'t> Parser<'t> {
     pub(super) fn include(&mut self) -> Result<Form<'t>, Fault> {
@@ -94,6 +94,9 @@ impl<'t> Parser<'t> {
         let kind = match self.token.kind {
             Kind::Name("int" | "uint") => Scalar::Integer,
             Kind::Name("float" | "angle") => Scalar::Real,
+            Kind::Name(word) if let Some(reason) = unsupported::reason(word) => {
+                return Err(Fault::new(self.token.span, reason));
+            }
             _ => return Err(self.unexpected("one of the types int, uint, float and angle")),
         };
         self.advance()?;

@@ -6,7 +6,7 @@ use super::super::token::Kind;
 use super::{Parser, TERMS_MAX};
 
 /// How tightly the sign of a number binds: `-a*b` is `(-a)*b`, but `-a**b` is `-(a**b)`.
-const OF_SIGN: u8 = 3;
+const OF_SIGN: u8 = 4;
 
 impl<'t> Parser<'t> {
     /// A whole expression.
@@ -46,12 +46,14 @@ impl<'t> Parser<'t> {
             return Ok(None);
         };
         Ok(Some(match (mark, self.language) {
-            ("+", _) => (Operator::Plus, 1),
-            ("-", _) => (Operator::Minus, 1),
-            ("*", _) => (Operator::Times, 2),
-            ("/", _) => (Operator::Over, 2),
-            ("%", Language::Three) => (Operator::Modulo, 2),
-            ("**", Language::Three) | ("^", Language::Two) => (Operator::Power, 4),
+            ("<<", Language::Three) => (Operator::ShiftLeft, 1),
+            (">>", Language::Three) => (Operator::ShiftRight, 1),
+            ("+", _) => (Operator::Plus, 2),
+            ("-", _) => (Operator::Minus, 2),
+            ("*", _) => (Operator::Times, 3),
+            ("/", _) => (Operator::Over, 3),
+            ("%", Language::Three) => (Operator::Modulo, 3),
+            ("**", Language::Three) | ("^", Language::Two) => (Operator::Power, 5),
             ("^", Language::Three) => {
                 let message = "^ is not supported in OpenQASM 3: a power is written a**b";
                 return Err(Fault::new(self.token.span, message));

@@ -1,7 +1,7 @@
 //! Registers and their parts, and conditions on them.
 
-use super::super::fault::Fault;
-use super::super::syntax::{Expression, Indices, Language, Operand, Term, Wanted};
+use super::super::fault::{Fault, quoted};
+use super::super::syntax::{Expression, Indices, Language, Operand, Relation, Term, Wanted};
 use super::super::token::Kind;
 use super::Parser;
 
@@ -67,7 +67,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// `c == 3`, `c[0]`, `!c[0]`, and several of them joined by `&&`.
+    /// `c == 3`, `c != 0`, `c[0]`, `!c[0]`, and several of them joined by `&&`.
     pub(super) fn condition(&mut self) -> Result<Vec<Term<'t>>, Fault> {
         let mut terms = Vec::new();
         loop {
@@ -80,8 +80,8 @@ impl<'t> Parser<'t> {
             }
             match self.token.kind {
                 Kind::Mark("&&") => self.advance()?,
-                Kind::Mark("||" | "!=" | "<" | ">" | "<=" | ">=") => {
-                    let message = "a condition is made of c == number, c[0], !c[0] and && here";
+                Kind::Mark("||") => {
+                    let message = "|| is not supported in conditions: write one if after another";
                     return Err(Fault::new(self.token.span, message));
                 }
                 _ => return Ok(terms),
@@ -91,11 +91,45 @@ impl<'t> Parser<'t> {
 
     fn term(&mut self) -> Result<Term<'t>, Fault> {
         let denied = self.take("!")?;
+        let opposite = "a comparison is denied by its opposite: write c != 1 for !(c == 1)";
+        if denied && self.is("!") {
+            return Err(Fault::new(
+                self.token.span,
+                "two ! cancel out: leave both out",
+            ));
+        }
+        if denied && self.is("(") {
+            return Err(Fault::new(self.token.span, opposite));
+        }
+        if let Kind::Name("bool" | "bit" | "int" | "uint" | "float" | "angle") = self.token.kind {
+            let message = "casts are not supported in conditions: write c[0], or c == 1 for a \
+                           whole register";
+            return Err(Fault::new(self.token.span, message));
+        }
         let bits = self.operand("a classical register")?;
-        let wanted = match !denied && self.take("==")? {
-            true => Wanted::Number(self.expression()?),
-            false => Wanted::Bit(!denied),
+        let relation = match self.token.kind {
+            Kind::Mark(mark) => Relation::of(mark),
+            _ => None,
         };
+        let Some(relation) = relation else {
+            let wanted = Wanted::Bit(!denied);
+            return Ok(Term { bits, wanted });
+        };
+        if denied {
+            return Err(Fault::new(self.token.span, opposite));
+        }
+        self.advance()?;
+        if let Kind::Text(text) = self.token.kind {
+            let digits = text.chars().all(|it| matches!(it, '0' | '1' | '_'));
+            let number = if digits {
+                quoted(text)
+            } else {
+                "01".to_owned()
+            };
+            let message = format!("bits are compared with a number: write 0b{number}");
+            return Err(Fault::new(self.token.span, message));
+        }
+        let wanted = Wanted::Compared(relation, self.expression()?);
         Ok(Term { bits, wanted })
     }
 }

@@ -1,9 +1,13 @@
 //! Statements by their first word.
 
 use super::super::fault::{Fault, Span};
-use super::super::syntax::{Application, Form, Language, Modifier, Operand, Statement};
+use super::super::syntax::{Application, Form, Language, Modifier, Operand, Scalar, Statement};
 use super::super::token::Kind;
 use super::{Parser, unsupported};
+
+/// What can be said behind `=`.
+const ONLY_MEASURED: &str = "what is declared keeps its value, but for bits, and these are only \
+                             set by measuring, as in c = measure q;";
 
 impl<'t> Parser<'t> {
     pub(super) fn statement(&mut self) -> Result<Statement<'t>, Fault> {
@@ -87,8 +91,7 @@ impl<'t> Parser<'t> {
     /// What stands behind `=`: a measurement is all that can.
     pub(super) fn measured(&mut self) -> Result<Operand<'t>, Fault> {
         if self.take_word("measure")?.is_none() {
-            let message = "bits are only set by measuring: write = measure q;";
-            return Err(Fault::new(self.token.span, message));
+            return Err(Fault::new(self.token.span, ONLY_MEASURED));
         }
         self.qubit()
     }
@@ -111,6 +114,9 @@ impl<'t> Parser<'t> {
     /// `h q;` or `c = measure q;`, which begin alike.
     fn application_or_assignment(&mut self) -> Result<Form<'t>, Fault> {
         let name = self.name("a gate")?;
+        if let Kind::Mark("+=" | "-=" | "*=" | "/=") = self.token.kind {
+            return Err(Fault::new(self.token.span, ONLY_MEASURED));
+        }
         if !self.is("[") && !self.is("=") {
             return self.application_of(Vec::new(), name);
         }
@@ -200,7 +206,13 @@ impl<'t> Parser<'t> {
 
     /// `for int i in [0:3] { … }`, after the first word.
     fn repetition(&mut self) -> Result<Form<'t>, Fault> {
-        self.scalar()?;
+        let span = self.token.span;
+        if self.scalar()? == Scalar::Real {
+            return Err(Fault::new(
+                span,
+                "the variable of a loop is an int or a uint",
+            ));
+        }
         let variable = self.name("the variable of the loop")?;
         if self.take_word("in")?.is_none() {
             return Err(self.unexpected("in, as in for int i in [0:3]"));

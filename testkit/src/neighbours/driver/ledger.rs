@@ -218,6 +218,13 @@ impl Memory {
         raise(&mut self.newest, job, token);
     }
 
+    /// An execution that was not taken stays out; one that runs goes on.
+    pub(super) fn refuse(&mut self, execution: &str) {
+        if !self.executions.contains_key(execution) {
+            self.tombstones.insert(execution.to_owned());
+        }
+    }
+
     pub(super) fn bury(&mut self, execution: &str, token: u64) {
         self.tombstones.insert(execution.to_owned());
         raise(&mut self.fences, job_of(execution), token);

@@ -28,7 +28,7 @@ const EXECUTION: &str = "x-eigen-execution-id";
 const TOKEN: &str = "x-eigen-fencing-token";
 
 /// The two headers; both `None` for a driver that does not know them.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Name {
     execution: Option<String>,
     token: Option<u64>,
@@ -65,6 +65,31 @@ impl<C: Clock + Clone> DriverDouble<C> {
         )
         .await?;
         Ok(whim)
+    }
+
+    /// Admits an execution, unless its whim or a rule says no.
+    async fn begin(
+        &self,
+        sent: &MetadataMap,
+        request: &ExecuteCircuitRequest,
+        name: Name,
+    ) -> Result<(usize, Option<Whim>), Status> {
+        let (job, options) = (&request.job_id, &request.options);
+        let whim = self
+            .enter(Method::ExecuteCircuit, sent, job, options)
+            .await?;
+        let now = (self.clock.monotonic(), self.clock.now());
+        let heeded = self.control;
+        let mut state = self.state();
+        let number = state.admit(request, name, heeded, whim.as_ref(), now)?;
+        Ok((number, whim))
+    }
+
+    /// What was refused has not run and never will: a second copy of the request may be under way.
+    fn stand_by_the_refusal(&self, name: &Name) {
+        if let (Control::Served, Some(execution)) = (self.control, &name.execution) {
+            self.state().memory.refuse(execution);
+        }
     }
 
     fn device(&self, id: &str, job: &str) -> Result<DeviceInfo, Status> {
@@ -331,15 +356,9 @@ impl<C: Clock + Clone> DriverManagerService for DriverDouble<C> {
         request: Request<ExecuteCircuitRequest>,
     ) -> Result<Response<ExecuteCircuitResponse>, Status> {
         let (sent, _, request) = request.into_parts();
-        let method = Method::ExecuteCircuit;
-        let whim = self
-            .enter(method, &sent, &request.job_id, &request.options)
-            .await?;
-        let now = (self.clock.monotonic(), self.clock.now());
         let name = Name::of(&sent);
-        let number = self
-            .state()
-            .admit(&request, name, self.control, whim.as_ref(), now)?;
+        let begun = self.begin(&sent, &request, name.clone()).await;
+        let (number, whim) = begun.inspect_err(|_| self.stand_by_the_refusal(&name))?;
         self.shared.arrived.notify_waiters();
         let answer = self.end_of(number).await?;
         after(whim.as_ref(), answer).await
