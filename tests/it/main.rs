@@ -16,6 +16,7 @@ mod conformance;
 mod edges;
 mod examples;
 mod fsck;
+mod full;
 mod harness;
 mod killed;
 mod lifecycle;
