@@ -93,7 +93,7 @@ pub(super) async fn run(arguments: Arguments) -> Outcome {
     let named = wanted
         .device
         .as_ref()
-        .or(before.as_ref().map(Before::device));
+        .or_else(|| before.as_ref().map(Before::device));
     let device = pick(&listed, named)?;
     let spec = spec(&env, &device)?;
     let circuit = circuit(&env, &spec, &device).await?;

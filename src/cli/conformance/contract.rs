@@ -135,16 +135,16 @@ impl<D: Devices> Subject<'_, D> {
             shots,
             options: BTreeMap::new(),
         };
-        self.devices.execute(self.call(id.job), run).await
+        Box::pin(self.devices.execute(self.call(id.job), run)).await
     }
 
     async fn inspect(&self, id: ExecutionId) -> Result<Inspection, String> {
-        told(self.devices.inspect(self.call(id.job), id).await)
+        told(Box::pin(self.devices.inspect(self.call(id.job), id)).await)
     }
 
     async fn stop(&self, id: ExecutionId) -> Result<Inspection, String> {
         let (call, token) = (self.call(id.job), token(id.attempt));
-        told(self.devices.stop(call, id, token).await)
+        told(Box::pin(self.devices.stop(call, id, token)).await)
     }
 
     /// Tries everything that can be tried without a restart; the second is `None` if the driver
