@@ -42,6 +42,8 @@ pub const JOB_TIMEOUT_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
 pub const CANCEL_WAIT: Duration = Duration::from_secs(2);
 /// How long an idempotency key is kept at least (D21); its job is, too.
 pub const KEY_KEPT_MIN: Duration = Duration::from_secs(72 * 3600);
+/// How long an event that may wait for the next one waits at most: nobody sees that it is told later.
+pub const TELL_WITHIN: Duration = Duration::from_millis(100);
 /// Events read from the store at once by a watcher.
 pub const WATCH_PAGE: usize = 256;
 /// Jobs on a page of ListJobs when the request does not say, and at most.

@@ -12,6 +12,7 @@
 mod cancel;
 mod client;
 mod completions;
+mod conformance;
 mod devices;
 mod events;
 mod exit;
@@ -106,6 +107,8 @@ enum Command {
     Ledger(ledger::Arguments),
     /// Check the job store and the artifacts of a kernel that is not running
     Fsck(Box<fsck::Arguments>),
+    /// Find out whether a driver-manager keeps the execution contract
+    Conformance(Box<conformance::Arguments>),
     /// Print what makes a shell complete our commands
     Completions(completions::Arguments),
 }
@@ -124,6 +127,7 @@ impl Command {
             Self::History(arguments) => arguments.about.json,
             Self::Ledger(arguments) => arguments.about.json,
             Self::Fsck(arguments) => arguments.json,
+            Self::Conformance(arguments) => arguments.wants_json(),
             Self::Serve(_) | Self::Completions(_) => false,
         }
     }
@@ -142,6 +146,7 @@ impl Command {
             Self::History(arguments) => history::run(arguments).await,
             Self::Ledger(arguments) => ledger::run(arguments).await,
             Self::Fsck(arguments) => fsck::run(*arguments).await,
+            Self::Conformance(arguments) => conformance::run(*arguments).await,
             Self::Completions(arguments) => completions::run(&arguments),
         }
     }

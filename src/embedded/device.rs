@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 
 use crate::circuit::{self, Gate, RunError as SimulationError};
 use crate::embedded::offload::Offload;
-use crate::ids::{DeviceId, ExecutionId, FencingToken, Sha256Sum};
+use crate::ids::{DeviceId, ExecutionId, FencingToken, JobId, Sha256Sum};
 use crate::job::event::CircuitFormat;
 use crate::job::state::Phase;
 use crate::ports::Clock;
@@ -59,6 +59,7 @@ struct Memory {
 #[derive(Debug, Clone)]
 struct Execution {
     started: Timestamp,
+    token: FencingToken,
     stop: Arc<AtomicBool>,
     fate: Fate,
 }
@@ -109,6 +110,13 @@ fn info(slots: usize) -> DeviceInfo {
 }
 
 impl Memory {
+    /// The newest token of a job, among its executions that are remembered.
+    fn newest(&self, job: JobId) -> Option<FencingToken> {
+        let of_job = |attempt| ExecutionId { job, attempt };
+        let known = self.executions.range(of_job(0)..=of_job(u32::MAX));
+        known.map(|(_, execution)| execution.token).max()
+    }
+
     /// Forgets the oldest of those that are too many, or too large together.
     fn forget(&mut self) {
         while self.over.len() > REMEMBERED_MAX
@@ -140,18 +148,27 @@ impl<C: Clock> Shared<C> {
     }
 
     /// Starts the work of a new execution; does nothing for one that is known.
-    fn begin(self: &Arc<Self>, run: Run) {
+    ///
+    /// # Errors
+    /// The refusal of one that is older than another of its job (D8).
+    fn begin(self: &Arc<Self>, run: Run) -> Result<(), RunError> {
         let stop = Arc::new(AtomicBool::new(false));
         let started = self.clock.now();
         let execution = Execution {
             started,
+            token: run.token,
             stop: stop.clone(),
             fate: Fate::Running,
         };
         {
             let mut memory = self.memory();
             if memory.executions.contains_key(&run.id) {
-                return;
+                return Ok(());
+            }
+            if memory.newest(run.id.job) > Some(run.token) {
+                let message = "its fencing token is older than one of the same job".to_owned();
+                let retry = None;
+                return Err(RunError::Refused { message, retry });
             }
             memory.executions.insert(run.id, execution);
         }
@@ -163,6 +180,7 @@ impl<C: Clock> Shared<C> {
             let fate = simulate(&run, &stop, &end.shared.clock, begun);
             end.shared.over(run.id, fate);
         }));
+        Ok(())
     }
 
     fn over(&self, id: ExecutionId, fate: Fate) {
@@ -285,6 +303,13 @@ fn answer(fate: Fate) -> Result<RunResult, RunError> {
             message,
             retry: None,
         }),
+        Fate::Cancelled {
+            never_started: true,
+            ..
+        } => Err(RunError::Refused {
+            message: "the execution was cancelled before it arrived".to_owned(),
+            retry: None,
+        }),
         Fate::Cancelled { .. } | Fate::NotFound | Fate::Running => Err(RunError::Doubt {
             cause: "the execution was stopped".to_owned(),
             over: true,
@@ -313,7 +338,7 @@ impl<C: Clock + Clone> Devices for EmbeddedDevice<C> {
     ) -> impl Future<Output = Result<RunResult, RunError>> + Send + 'static {
         let (shared, id, deadline) = (self.shared.clone(), run.id, call.deadline);
         async move {
-            shared.begin(run);
+            shared.begin(run)?;
             let end = shared.clock.timeout(deadline, shared.end_of(id)).await;
             let seconds = deadline.as_secs_f64();
             let late = || RunError::Doubt {
@@ -336,7 +361,7 @@ impl<C: Clock + Clone> Devices for EmbeddedDevice<C> {
         &self,
         call: CallContext<'_>,
         run: ExecutionId,
-        _: FencingToken,
+        token: FencingToken,
     ) -> Result<Option<Inspection>, CallError> {
         let shared = &self.shared;
         let started = shared.clock.now();
@@ -347,6 +372,7 @@ impl<C: Clock + Clone> Devices for EmbeddedDevice<C> {
             }
             let known = memory.executions.entry(run).or_insert_with(|| Execution {
                 started,
+                token,
                 stop: Arc::default(),
                 fate: Fate::Cancelled {
                     shots_used: 0,

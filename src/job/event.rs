@@ -252,6 +252,18 @@ pub struct Recorded {
 }
 
 impl Event {
+    /// Whether the event may wait and be stored together with the next one. It promises nothing to
+    /// anybody and nothing is begun on its strength: a job that loses it in a crash does a little
+    /// of its work again. Every other event is on stable storage before anything follows from it.
+    pub fn may_wait(&self) -> bool {
+        match self {
+            Self::Admitted | Self::Validated { .. } | Self::Assigned { .. } => true,
+            // With the answer in hand the device's slot is free, and a cancel is too late.
+            Self::PhaseReached { phase } => *phase != Phase::PostProcessing,
+            _ => false,
+        }
+    }
+
     /// The event's name, as it is stored and told.
     pub fn name(&self) -> &'static str {
         match self {

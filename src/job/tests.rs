@@ -34,6 +34,20 @@ fn a_job_moves_as_the_table_says() {
 }
 
 #[test]
+fn only_what_promises_nothing_may_wait_for_the_next_event() {
+    let names: Vec<_> = every_event()
+        .iter()
+        .filter(|event| event.may_wait())
+        .map(Event::name)
+        .collect();
+    assert_eq!(names, ["Admitted", "Validated", "Assigned", "PhaseReached"]);
+    let answered = Event::PhaseReached {
+        phase: Phase::PostProcessing,
+    };
+    assert!(!answered.may_wait(), "a slot is free on its strength");
+}
+
+#[test]
 fn every_event_has_this_stored_form() {
     let mut forms = String::new();
     for event in every_event() {

@@ -1,5 +1,6 @@
 //! The one gate: decide, write down, then change. Nobody hears of a change that is not stored,
-//! and everything that shows the kernel (watchers, metrics, log, spans) hangs on it.
+//! and everything that shows the kernel (watchers, metrics, log, spans) hangs on it. What promises
+//! nothing may wait here for what does, so that one commit takes both.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use crate::job::Job;
 use crate::job::event::{Event, Recorded};
 use crate::job::state::Phase;
+use crate::kernel::table::Since;
 use crate::kernel::{Kernel, Stopped};
 use crate::observe::log;
 use crate::planted::{Bug, planted};
@@ -14,35 +16,99 @@ use crate::ports::store::{Append, AppendError, JobStore as _};
 use crate::ports::{Clock as _, Env};
 use crate::time::Timestamp;
 
+/// A job in the hands of its loop, which knows more of it than the store may do yet.
+#[derive(Debug)]
+pub(super) struct InHand {
+    /// The job with all that has happened.
+    pub(super) job: Job,
+    pub(super) since: Since,
+    /// What has happened and waits to be stored.
+    pub(super) unstored: Vec<Happened>,
+}
+
+/// One event, and the job around it.
+#[derive(Debug)]
+pub(super) struct Happened {
+    before: Job,
+    after: Job,
+    recorded: Recorded,
+    at: Timestamp,
+    since: Since,
+}
+
+impl InHand {
+    pub(super) fn new(job: Job, since: Since) -> Self {
+        Self {
+            job,
+            since,
+            unstored: Vec::new(),
+        }
+    }
+
+    /// Whether something waits to be stored.
+    pub(super) fn is_ahead(&self) -> bool {
+        !self.unstored.is_empty()
+    }
+}
+
 impl<E: Env> Kernel<E> {
-    /// Records events of a job, in one commit, and lets the world know.
+    /// Records events of a job, and lets the world know as soon as they are stored: at once, in
+    /// one commit with what waited, unless all of them [may wait](Event::may_wait).
     ///
     /// # Panics
     /// When the table refuses an event: whatever comes from outside was checked before.
-    pub(super) async fn record(&self, job: &mut Job, events: Vec<Event>) -> Result<(), Stopped> {
-        if events.is_empty() {
+    pub(super) async fn record(
+        &self,
+        hand: &mut InHand,
+        events: Vec<Event>,
+    ) -> Result<(), Stopped> {
+        let clock = self.env.clock();
+        let (at, now) = (clock.now(), clock.monotonic());
+        let due = !events.iter().all(Event::may_wait);
+        for event in events {
+            let before = hand.job.clone();
+            hand.job
+                .apply(&event, at)
+                .unwrap_or_else(|refused| panic!("{}: {refused}", before.id));
+            if hand.job.state_seq != before.state_seq {
+                hand.since.entered = now;
+            }
+            if hand.job.open_run().is_some() && before.open_run().is_none() {
+                hand.since.opened = now;
+            }
+            hand.unstored.push(Happened {
+                before,
+                after: hand.job.clone(),
+                recorded: hand.job.recorded(event),
+                at,
+                since: hand.since,
+            });
+        }
+        match due {
+            true => self.store(&hand.job, &mut hand.unstored).await,
+            false => Ok(()),
+        }
+    }
+
+    /// Stores what waits for it; `job` is as the last of it left it.
+    pub(super) async fn store(
+        &self,
+        job: &Job,
+        unstored: &mut Vec<Happened>,
+    ) -> Result<(), Stopped> {
+        if unstored.is_empty() {
             return Ok(());
         }
-        let at = self.env.clock().now();
-        let mut next = job.clone();
-        let mut recorded = Vec::with_capacity(events.len());
-        let mut along = Vec::with_capacity(events.len());
-        for event in events {
-            next.apply(&event, at)
-                .unwrap_or_else(|refused| panic!("{}: {refused}", job.id));
-            recorded.push(next.recorded(event));
-            along.push(next.clone());
-        }
+        let events = unstored.iter().map(|happened| happened.recorded.clone());
         let append = Append {
-            job: next,
-            events: recorded.clone(),
+            job: job.clone(),
+            events: events.collect(),
             submission: None,
         };
         self.commit(append).await?;
-        for (after, recorded) in along.into_iter().zip(&recorded) {
-            self.publish((job, &after), recorded, at);
-            *job = after;
-        }
+        unstored
+            .drain(..)
+            .for_each(|happened| self.publish(happened));
         Ok(())
     }
 
@@ -68,11 +134,18 @@ impl<E: Env> Kernel<E> {
     }
 
     /// Everybody may know now.
-    fn publish(&self, (before, after): (&Job, &Job), recorded: &Recorded, at: Timestamp) {
-        log::event(after, recorded);
+    fn publish(&self, happened: Happened) {
+        let Happened {
+            before,
+            after,
+            recorded,
+            at,
+            since,
+        } = happened;
+        log::event(&after, &recorded);
         if before.state != after.state {
-            self.metrics.moved(before, after);
-            self.traces.moved(before, after);
+            self.metrics.moved(&before, &after);
+            self.traces.moved(&before, &after);
         }
         let now = self.env.clock().monotonic();
         if let (
@@ -82,10 +155,11 @@ impl<E: Env> Kernel<E> {
             Some(device),
         ) = (&recorded.event, &after.device)
         {
-            self.devices.took(device, now.since(self.entered(after.id)));
+            self.devices.took(device, now.since(since.entered));
         }
+        let after = Arc::new(after);
         self.with_table(|table| {
-            table.changed(before, Arc::new(after.clone()), now);
+            table.changed(&before, after.clone(), since, now);
             for device in [before.holds(), after.holds()].into_iter().flatten() {
                 self.metrics
                     .set_device(device, table.scheduler.load(device));

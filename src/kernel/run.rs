@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ids::JobId;
-use crate::job::Job;
 use crate::job::event::Event;
+use crate::job::{Duty, Job};
 use crate::kernel::judge::{Judgement, Stay, judge};
-use crate::kernel::table::{Slot, Step};
+use crate::kernel::record::InHand;
+use crate::kernel::table::{Since, Step};
 use crate::kernel::{Kernel, Stopped};
+use crate::limits::TELL_WITHIN;
 use crate::ports::{Clock as _, Env};
 use crate::stages::{self, Context, Hand, Setback, lost_call};
 use crate::time::Monotonic;
@@ -18,24 +20,29 @@ use tokio::sync::oneshot::error::TryRecvError;
 impl<E: Env> Kernel<E> {
     /// Drives a job that this loop owns until it waits, ends, or the kernel stops. Whatever
     /// interrupts it, the next loop goes on from the record.
+    ///
+    /// # Panics
+    /// If the job were to wait as data while its record is behind.
     pub(super) async fn run_job(self: Arc<Self>, job: Arc<Job>) {
-        let mut job = Arc::unwrap_or_clone(job);
+        let since = self.since(job.id);
+        let mut job = InHand::new(Arc::unwrap_or_clone(job), since);
         let mut hand = Hand::Empty;
         loop {
             let answered = hand.is_answered();
-            let done = match self.next_step(job.id, answered) {
-                Step::Leave => return,
-                Step::Record(event) => self.record(&mut job, vec![event]).await,
-                Step::Perform(duty) => {
-                    let ctx = self.context(job.id);
-                    let outcome = tokio::select! {
-                        biased;
-                        // The work comes first: counts in hand are not dropped for a cancel.
-                        outcome = stages::perform(&ctx, &job, duty, &mut hand) => outcome,
-                        event = self.interruption(job.id, answered) => Ok(vec![event]),
-                    };
-                    self.conclude(&mut job, outcome, ctx.entered).await
+            let done = match self.next_step(&job.job, answered) {
+                Step::Leave => {
+                    assert!(
+                        !job.is_ahead(),
+                        "{} waits with its record behind",
+                        job.job.id
+                    );
+                    return;
                 }
+                Step::Record(event) => self.record(&mut job, vec![event]).await,
+                Step::Perform(duty) => match self.perform(&mut job, duty, &mut hand).await {
+                    Ok(outcome) => self.conclude(&mut job, outcome).await,
+                    Err(stopped) => Err(stopped),
+                },
             };
             if done.is_err() {
                 return;
@@ -43,28 +50,54 @@ impl<E: Env> Kernel<E> {
         }
     }
 
+    /// Does what `duty` asks for. What waits to be stored does so no longer than
+    /// [`TELL_WITHIN`].
+    async fn perform(
+        &self,
+        job: &mut InHand,
+        duty: Duty,
+        hand: &mut Hand,
+    ) -> Result<Result<Vec<Event>, Setback>, Stopped> {
+        let answered = matches!(hand, Hand::Answered(_));
+        let ctx = self.context(job.since);
+        let InHand { job, unstored, .. } = job;
+        let stage = stages::perform(&ctx, job, duty, hand);
+        tokio::pin!(stage);
+        loop {
+            tokio::select! {
+                biased;
+                // The work comes first: counts in hand are not dropped for a cancel.
+                outcome = &mut stage => return Ok(outcome),
+                event = self.interruption(job.id, answered) => return Ok(Ok(vec![event])),
+                () = self.env.clock().sleep(TELL_WITHIN), if !unstored.is_empty() => {
+                    self.store(job, unstored).await?;
+                }
+            }
+        }
+    }
+
     /// Writes down what a stage brought, or what is to be done about its setback.
     async fn conclude(
         &self,
-        job: &mut Job,
+        job: &mut InHand,
         outcome: Result<Vec<Event>, Setback>,
-        entered: Monotonic,
     ) -> Result<(), Stopped> {
         let setback = match outcome {
             Ok(events) => return self.record(job, events).await,
             Err(setback) => setback,
         };
         let now = self.env.clock().monotonic();
+        let id = job.job.id;
         let stay = Stay {
             now: self.env.clock().now(),
-            elapsed: now.since(entered),
-            until_deadline: self.deadline(job.id).since(now),
+            elapsed: now.since(job.since.entered),
+            until_deadline: self.deadline(id).since(now),
             jitter: self.env.chance_u32(),
         };
-        match judge(job, setback, &self.limits, stay) {
+        match judge(&job.job, setback, &self.limits, stay) {
             Judgement::Record(event) => self.record(job, vec![event]).await,
             Judgement::Pause(span) => {
-                self.with_table(|table| table.pause(job.id, now + span));
+                self.with_table(|table| table.pause(id, now + span));
                 Ok(())
             }
         }
@@ -89,10 +122,8 @@ impl<E: Env> Kernel<E> {
         }
     }
 
-    fn context(&self, job: JobId) -> Context<'_, E> {
-        let now = self.env.clock().monotonic();
-        let times = |slot: &Slot| (slot.entered, slot.opened);
-        let (entered, opened) = self.table().jobs.get(&job).map_or((now, now), times);
+    fn context(&self, since: Since) -> Context<'_, E> {
+        let Since { entered, opened } = since;
         Context {
             env: &self.env,
             limits: &self.limits,
@@ -104,14 +135,18 @@ impl<E: Env> Kernel<E> {
         }
     }
 
-    fn next_step(&self, job: JobId, answered: bool) -> Step {
+    fn next_step(&self, job: &Job, answered: bool) -> Step {
         let around = self.around(answered);
         self.with_table(|table| table.next_step(job, &self.devices, around))
     }
 
-    pub(super) fn entered(&self, job: JobId) -> Monotonic {
+    fn since(&self, job: JobId) -> Since {
         let now = self.env.clock().monotonic();
-        self.table().jobs.get(&job).map_or(now, |slot| slot.entered)
+        let gone = Since {
+            entered: now,
+            opened: now,
+        };
+        self.table().jobs.get(&job).map_or(gone, |slot| slot.since)
     }
 
     fn deadline(&self, job: JobId) -> Monotonic {

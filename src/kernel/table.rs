@@ -46,10 +46,7 @@ pub(super) struct Table {
 pub(super) struct Slot {
     /// The job as its last event left it.
     pub(super) job: Arc<Job>,
-    /// When it came to its state.
-    pub(super) entered: Monotonic,
-    /// When its open execution began, or was taken over from an earlier life.
-    pub(super) opened: Monotonic,
+    pub(super) since: Since,
     /// Its deadline on our clock.
     pub(super) deadline: Monotonic,
     /// The end of its back-off.
@@ -63,6 +60,15 @@ pub(super) struct Slot {
     pub(super) changed: Arc<Notify>,
     /// Told whenever there is a wish.
     pub(super) wished: Arc<Notify>,
+}
+
+/// Since when a job is where it is, on our clock.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Since {
+    /// When it came to its state.
+    pub(super) entered: Monotonic,
+    /// When its open execution began, or was taken over from an earlier life.
+    pub(super) opened: Monotonic,
 }
 
 /// What the wall times in a job's record are on our clock.
@@ -130,10 +136,12 @@ impl Table {
             self.timers.set(job.id, Alarm::Deadline, deadline);
         }
         let slot = Slot {
-            entered,
-            // How long ago that was only the wall clock could say, which may have jumped: a slot
-            // is rather held for too long.
-            opened: now,
+            since: Since {
+                entered,
+                // How long ago that was only the wall clock could say, which may have jumped: a
+                // slot is rather held for too long.
+                opened: now,
+            },
             deadline,
             resume_at: None,
             turn: None,
@@ -152,7 +160,8 @@ impl Table {
         if self.jobs.get(&job).is_some_and(|slot| slot.owned) {
             return self.claim(job);
         }
-        match self.next_step(job, book, around) {
+        let as_stored = self.jobs.get(&job)?.job.clone();
+        match self.next_step(&as_stored, book, around) {
             Step::Leave => None,
             // The loop decides again, and the same.
             Step::Record(_) | Step::Perform(_) => self.claim(job),
@@ -200,8 +209,9 @@ impl Table {
         }
     }
 
-    /// A job's record changed at `now`: what it no longer needs is given back.
-    pub(super) fn changed(&mut self, before: &Job, after: Arc<Job>, now: Monotonic) {
+    /// A job's record has changed, and this is known at `now`: what it no longer needs is given
+    /// back.
+    pub(super) fn changed(&mut self, before: &Job, after: Arc<Job>, since: Since, now: Monotonic) {
         let id = after.id;
         if !matches!(after.state, State::Validating | State::Compiling)
             && !planted(Bug::CompileSlotLeaks)
@@ -227,23 +237,20 @@ impl Table {
             if !picked {
                 slot.turn = None;
             }
-            if after.state_seq != before.state_seq {
-                slot.entered = now;
-            }
-            if after.open_run().is_some() && before.open_run().is_none() {
-                slot.opened = now;
-            }
+            slot.since = since;
             slot.job = after;
             slot.changed.notify_waiters();
         }
     }
 
-    /// Decides what the owner of `job` does next; on [`Step::Leave`] it owns it no longer.
-    pub(super) fn next_step(&mut self, job: JobId, book: &Book, around: Around) -> Step {
+    /// Decides what the owner of a job does next, who knows it best; on [`Step::Leave`] it owns it
+    /// no longer.
+    pub(super) fn next_step(&mut self, known: &Job, book: &Book, around: Around) -> Step {
+        let job = known.id;
         let Some(slot) = self.jobs.get_mut(&job) else {
             return Step::Leave;
         };
-        let Some(duty) = slot.job.duty() else {
+        let Some(duty) = known.duty() else {
             self.forget(job, around.now);
             return Step::Leave;
         };
@@ -260,12 +267,12 @@ impl Table {
             }
             slot.resume_at = None;
         }
-        let rank = Rank::of(&slot.job, self.age_step);
+        let rank = Rank::of(known, self.age_step);
         match duty {
             Duty::Admit | Duty::Validate | Duty::Compile => {
                 // What the device can do must be known before anything is compiled for it.
-                if book.standing(&slot.job.spec.target) == Standing::NeverReached {
-                    return self.wait_for_contact(job, book, around);
+                if book.standing(&known.spec.target) == Standing::NeverReached {
+                    return self.wait_for_contact(known, book, around);
                 }
                 if !self.compile.take(job) {
                     self.compile.enqueue(job, rank);
@@ -281,23 +288,21 @@ impl Table {
                     return self.leave(job);
                 }
             }
-            Duty::Assign => return self.assign(job, rank, book, around),
+            Duty::Assign => return self.assign(known, rank, book, around),
             Duty::Allocate | Duty::Execute | Duty::Settle => {}
         }
         Step::Perform(duty)
     }
 
     /// Its turn, a place in the queue, or no hope for one.
-    fn assign(&mut self, job: JobId, rank: Rank, book: &Book, around: Around) -> Step {
-        let slot = &self.jobs[&job];
-        let spec = &slot.job.spec;
-        let target = spec.target.clone();
+    fn assign(&mut self, known: &Job, rank: Rank, book: &Book, around: Around) -> Step {
+        let (job, spec) = (known.id, &known.spec);
         if let Some(Pick {
             device,
             left_waiting,
             passed_over,
             ..
-        }) = slot.turn.clone()
+        }) = self.jobs[&job].turn.clone()
         {
             return Step::Record(Event::Assigned {
                 device,
@@ -305,22 +310,22 @@ impl Table {
                 passed_over,
             });
         }
-        match book.standing(&target) {
+        match book.standing(&spec.target) {
             Standing::Known => {}
-            Standing::Unknown => return fail(book.unknown_device(&target)),
-            Standing::NeverReached => return self.wait_for_contact(job, book, around),
+            Standing::Unknown => return fail(book.unknown_device(&spec.target)),
+            Standing::NeverReached => return self.wait_for_contact(known, book, around),
         }
         self.scheduler
-            .enqueue(job, &target, &spec.owner.tenant, rank);
+            .enqueue(job, &spec.target, &spec.owner.tenant, rank);
         self.leave(job)
     }
 
     /// Nothing is known of any device: the job waits until there is, but not for ever (D19).
-    fn wait_for_contact(&mut self, job: JobId, book: &Book, around: Around) -> Step {
+    fn wait_for_contact(&mut self, known: &Job, book: &Book, around: Around) -> Step {
+        let job = known.id;
         self.compile.leave(job);
         if around.first_contact_over {
-            let target = &self.jobs[&job].job.spec.target;
-            let why = book.why_waiting(target).unwrap_or_default();
+            let why = book.why_waiting(&known.spec.target).unwrap_or_default();
             return fail(format!("{why}; it was never reached since start"));
         }
         self.unreached.insert(job);

@@ -1,6 +1,7 @@
 //! The two tasks that a kernel keeps beside its jobs: one that sleeps until the next alarm, and
 //! one that asks for the devices.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,13 +60,19 @@ impl<E: Env> Kernel<E> {
     }
 
     async fn refresh_devices(&self) {
-        match self.env.devices().list().await {
-            Ok(devices) => self.devices.listed(devices, self.env.clock().now()),
+        let reached = match self.env.devices().list().await {
+            Ok(devices) => {
+                self.devices.listed(devices, self.env.clock().now());
+                true
+            }
             Err(why) => {
                 tracing::warn!("the devices cannot be asked: {why}");
                 self.devices.lost(&why.to_string());
+                false
             }
-        }
+        };
+        // A million jobs may wait for a first word, and are not looked at for nothing.
+        let word_is_due = reached || self.around(false).first_contact_over;
         let lanes = self.devices.lanes(&self.limits);
         let concerned = self.with_table(|table| {
             for lane in &lanes {
@@ -76,7 +83,10 @@ impl<E: Env> Kernel<E> {
                     .set_device(&lane.device, table.scheduler.load(&lane.device));
             }
             // Whoever waits for a first word, or for a device that is not there after all.
-            let mut concerned = table.take_unreached();
+            let mut concerned = match word_is_due {
+                true => table.take_unreached(),
+                false => BTreeSet::new(),
+            };
             for device in table.scheduler.wanted() {
                 if self.devices.standing(device) == Standing::Unknown {
                     concerned.extend(table.scheduler.queue(device));

@@ -10,20 +10,19 @@ pub fn event(job: &Job, recorded: &Recorded) {
         .device
         .as_ref()
         .or_else(|| job.ledger.last().map(|entry| &entry.device));
-    let device_id = device.map(ToString::to_string);
-    let trace_id = format!("{:032x}", job.spec.trace.trace_id);
-    let message = recorded.event.sentence();
+    // What a line takes to be made is only done where one is wanted.
     macro_rules! line {
         ($level:ident) => {
             tracing::$level!(
                 job_id = %job.id,
                 stage = recorded.state.name(),
-                device_id,
-                trace_id,
+                device_id = device.map(ToString::to_string),
+                trace_id = format!("{:032x}", job.spec.trace.trace_id),
                 seq = recorded.seq,
                 event = recorded.event.name(),
                 attempt = recorded.attempt,
-                "{message}"
+                "{}",
+                recorded.event.sentence()
             )
         };
     }

@@ -1,5 +1,6 @@
 //! Composes a kernel out of its configuration, and serves it.
 
+use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,12 +8,14 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tonic::service::Routes;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
 use crate::grpc;
 use crate::kernel::{Kernel, Settings};
 use crate::observe::Traces;
+use crate::os::artifacts::Opened;
 use crate::os::config::Config;
 use crate::os::production::Production;
 use crate::os::{artifacts, http, telemetry};
@@ -101,7 +104,21 @@ pub async fn start_on<S: JobStore>(
     traces: Traces,
 ) -> Result<Serving<S>, ServeError> {
     let opened = artifacts::open(&config.qfs_root)?;
-    let env = Production::new(config, store, opened)?;
+    start_over(config, with_http, store, opened, traces).await
+}
+
+/// The same with artifacts that are open already, wherever they are.
+///
+/// # Errors
+/// [`ServeError`].
+pub async fn start_over<S: JobStore>(
+    config: &Config,
+    with_http: bool,
+    store: S,
+    artifacts: Opened,
+    traces: Traces,
+) -> Result<Serving<S>, ServeError> {
+    let env = Production::new(config, store, artifacts)?;
     let settings = Settings {
         limits: config.limits.clone(),
         devices: config.devices.clone(),
@@ -156,15 +173,29 @@ async fn serve_grpc<S: JobStore>(
     listener: TcpListener,
     stopping: watch::Receiver<bool>,
 ) {
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let routes = grpc::routes(&kernel).await;
-    let served = Server::builder()
-        .http2_keepalive_interval(Some(Duration::from_secs(30)))
-        .add_routes(routes)
-        .serve_with_incoming_shutdown(incoming, told(stopping));
+    let served = serve_routes(routes, listener, told(stopping));
     if let Err(why) = served.await {
         tracing::error!("gRPC is served no longer: {why}");
     }
+}
+
+/// Serves `routes` as the kernel serves its own, until `stopping`: what is measured beside it must
+/// stand on the same ground.
+///
+/// # Errors
+/// Those of the transport.
+pub async fn serve_routes(
+    routes: Routes,
+    listener: TcpListener,
+    stopping: impl Future<Output = ()>,
+) -> Result<(), tonic::transport::Error> {
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    Server::builder()
+        .http2_keepalive_interval(Some(Duration::from_secs(30)))
+        .add_routes(routes)
+        .serve_with_incoming_shutdown(incoming, stopping)
+        .await
 }
 
 async fn told(mut stopping: watch::Receiver<bool>) {

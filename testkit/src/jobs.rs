@@ -78,6 +78,12 @@ impl Draft {
         self
     }
 
+    /// When it ends as Timeout at the latest.
+    pub fn expires_at(mut self, moment: Timestamp) -> Self {
+        self.0.expires_at = moment;
+        self
+    }
+
     /// What it shall do.
     pub fn spec(self) -> JobSpec {
         self.0

@@ -28,7 +28,7 @@ use super::damage::Damaged;
 use super::whims::Whims;
 use ledger::{Ledger, Memory};
 
-pub use ledger::{End, Run};
+pub use ledger::{Deviation, End, Run};
 
 /// Starts the description of a device: an ONLINE simulator, as the shipped ones are.
 pub fn device(id: &str) -> DeviceSketch {
@@ -175,6 +175,12 @@ impl<C: Clock + Clone> DriverDouble<C> {
             control: Control::Served,
             ..self
         }
+    }
+
+    /// Lets it break the execution contract in one way.
+    pub fn deviating(self, deviation: Deviation) -> Self {
+        self.state().memory.deviation = Some(deviation);
+        self
     }
 
     /// Lets runs go on though they are cancelled: CancelExecution answers RUNNING.

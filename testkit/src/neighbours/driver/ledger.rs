@@ -145,8 +145,22 @@ impl Ledger {
     }
 }
 
+/// A way of a driver not to keep the execution contract (D8), for whoever checks drivers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deviation {
+    /// An execution that arrives again is run again.
+    RunsAgain,
+    /// An execution that was cancelled before it arrived is run all the same.
+    IgnoresTombstones,
+    /// An execution with an older token than one seen is run.
+    IgnoresTokens,
+    /// After a restart it claims to remember what was before.
+    ClaimsToRemember,
+}
+
 /// What the driver knows when it is asked.
 pub(super) struct Memory {
+    pub(super) deviation: Option<Deviation>,
     /// Execution ids to numbers in the ledger.
     pub(super) executions: BTreeMap<String, usize>,
     pub(super) since: Timestamp,
@@ -161,6 +175,7 @@ pub(super) struct Memory {
 impl Memory {
     pub(super) fn since(now: Timestamp) -> Self {
         Self {
+            deviation: None,
             executions: BTreeMap::new(),
             since: now,
             newest: BTreeMap::new(),
@@ -172,7 +187,20 @@ impl Memory {
     pub(super) fn forget(&mut self, now: Timestamp) {
         self.executions.clear();
         self.newest.clear();
-        self.since = now;
+        if self.deviation != Some(Deviation::ClaimsToRemember) {
+            self.since = now;
+        }
+    }
+
+    /// The number of an execution that is not to be run again.
+    pub(super) fn recognised(&self, execution: &str) -> Option<usize> {
+        let known = self.executions.get(execution).copied();
+        known.filter(|_| self.deviation != Some(Deviation::RunsAgain))
+    }
+
+    /// Whether an execution must not be run because it was cancelled.
+    pub(super) fn is_buried(&self, execution: &str) -> bool {
+        self.has_tombstone(execution) && self.deviation != Some(Deviation::IgnoresTombstones)
     }
 
     pub(super) fn has_tombstone(&self, execution: &str) -> bool {
@@ -182,7 +210,8 @@ impl Memory {
     /// Whether a newer execution or tombstone of the job was seen.
     pub(super) fn is_stale(&self, job: &str, token: u64) -> bool {
         let newest = self.newest.get(job).max(self.fences.get(job));
-        newest.is_some_and(|newest| token < *newest)
+        let stale = newest.is_some_and(|newest| token < *newest);
+        stale && self.deviation != Some(Deviation::IgnoresTokens)
     }
 
     pub(super) fn saw(&mut self, job: &str, token: u64) {

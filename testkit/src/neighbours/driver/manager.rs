@@ -241,10 +241,10 @@ impl State {
         let refuse = |message: &str| Err(refusal::driver(Code::FailedPrecondition, message, job));
         if let Some(execution) = &sent.execution {
             // First of all: a refusal would say that it did not run.
-            if let Some(known) = self.memory.executions.get(execution) {
-                return Ok(Some(*known));
+            if let Some(known) = self.memory.recognised(execution) {
+                return Ok(Some(known));
             }
-            if self.memory.has_tombstone(execution) {
+            if self.memory.is_buried(execution) {
                 return refuse("execution was cancelled before it arrived");
             }
         }
