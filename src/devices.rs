@@ -41,6 +41,35 @@ struct Page {
     info: DeviceInfo,
     /// Seconds an execution takes: a moving mean, the latest weighing a fifth.
     execution_seconds: Option<f64>,
+    /// Whether the driver-manager listed it the last time.
+    listed: bool,
+}
+
+/// Why no job gets its turn on a device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Obstacle {
+    /// The driver-manager was never reached; why, if it was tried.
+    NeverReached(Option<String>),
+    /// The driver-manager cannot be asked, for this reason.
+    Unreachable(String),
+    /// The driver-manager does not list the device any more.
+    Gone,
+    /// What the device says of itself.
+    Hardware(Hardware),
+}
+
+impl Obstacle {
+    /// The obstacle on the way to `device` in one sentence for a person.
+    pub fn sentence(&self, device: &DeviceId) -> String {
+        match self {
+            Self::NeverReached(None) => "the devices have not been asked yet".to_owned(),
+            Self::NeverReached(Some(problem)) | Self::Unreachable(problem) => {
+                format!("the devices cannot be asked: {problem}")
+            }
+            Self::Gone => format!("{device} is gone: the driver-manager does not list it any more"),
+            Self::Hardware(hardware) => format!("{device} is {}", hardware.name()),
+        }
+    }
 }
 
 /// Whether a device is known.
@@ -94,20 +123,17 @@ impl Book {
         let mut pages = self.pages();
         for page in pages.devices.values_mut() {
             page.info.hardware = Hardware::Offline;
+            page.listed = false;
         }
         for info in devices {
-            match pages.devices.get_mut(&info.id) {
-                Some(page) => page.info = info,
-                None => {
-                    pages.devices.insert(
-                        info.id.clone(),
-                        Page {
-                            info,
-                            execution_seconds: None,
-                        },
-                    );
-                }
-            }
+            let known = pages.devices.get(&info.id);
+            let execution_seconds = known.and_then(|page| page.execution_seconds);
+            let page = Page {
+                info,
+                execution_seconds,
+                listed: true,
+            };
+            pages.devices.insert(page.info.id.clone(), page);
         }
         pages.as_of = Some(at);
         if !planted(Bug::DevicesStayLost) {
@@ -227,16 +253,34 @@ impl Book {
         )
     }
 
+    /// Seconds an execution on `device` took lately; `None` before the first.
+    pub fn execution_seconds(&self, device: &DeviceId) -> Option<f64> {
+        let pages = self.pages();
+        pages.devices.get(device)?.execution_seconds
+    }
+
+    /// What keeps jobs from their turn on `device`; empty if it takes them.
+    pub fn obstacles(&self, device: &DeviceId) -> Vec<Obstacle> {
+        let pages = self.pages();
+        let problem = pages.problem.clone();
+        if pages.as_of.is_none() {
+            return vec![Obstacle::NeverReached(problem)];
+        }
+        let hardware = pages.devices.get(device).and_then(|page| match page {
+            Page { listed: false, .. } => Some(Obstacle::Gone),
+            page if page.info.hardware == Hardware::Online => None,
+            page => Some(Obstacle::Hardware(page.info.hardware)),
+        });
+        problem
+            .map(Obstacle::Unreachable)
+            .into_iter()
+            .chain(hardware)
+            .collect()
+    }
+
     /// One sentence on why a job waits for `device`, for a person.
     pub fn why_waiting(&self, device: &DeviceId) -> Option<String> {
-        let pages = self.pages();
-        match (pages.devices.get(device), &pages.problem) {
-            (_, Some(problem)) => Some(format!("the devices cannot be asked: {problem}")),
-            (Some(page), None) if page.info.hardware != Hardware::Online => {
-                Some(format!("{device} is {}", page.info.hardware.name()))
-            }
-            (None, None) => Some("the devices have not been asked yet".to_owned()),
-            _ => None,
-        }
+        let first = self.obstacles(device).into_iter().next();
+        first.map(|obstacle| obstacle.sentence(device))
     }
 }

@@ -169,6 +169,13 @@ impl Kernel {
         self.answer(self.client.clone().list_devices(request)).await
     }
 
+    pub(super) async fn explain(&self, job_id: &str) -> Result<wire::ExplainJobResponse, Problem> {
+        let request = wire::ExplainJobRequest {
+            job_id: job_id.to_owned(),
+        };
+        self.answer(self.client.clone().explain_job(request)).await
+    }
+
     pub(super) async fn history(
         &self,
         job_id: &str,

@@ -15,6 +15,7 @@ mod completions;
 mod devices;
 mod events;
 mod exit;
+mod explain;
 mod follow;
 mod fsck;
 mod histogram;
@@ -100,6 +101,8 @@ enum Command {
     Jobs(jobs::Arguments),
     /// List devices: their state, their slots, their queues
     Devices(devices::Arguments),
+    /// Tell why a job waits, who is ahead of it, and what was decided
+    Explain(explain::Arguments),
     /// Tell everything recorded about a job, and where its shots went
     History(history::Arguments),
     /// Show where the shots of a job went, execution by execution
@@ -121,6 +124,7 @@ impl Command {
             Self::Cancel(arguments) => arguments.about.json,
             Self::Jobs(arguments) => arguments.json,
             Self::Devices(arguments) => arguments.json,
+            Self::Explain(arguments) => arguments.about.json,
             Self::History(arguments) => arguments.about.json,
             Self::Ledger(arguments) => arguments.about.json,
             Self::Fsck(arguments) => arguments.json,
@@ -139,6 +143,7 @@ impl Command {
             Self::Cancel(arguments) => cancel::run(arguments).await,
             Self::Jobs(arguments) => jobs::run(arguments).await,
             Self::Devices(arguments) => devices::run(arguments).await,
+            Self::Explain(arguments) => explain::run(arguments).await,
             Self::History(arguments) => history::run(arguments).await,
             Self::Ledger(arguments) => ledger::run(arguments).await,
             Self::Fsck(arguments) => fsck::run(*arguments).await,

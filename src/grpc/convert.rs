@@ -35,7 +35,7 @@ pub(super) fn span(span: prost_types::Duration) -> Result<Duration, String> {
     Duration::try_from(span).map_err(|_| "is negative; it must be above 0".to_owned())
 }
 
-fn duration(span: Duration) -> prost_types::Duration {
+pub(super) fn duration(span: Duration) -> prost_types::Duration {
     prost_types::Duration::try_from(span).unwrap_or_default()
 }
 

@@ -9,7 +9,7 @@ use tonic::{Code, Request, Response, Status};
 use crate::grpc::proto::kernel::kernel_gateway_server::KernelGateway;
 use crate::grpc::proto::kernel::{self as wire, *};
 use crate::grpc::status::{refuse, status};
-use crate::grpc::{context, convert};
+use crate::grpc::{context, convert, explain};
 use crate::ids::JobId;
 use crate::job::request::Violation;
 use crate::kernel::{Error, Kernel};
@@ -137,6 +137,14 @@ impl<E: Env> KernelGateway for Gateway<E> {
                 .collect(),
             stages: convert::stages(&crate::job::history::stays(&events)),
         }))
+    }
+
+    async fn explain_job(&self, sent: Request<ExplainJobRequest>) -> Answer<ExplainJobResponse> {
+        let explained = self.0.explain(job_id(&sent.get_ref().job_id)?).await;
+        let explained = explained.map_err(|why| status(&why))?;
+        let situation = self.0.situation(&explained.job);
+        let answer = explain::explanation(&explained, situation);
+        Ok(Response::new(answer))
     }
 
     async fn reserve_device(

@@ -5,6 +5,7 @@
 //! stopped, by the same road.
 
 mod cancel;
+mod explain;
 mod judge;
 mod query;
 mod record;
@@ -14,6 +15,7 @@ mod run;
 mod submit;
 mod table;
 mod upkeep;
+mod waits;
 mod watch;
 
 use std::panic::AssertUnwindSafe;
@@ -36,9 +38,11 @@ use crate::store::Artifacts;
 use crate::time::Monotonic;
 
 pub use cancel::{Cancelled, Told};
+pub use explain::Explanation;
 pub use query::{Outlook, Results};
 pub use recover::{Mended, mend};
 pub use submit::Submitted;
+pub use waits::{Cause, Queue, Reason, Start, Wait};
 
 /// What an operator decides about a kernel.
 #[derive(Debug, Clone)]

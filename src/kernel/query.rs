@@ -10,7 +10,7 @@ use crate::job::Job;
 use crate::job::event::{ArtifactRef, Counts, Recorded};
 use crate::job::history::{Stay, stays};
 use crate::job::state::{Phase, State};
-use crate::kernel::{Error, Kernel};
+use crate::kernel::{Error, Kernel, waits};
 use crate::ports::Env;
 use crate::ports::store::{Filter, JobStore as _, Page};
 use crate::schedule::Load;
@@ -145,13 +145,9 @@ impl<E: Env> Kernel<E> {
         let table = self.table();
         let outlook = |shown: Shown| {
             let load = table.scheduler.load(&shown.info.id);
-            let ahead = load.waiting
-                + load
-                    .running
-                    .saturating_sub((load.slots as usize).saturating_sub(1));
-            let wait = shown.execution_seconds.map(|seconds| {
-                Duration::from_secs_f64(seconds * ahead as f64 / f64::from(load.slots.max(1)))
-            });
+            let wait = shown
+                .execution_seconds
+                .map(|seconds| waits::until_turn(seconds, load.waiting, load));
             Outlook { shown, load, wait }
         };
         (shown.into_iter().map(outlook).collect(), as_of, problem)
@@ -176,8 +172,11 @@ impl<E: Env> Kernel<E> {
             State::Compiling => "the program is being compiled".to_owned(),
             State::Queued => {
                 let target = &job.spec.target;
-                let load = self.table().scheduler.load(target);
-                let why = self.devices.why_waiting(target).unwrap_or_else(|| {
+                let table = self.table();
+                let load = table.scheduler.load(target);
+                let limit = || waits::tenant_limit(&table, &job.spec.owner.tenant);
+                let why = self.devices.why_waiting(target).or_else(limit);
+                let why = why.unwrap_or_else(|| {
                     format!("{} of {} slots are taken", load.running, load.slots)
                 });
                 format!("waits for {target}{}: {why}", others(load.waiting))

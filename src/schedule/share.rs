@@ -6,6 +6,7 @@
 //! advance and put right when the slot is given back. A tenant that comes anew starts where the
 //! others are: nobody saves up turns by staying away.
 
+use std::collections::btree_set::Iter;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -46,6 +47,11 @@ impl Shares {
     /// The tenant whose turn it is.
     pub(super) fn first(&self) -> Option<&Tenant> {
         self.turns.first().map(|(_, tenant)| tenant)
+    }
+
+    /// The tenants whose turn may come, with what they have used, the next first.
+    pub(super) fn turns(&self) -> Iter<'_, (Used, Tenant)> {
+        self.turns.iter()
     }
 
     pub(super) fn may_have_a_turn(&self, tenant: &Tenant) -> bool {

@@ -2,6 +2,7 @@
 
 mod commands;
 mod endings;
+mod explain;
 mod following;
 mod help;
 mod hostile;

@@ -48,6 +48,7 @@ async fn every_command_prints_one_document_with_names_that_stay() {
         vec!["run", file],
         vec!["status", job],
         vec!["history", job],
+        vec!["explain", job],
         vec!["jobs"],
         vec!["devices"],
     ] {
@@ -85,13 +86,14 @@ async fn every_error_is_one_document_too() {
     let file = shell.file("bell.json", &bell());
     let unknown = format!("job-{:032}", 0);
     let nowhere = ["--endpoint", "127.0.0.1:1"];
-    let commands: [&[&str]; 13] = [
+    let commands: [&[&str]; 14] = [
         &["status", &unknown],
         &["watch", &unknown],
         &["results", &unknown],
         &["results", &unknown, "--wait"],
         &["cancel", &unknown],
         &["history", &unknown],
+        &["explain", &unknown],
         &["status", "job-1"],
         &["submit", file, "--shots", "0"],
         &["run", "nowhere.json"],
@@ -118,6 +120,7 @@ async fn every_error_is_one_document_too() {
         vec!["results", &unknown],
         vec!["cancel", &unknown],
         vec!["history", &unknown],
+        vec!["explain", &unknown],
         vec!["submit", file],
         vec!["jobs"],
         vec!["devices"],
