@@ -1,7 +1,7 @@
 //! The device book: what the driver-manager told last, how old that is, and what executions
 //! took lately. Pure data behind a lock; the kernel's poller fills it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -34,6 +34,10 @@ struct Pages {
     devices: BTreeMap<DeviceId, Page>,
     as_of: Option<Timestamp>,
     problem: Option<String>,
+    /// Devices that an operator lets take no new jobs, and the look at the store that told so.
+    draining: BTreeSet<DeviceId>,
+    draining_seen: u64,
+    looks: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -56,6 +60,8 @@ pub enum Obstacle {
     Gone,
     /// What the device says of itself.
     Hardware(Hardware),
+    /// An operator lets it take no new jobs.
+    Draining,
 }
 
 impl Obstacle {
@@ -68,6 +74,9 @@ impl Obstacle {
             }
             Self::Gone => format!("{device} is gone: the driver-manager does not list it any more"),
             Self::Hardware(hardware) => format!("{device} is {}", hardware.name()),
+            Self::Draining => {
+                format!("{device} is DRAINING until an operator says `qrtx undrain {device}`")
+            }
         }
     }
 }
@@ -101,6 +110,8 @@ pub struct Shown {
     pub info: DeviceInfo,
     /// What an execution takes.
     pub execution_seconds: Option<f64>,
+    /// Whether an operator lets it take no new jobs.
+    pub draining: bool,
 }
 
 impl Book {
@@ -151,6 +162,27 @@ impl Book {
         if let Some(page) = self.pages().devices.get_mut(device) {
             page.info.hardware = hardware;
         }
+    }
+
+    /// Numbers a look at the store for the devices that are draining.
+    pub fn look(&self) -> u64 {
+        let mut pages = self.pages();
+        pages.looks += 1;
+        pages.looks
+    }
+
+    /// What such a look saw. What a later one has seen stands.
+    pub fn set_draining(&self, look: u64, devices: BTreeSet<DeviceId>) {
+        let mut pages = self.pages();
+        if look > pages.draining_seen {
+            pages.draining_seen = look;
+            pages.draining = devices;
+        }
+    }
+
+    /// Whether an operator lets `device` take no new jobs.
+    pub fn is_draining(&self, device: &DeviceId) -> bool {
+        self.pages().draining.contains(device)
     }
 
     /// An execution took that long.
@@ -215,7 +247,9 @@ impl Book {
         let lane = |page: &Page| Lane {
             device: page.info.id.clone(),
             slots: self.slots(&page.info, limits),
-            open: reachable && page.info.hardware == Hardware::Online,
+            open: reachable
+                && page.info.hardware == Hardware::Online
+                && !pages.draining.contains(&page.info.id),
         };
         pages.devices.values().map(lane).collect()
     }
@@ -245,6 +279,7 @@ impl Book {
         let shown = |page: &Page| Shown {
             info: page.info.clone(),
             execution_seconds: page.execution_seconds,
+            draining: pages.draining.contains(&page.info.id),
         };
         (
             pages.devices.values().map(shown).collect(),
@@ -271,10 +306,12 @@ impl Book {
             page if page.info.hardware == Hardware::Online => None,
             page => Some(Obstacle::Hardware(page.info.hardware)),
         });
+        let draining = pages.draining.contains(device);
         problem
             .map(Obstacle::Unreachable)
             .into_iter()
             .chain(hardware)
+            .chain(draining.then_some(Obstacle::Draining))
             .collect()
     }
 

@@ -13,6 +13,7 @@ mod cancel;
 mod client;
 mod completions;
 mod devices;
+mod drain;
 mod events;
 mod exit;
 mod explain;
@@ -101,6 +102,10 @@ enum Command {
     Jobs(jobs::Arguments),
     /// List devices: their state, their slots, their queues
     Devices(devices::Arguments),
+    /// Let a device take no new jobs; what runs there goes on
+    Drain(drain::Arguments),
+    /// Let a device that drains take jobs again
+    Undrain(drain::Arguments),
     /// Tell why a job waits, who is ahead of it, and what was decided
     Explain(explain::Arguments),
     /// Tell everything recorded about a job, and where its shots went
@@ -124,6 +129,7 @@ impl Command {
             Self::Cancel(arguments) => arguments.about.json,
             Self::Jobs(arguments) => arguments.json,
             Self::Devices(arguments) => arguments.json,
+            Self::Drain(arguments) | Self::Undrain(arguments) => arguments.json,
             Self::Explain(arguments) => arguments.about.json,
             Self::History(arguments) => arguments.about.json,
             Self::Ledger(arguments) => arguments.about.json,
@@ -143,6 +149,8 @@ impl Command {
             Self::Cancel(arguments) => cancel::run(arguments).await,
             Self::Jobs(arguments) => jobs::run(arguments).await,
             Self::Devices(arguments) => devices::run(arguments).await,
+            Self::Drain(arguments) => drain::run(arguments, true).await,
+            Self::Undrain(arguments) => drain::run(arguments, false).await,
             Self::Explain(arguments) => explain::run(arguments).await,
             Self::History(arguments) => history::run(arguments).await,
             Self::Ledger(arguments) => ledger::run(arguments).await,

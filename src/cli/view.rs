@@ -325,6 +325,7 @@ pub(super) struct Device {
     estimated_wait_seconds: Option<f64>,
     hardware_queue_depth: u32,
     hardware_wait_seconds: u32,
+    draining: bool,
     capabilities: BTreeMap<String, String>,
 }
 
@@ -341,6 +342,7 @@ impl From<wire::Device> for Device {
             estimated_wait_seconds: device.estimated_wait.map(seconds),
             hardware_queue_depth: device.hardware_queue_depth,
             hardware_wait_seconds: device.hardware_wait_seconds,
+            draining: device.draining,
             capabilities: device.capabilities,
         }
     }

@@ -269,6 +269,7 @@ pub(super) fn device(outlook: &Outlook, reachable: bool) -> wire::Device {
     let info = &outlook.shown.info;
     let state = match info.hardware {
         _ if !reachable => wire::DeviceState::Unreachable,
+        Hardware::Online if outlook.shown.draining => wire::DeviceState::Draining,
         Hardware::Online => wire::DeviceState::Online,
         Hardware::Offline => wire::DeviceState::Offline,
         Hardware::Calibrating => wire::DeviceState::Calibrating,
@@ -288,5 +289,6 @@ pub(super) fn device(outlook: &Outlook, reachable: bool) -> wire::Device {
         hardware_queue_depth: info.queue_depth,
         hardware_wait_seconds: info.wait_seconds,
         capabilities: info.capabilities.clone(),
+        draining: outlook.shown.draining,
     }
 }

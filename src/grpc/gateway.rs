@@ -147,6 +147,23 @@ impl<E: Env> KernelGateway for Gateway<E> {
         Ok(Response::new(answer))
     }
 
+    async fn drain_device(&self, sent: Request<DrainDeviceRequest>) -> Answer<DrainDeviceResponse> {
+        let DrainDeviceRequest {
+            device_id,
+            draining,
+        } = sent.into_inner();
+        let device = device_id
+            .parse()
+            .map_err(|why| invalid("device_id", format!("is no id of a device: {why}")))?;
+        let stands = self.0.set_draining(&device, draining).await;
+        let stands = stands.map_err(|why| status(&why))?;
+        let (_, _, problem) = self.0.devices();
+        let render = |outlook| convert::device(outlook, problem.is_none());
+        Ok(Response::new(DrainDeviceResponse {
+            device: stands.as_ref().map(render),
+        }))
+    }
+
     async fn reserve_device(
         &self,
         _: Request<ReserveDeviceRequest>,

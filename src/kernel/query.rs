@@ -12,6 +12,7 @@ use crate::job::history::{Stay, stays};
 use crate::job::state::{Phase, State};
 use crate::kernel::{Error, Kernel, waits};
 use crate::ports::Env;
+use crate::ports::devices::Hardware;
 use crate::ports::store::{Filter, JobStore as _, Page};
 use crate::schedule::Load;
 use crate::stages::documents;
@@ -36,7 +37,8 @@ pub struct Outlook {
     pub shown: Shown,
     /// What the schedule says.
     pub load: Load,
-    /// What a job that is enqueued now would wait; `None` before the first execution.
+    /// What a job that is enqueued now would wait; `None` before the first execution, and while the
+    /// device takes no jobs.
     pub wait: Option<Duration>,
 }
 
@@ -145,9 +147,11 @@ impl<E: Env> Kernel<E> {
         let table = self.table();
         let outlook = |shown: Shown| {
             let load = table.scheduler.load(&shown.info.id);
-            let wait = shown
-                .execution_seconds
-                .map(|seconds| waits::until_turn(seconds, load.waiting, load));
+            // Nobody can say for how long a device takes nothing.
+            let takes =
+                problem.is_none() && shown.info.hardware == Hardware::Online && !shown.draining;
+            let seconds = shown.execution_seconds.filter(|_| takes);
+            let wait = seconds.map(|seconds| waits::until_turn(seconds, load.waiting, load));
             Outlook { shown, load, wait }
         };
         (shown.into_iter().map(outlook).collect(), as_of, problem)

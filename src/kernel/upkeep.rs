@@ -66,15 +66,8 @@ impl<E: Env> Kernel<E> {
                 self.devices.lost(&why.to_string());
             }
         }
-        let lanes = self.devices.lanes(&self.limits);
+        self.show_lanes();
         let concerned = self.with_table(|table| {
-            for lane in &lanes {
-                table
-                    .scheduler
-                    .set_device(&lane.device, lane.slots, lane.open);
-                self.metrics
-                    .set_device(&lane.device, table.scheduler.load(&lane.device));
-            }
             // Whoever waits for a first word, or for a device that is not there after all.
             let mut concerned = table.take_unreached();
             for device in table.scheduler.wanted() {
@@ -85,6 +78,18 @@ impl<E: Env> Kernel<E> {
             concerned
         });
         self.wake(concerned);
+    }
+
+    /// Tells the schedule what is known of the devices, and starts whatever has room now.
+    pub(super) fn show_lanes(&self) {
+        self.with_table(|table| {
+            for lane in self.devices.lanes(&self.limits) {
+                let scheduler = &mut table.scheduler;
+                scheduler.set_device(&lane.device, lane.slots, lane.open);
+                let load = scheduler.load(&lane.device);
+                self.metrics.set_device(&lane.device, load);
+            }
+        });
     }
 }
 

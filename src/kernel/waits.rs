@@ -46,6 +46,8 @@ pub enum Cause {
     DeviceState,
     /// The driver-manager does not list the device any more.
     DeviceGone,
+    /// An operator lets the device take no new jobs.
+    Draining,
     /// The tenant has as many jobs running as it may.
     TenantLimit,
     /// All slots of the device are taken.
@@ -151,12 +153,9 @@ impl Table {
         let Some(Queue { line, .. }) = queue else {
             return unknown("it does not stand in the queue of its device now".to_owned());
         };
-        let slots_only = |reason: &&Reason| reason.cause != Cause::DeviceSlot;
-        if let Some(reason) = reasons.iter().find(slots_only) {
-            return unknown(format!(
-                "it hangs on more than its turn: {}",
-                reason.sentence
-            ));
+        let beyond_turns = |reason: &Reason| reason.cause != Cause::DeviceSlot;
+        if reasons.iter().any(beyond_turns) {
+            return unknown("what holds it has no end that is known".to_owned());
         }
         let Some(seconds) = book.execution_seconds(target) else {
             return unknown(format!("no execution on {target} was seen since start"));
@@ -201,6 +200,7 @@ fn obstacles(job: &Job, book: &Book) -> impl Iterator<Item = Reason> {
             Obstacle::Unreachable(_) => Cause::DriverManager,
             Obstacle::Gone => Cause::DeviceGone,
             Obstacle::Hardware(_) => Cause::DeviceState,
+            Obstacle::Draining => Cause::Draining,
         };
         Reason::new(cause, obstacle.sentence(target))
     })

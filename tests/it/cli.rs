@@ -1,6 +1,7 @@
 //! The binary, as a person or a script runs it.
 
 mod commands;
+mod drain;
 mod endings;
 mod explain;
 mod following;

@@ -12,6 +12,7 @@ mod bad_input;
 mod cancel;
 mod circuits;
 mod cli;
+mod drain;
 mod edges;
 mod examples;
 mod fsck;

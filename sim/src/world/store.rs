@@ -1,9 +1,10 @@
 //! The job store of a simulated kernel: it outlives its node, every commit is three moments at
 //! which a scenario can strike, and a process that is dead can neither read nor write.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use qrtx::ids::{Epoch, JobId};
+use qrtx::ids::{DeviceId, Epoch, JobId};
 use qrtx::job::Job;
 use qrtx::job::event::{Event, Recorded};
 use qrtx::ports::JobStore;
@@ -269,6 +270,21 @@ impl JobStore for PointedStore {
     async fn cleared(&self, epoch: Epoch, jobs: Vec<JobId>) -> Result<(), AppendError> {
         self.process.living().await;
         self.inner.cleared(epoch, jobs).await
+    }
+
+    async fn set_draining(
+        &self,
+        epoch: Epoch,
+        device: DeviceId,
+        draining: bool,
+    ) -> Result<(), AppendError> {
+        self.process.living().await;
+        self.inner.set_draining(epoch, device, draining).await
+    }
+
+    async fn draining(&self) -> Result<BTreeSet<DeviceId>, ReadError> {
+        self.readable().await?;
+        self.inner.draining().await
     }
 
     async fn count(&self) -> Result<u64, ReadError> {

@@ -180,6 +180,10 @@ fn each_reason_to_wait_is_named() {
         hall.listed(Some(hardware));
         tell("the device says so", &hall, &next);
     }
+    hall.listed(Some(Hardware::Online));
+    let look = hall.book.look();
+    hall.book.set_draining(look, [device].into());
+    tell("an operator says so", &hall, &next);
     hall.listed(None);
     tell("the device is gone", &hall, &next);
     hall.book.lost("driver-manager at d:1 cannot be reached");

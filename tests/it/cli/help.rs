@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use super::shell::{Shell, example};
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 16] = [
     "run",
     "serve",
     "submit",
@@ -15,6 +15,8 @@ const COMMANDS: [&str; 14] = [
     "cancel",
     "jobs",
     "devices",
+    "drain",
+    "undrain",
     "explain",
     "history",
     "ledger",

@@ -154,6 +154,7 @@ impl KernelGateway for Hostile {
             hardware_queue_depth: u32::MAX,
             hardware_wait_seconds: u32::MAX,
             capabilities: BTreeMap::from([(evil(), evil())]),
+            draining: true,
         };
         Ok(Response::new(ListDevicesResponse {
             devices: vec![device],
@@ -223,6 +224,17 @@ impl KernelGateway for Hostile {
         }))
     }
 
+    async fn drain_device(&self, _: Request<DrainDeviceRequest>) -> Answer<DrainDeviceResponse> {
+        let device = Device {
+            device_id: evil(),
+            state: 99,
+            ..Device::default()
+        };
+        Ok(Response::new(DrainDeviceResponse {
+            device: Some(device),
+        }))
+    }
+
     async fn reserve_device(
         &self,
         _: Request<ReserveDeviceRequest>,
@@ -253,6 +265,7 @@ fn what_a_kernel_tells_steers_no_terminal_and_makes_nothing_fall_over() {
         vec!["results", &job],
         vec!["history", &job],
         vec!["explain", &job],
+        vec!["drain", "sim:local"],
         vec!["cancel", &job],
         vec!["jobs"],
         vec!["devices"],
