@@ -44,13 +44,16 @@ impl Line {
     }
 }
 
+/// The jobs of a tenant that have had none of these turns.
+type Rest<'a> = Peekable<Iter<'a, (Rank, JobId)>>;
+
 /// The turns to come, as `lane` would give them.
 struct Turns<'a> {
     lane: &'a Lane,
     /// Tenants that have had none of these turns yet, by what they have used.
     fresh: Peekable<Iter<'a, (u64, Tenant)>>,
     /// Those that have, by what they will have used then.
-    again: BTreeMap<(u64, &'a Tenant), Peekable<Iter<'a, (Rank, JobId)>>>,
+    again: BTreeMap<(u64, &'a Tenant), Rest<'a>>,
 }
 
 impl<'a> Iterator for Turns<'a> {
