@@ -67,8 +67,9 @@ fn waiting_heap(jobs: u64) -> BinaryHeap<std::cmp::Reverse<(Rank, JobId)>> {
 fn scheduler(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("scheduler");
     for waiting in WAITING {
+        // Filled once: the closure runs for every sample.
+        let (mut queue, device, mut next) = (waiting_scheduler(waiting), device(), waiting);
         group.bench_function(BenchmarkId::new("enqueue_pick", waiting), |bencher| {
-            let (mut queue, device, mut next) = (waiting_scheduler(waiting), device(), waiting);
             bencher.iter_batched(
                 || {
                     next += 1;
@@ -84,8 +85,8 @@ fn scheduler(criterion: &mut Criterion) {
                 BatchSize::SmallInput,
             );
         });
+        let (mut heap, mut next) = (waiting_heap(waiting), waiting);
         group.bench_function(BenchmarkId::new("binary_heap", waiting), |bencher| {
-            let (mut heap, mut next) = (waiting_heap(waiting), waiting);
             bencher.iter_batched(
                 || {
                     next += 1;

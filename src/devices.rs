@@ -1,7 +1,7 @@
 //! The device book: what the driver-manager told last, how old that is, and what executions
 //! took lately. Pure data behind a lock; the kernel's poller fills it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -34,6 +34,10 @@ struct Pages {
     devices: BTreeMap<DeviceId, Page>,
     as_of: Option<Timestamp>,
     problem: Option<String>,
+    /// Devices that an operator lets take no new jobs, and the look at the store that told so.
+    draining: BTreeSet<DeviceId>,
+    draining_seen: u64,
+    looks: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -41,6 +45,40 @@ struct Page {
     info: DeviceInfo,
     /// Seconds an execution takes: a moving mean, the latest weighing a fifth.
     execution_seconds: Option<f64>,
+    /// Whether the driver-manager listed it the last time.
+    listed: bool,
+}
+
+/// Why no job gets its turn on a device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Obstacle {
+    /// The driver-manager was never reached; why, if it was tried.
+    NeverReached(Option<String>),
+    /// The driver-manager cannot be asked, for this reason.
+    Unreachable(String),
+    /// The driver-manager does not list the device any more.
+    Gone,
+    /// What the device says of itself.
+    Hardware(Hardware),
+    /// An operator lets it take no new jobs.
+    Draining,
+}
+
+impl Obstacle {
+    /// The obstacle on the way to `device` in one sentence for a person.
+    pub fn sentence(&self, device: &DeviceId) -> String {
+        match self {
+            Self::NeverReached(None) => "the devices have not been asked yet".to_owned(),
+            Self::NeverReached(Some(problem)) | Self::Unreachable(problem) => {
+                format!("the devices cannot be asked: {problem}")
+            }
+            Self::Gone => format!("{device} is gone: the driver-manager does not list it any more"),
+            Self::Hardware(hardware) => format!("{device} is {}", hardware.name()),
+            Self::Draining => {
+                format!("{device} is DRAINING until an operator says `qrtx undrain {device}`")
+            }
+        }
+    }
 }
 
 /// Whether a device is known.
@@ -72,6 +110,8 @@ pub struct Shown {
     pub info: DeviceInfo,
     /// What an execution takes.
     pub execution_seconds: Option<f64>,
+    /// Whether an operator lets it take no new jobs.
+    pub draining: bool,
 }
 
 impl Book {
@@ -94,20 +134,17 @@ impl Book {
         let mut pages = self.pages();
         for page in pages.devices.values_mut() {
             page.info.hardware = Hardware::Offline;
+            page.listed = false;
         }
         for info in devices {
-            match pages.devices.get_mut(&info.id) {
-                Some(page) => page.info = info,
-                None => {
-                    pages.devices.insert(
-                        info.id.clone(),
-                        Page {
-                            info,
-                            execution_seconds: None,
-                        },
-                    );
-                }
-            }
+            let known = pages.devices.get(&info.id);
+            let execution_seconds = known.and_then(|page| page.execution_seconds);
+            let page = Page {
+                info,
+                execution_seconds,
+                listed: true,
+            };
+            pages.devices.insert(page.info.id.clone(), page);
         }
         pages.as_of = Some(at);
         if !planted(Bug::DevicesStayLost) {
@@ -125,6 +162,27 @@ impl Book {
         if let Some(page) = self.pages().devices.get_mut(device) {
             page.info.hardware = hardware;
         }
+    }
+
+    /// Numbers a look at the store for the devices that are draining.
+    pub fn look(&self) -> u64 {
+        let mut pages = self.pages();
+        pages.looks += 1;
+        pages.looks
+    }
+
+    /// What such a look saw. What a later one has seen stands.
+    pub fn set_draining(&self, look: u64, devices: BTreeSet<DeviceId>) {
+        let mut pages = self.pages();
+        if look > pages.draining_seen {
+            pages.draining_seen = look;
+            pages.draining = devices;
+        }
+    }
+
+    /// Whether an operator lets `device` take no new jobs.
+    pub fn is_draining(&self, device: &DeviceId) -> bool {
+        self.pages().draining.contains(device)
     }
 
     /// An execution took that long.
@@ -189,7 +247,9 @@ impl Book {
         let lane = |page: &Page| Lane {
             device: page.info.id.clone(),
             slots: self.slots(&page.info, limits),
-            open: reachable && page.info.hardware == Hardware::Online,
+            open: reachable
+                && page.info.hardware == Hardware::Online
+                && !pages.draining.contains(&page.info.id),
         };
         pages.devices.values().map(lane).collect()
     }
@@ -219,6 +279,7 @@ impl Book {
         let shown = |page: &Page| Shown {
             info: page.info.clone(),
             execution_seconds: page.execution_seconds,
+            draining: pages.draining.contains(&page.info.id),
         };
         (
             pages.devices.values().map(shown).collect(),
@@ -227,16 +288,36 @@ impl Book {
         )
     }
 
+    /// Seconds an execution on `device` took lately; `None` before the first.
+    pub fn execution_seconds(&self, device: &DeviceId) -> Option<f64> {
+        let pages = self.pages();
+        pages.devices.get(device)?.execution_seconds
+    }
+
+    /// What keeps jobs from their turn on `device`; empty if it takes them.
+    pub fn obstacles(&self, device: &DeviceId) -> Vec<Obstacle> {
+        let pages = self.pages();
+        let problem = pages.problem.clone();
+        if pages.as_of.is_none() {
+            return vec![Obstacle::NeverReached(problem)];
+        }
+        let hardware = pages.devices.get(device).and_then(|page| match page {
+            Page { listed: false, .. } => Some(Obstacle::Gone),
+            page if page.info.hardware == Hardware::Online => None,
+            page => Some(Obstacle::Hardware(page.info.hardware)),
+        });
+        let draining = pages.draining.contains(device);
+        problem
+            .map(Obstacle::Unreachable)
+            .into_iter()
+            .chain(hardware)
+            .chain(draining.then_some(Obstacle::Draining))
+            .collect()
+    }
+
     /// One sentence on why a job waits for `device`, for a person.
     pub fn why_waiting(&self, device: &DeviceId) -> Option<String> {
-        let pages = self.pages();
-        match (pages.devices.get(device), &pages.problem) {
-            (_, Some(problem)) => Some(format!("the devices cannot be asked: {problem}")),
-            (Some(page), None) if page.info.hardware != Hardware::Online => {
-                Some(format!("{device} is {}", page.info.hardware.name()))
-            }
-            (None, None) => Some("the devices have not been asked yet".to_owned()),
-            _ => None,
-        }
+        let first = self.obstacles(device).into_iter().next();
+        first.map(|obstacle| obstacle.sentence(device))
     }
 }

@@ -37,7 +37,7 @@ const IMPURE: [&str; 6] = [
     "std::thread",
     "::now()",
 ];
-const PURE: [&str; 12] = [
+const PURE: [&str; 13] = [
     "ids",
     "time",
     "limits",
@@ -50,6 +50,7 @@ const PURE: [&str; 12] = [
     "kernel/judge",
     "job/request",
     "kernel/table",
+    "kernel/waits",
 ];
 /// The table tells loops of changes, which is no decision.
 const TELLS: &str = "use tokio::sync::Notify;";

@@ -5,4 +5,4 @@ bit[25] c;
 h q;
 c = measure q;
 
-// CompileError: the circuit has 25 qubits, and the device has 24: use fewer, or another device
+// AllocationError: sim:local can not run it: the circuit has 25 qubits, and the device has 24: use fewer, or another device

@@ -16,7 +16,7 @@ pub struct Records {
     pub commits: Vec<CommitRecord>,
     /// When a kernel first tried to append these events of a job, up to this number: what it
     /// then repeats, or its next life decides again, was decided at that time.
-    pub tried: BTreeMap<(JobId, u64, Vec<&'static str>), Duration>,
+    pub tried: BTreeMap<Tried, Duration>,
     /// Decisions of the log that had their moment.
     pub fired: Vec<Fired>,
     /// Lives of processes.
@@ -51,6 +51,9 @@ pub struct CallRecord {
     /// How it ended: a gRPC code, or what broke it.
     pub end: String,
 }
+
+/// What is tried: events of a job, up to this number.
+pub type Tried = (JobId, u64, Vec<&'static str>);
 
 /// One append.
 #[derive(Debug, Clone)]

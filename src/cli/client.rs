@@ -169,6 +169,25 @@ impl Kernel {
         self.answer(self.client.clone().list_devices(request)).await
     }
 
+    pub(super) async fn drain(
+        &self,
+        device_id: &str,
+        draining: bool,
+    ) -> Result<wire::DrainDeviceResponse, Problem> {
+        let request = wire::DrainDeviceRequest {
+            device_id: device_id.to_owned(),
+            draining,
+        };
+        self.answer(self.client.clone().drain_device(request)).await
+    }
+
+    pub(super) async fn explain(&self, job_id: &str) -> Result<wire::ExplainJobResponse, Problem> {
+        let request = wire::ExplainJobRequest {
+            job_id: job_id.to_owned(),
+        };
+        self.answer(self.client.clone().explain_job(request)).await
+    }
+
     pub(super) async fn history(
         &self,
         job_id: &str,

@@ -17,7 +17,8 @@ use crate::grpc::proto::kernel as wire;
 #[command(after_help = "\
 RUNNING is how many of this kernel's slots on the device are taken, WAITING how
 many of its jobs wait for one, WAIT what a job would wait that is submitted now.
-HARDWARE is what the device itself says: jobs of everybody, and their wait.
+HARDWARE is what the device itself says: jobs of everybody, and their wait. A
+device that is DRAINING was told so by `qrtx drain`.
 
 Examples:
   qrtx devices
@@ -73,8 +74,16 @@ fn table(devices: &[wire::Device]) -> Table<7> {
     for device in devices {
         let style = match device.state() {
             wire::DeviceState::Online => GOOD,
-            wire::DeviceState::Calibrating | wire::DeviceState::Maintenance => ODD,
+            wire::DeviceState::Calibrating
+            | wire::DeviceState::Maintenance
+            | wire::DeviceState::Draining => ODD,
             _ => BAD,
+        };
+        let state = view::device_state_name(device.state());
+        let state = match device.state() {
+            wire::DeviceState::Draining => state.to_owned(),
+            _ if device.draining => format!("{state}, draining"),
+            _ => state.to_owned(),
         };
         let wait = device.estimated_wait.map(view::seconds).map(text::span);
         let (jobs, seconds) = (device.hardware_queue_depth, device.hardware_wait_seconds);
@@ -87,7 +96,7 @@ fn table(devices: &[wire::Device]) -> Table<7> {
         };
         table.push([
             device.device_id.as_str().into(),
-            Cell::styled(style, view::device_state_name(device.state())),
+            Cell::styled(style, &state),
             device.backend_type.as_str().into(),
             format!("{}/{}", device.running, device.slots).into(),
             device.queue_depth.into(),
@@ -127,7 +136,19 @@ mod tests {
             hardware_wait_seconds: 40,
             ..wire::Device::default()
         };
-        let devices = [idle, busy];
+        let drained = wire::Device {
+            device_id: "sim:old".to_owned(),
+            state: wire::DeviceState::Draining as i32,
+            draining: true,
+            ..idle.clone()
+        };
+        let away = wire::Device {
+            state: wire::DeviceState::Offline as i32,
+            ..drained.clone()
+        };
+        let told = table(&[away]).render(None);
+        assert!(told.contains("OFFLINE, draining"), "{told}");
+        let devices = [idle, busy, drained];
         insta::assert_snapshot!(sample::at_each_width(|width| table(&devices).render(width)));
     }
 }

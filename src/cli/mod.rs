@@ -14,8 +14,10 @@ mod client;
 mod completions;
 mod conformance;
 mod devices;
+mod drain;
 mod events;
 mod exit;
+mod explain;
 mod follow;
 mod fsck;
 mod histogram;
@@ -101,6 +103,12 @@ enum Command {
     Jobs(jobs::Arguments),
     /// List devices: their state, their slots, their queues
     Devices(devices::Arguments),
+    /// Let a device take no new jobs; what runs there goes on
+    Drain(drain::Arguments),
+    /// Let a device that drains take jobs again
+    Undrain(drain::Arguments),
+    /// Tell why a job waits, who is ahead of it, and what was decided
+    Explain(explain::Arguments),
     /// Tell everything recorded about a job, and where its shots went
     History(history::Arguments),
     /// Show where the shots of a job went, execution by execution
@@ -124,6 +132,8 @@ impl Command {
             Self::Cancel(arguments) => arguments.about.json,
             Self::Jobs(arguments) => arguments.json,
             Self::Devices(arguments) => arguments.json,
+            Self::Drain(arguments) | Self::Undrain(arguments) => arguments.json,
+            Self::Explain(arguments) => arguments.about.json,
             Self::History(arguments) => arguments.about.json,
             Self::Ledger(arguments) => arguments.about.json,
             Self::Fsck(arguments) => arguments.json,
@@ -143,6 +153,9 @@ impl Command {
             Self::Cancel(arguments) => cancel::run(arguments).await,
             Self::Jobs(arguments) => jobs::run(arguments).await,
             Self::Devices(arguments) => devices::run(arguments).await,
+            Self::Drain(arguments) => drain::run(arguments, true).await,
+            Self::Undrain(arguments) => drain::run(arguments, false).await,
+            Self::Explain(arguments) => explain::run(arguments).await,
             Self::History(arguments) => history::run(arguments).await,
             Self::Ledger(arguments) => ledger::run(arguments).await,
             Self::Fsck(arguments) => fsck::run(*arguments).await,

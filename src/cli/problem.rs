@@ -111,7 +111,7 @@ impl Problem {
             _ => Exit::Failed,
         };
         let mut problem = Self::new(exit, &info.reason, status.message());
-        if status.code() == Code::NotFound {
+        if info.reason == "EIGEN_JOB_NOT_FOUND" {
             problem = problem.hint(format!("`qrtx jobs` lists those that {endpoint} knows"));
         }
         if let Some(request) = details.bad_request() {

@@ -259,6 +259,59 @@ impl From<wire::AttemptLedger> for Ledger {
     }
 }
 
+/// One thing that holds a job.
+#[derive(Debug, Serialize)]
+pub(super) struct WaitReason {
+    cause: &'static str,
+    message: String,
+    until: Option<String>,
+}
+
+impl From<wire::WaitReason> for WaitReason {
+    fn from(reason: wire::WaitReason) -> Self {
+        let name = reason.cause().as_str_name();
+        Self {
+            cause: name.strip_prefix("WAIT_CAUSE_").unwrap_or(name),
+            message: reason.message,
+            until: text(reason.until),
+        }
+    }
+}
+
+/// The queue that a job stands in, and its place there.
+#[derive(Debug, Serialize)]
+pub(super) struct QueuePlace {
+    waits_for: String,
+    ahead: u32,
+    ahead_is_exact: bool,
+    named: Vec<JobAhead>,
+}
+
+/// A job that comes before it.
+#[derive(Debug, Serialize)]
+struct JobAhead {
+    job_id: String,
+    rule: String,
+    message: String,
+}
+
+impl From<wire::QueuePlace> for QueuePlace {
+    fn from(queue: wire::QueuePlace) -> Self {
+        let named = queue.named.into_iter();
+        let named = named.map(|ahead| JobAhead {
+            job_id: ahead.job_id,
+            rule: ahead.rule,
+            message: ahead.message,
+        });
+        Self {
+            waits_for: queue.waits_for,
+            ahead: queue.ahead,
+            ahead_is_exact: queue.ahead_is_exact,
+            named: named.collect(),
+        }
+    }
+}
+
 /// A device as hardware and schedule show it.
 #[derive(Debug, Serialize)]
 pub(super) struct Device {
@@ -272,6 +325,7 @@ pub(super) struct Device {
     estimated_wait_seconds: Option<f64>,
     hardware_queue_depth: u32,
     hardware_wait_seconds: u32,
+    draining: bool,
     capabilities: BTreeMap<String, String>,
 }
 
@@ -288,6 +342,7 @@ impl From<wire::Device> for Device {
             estimated_wait_seconds: device.estimated_wait.map(seconds),
             hardware_queue_depth: device.hardware_queue_depth,
             hardware_wait_seconds: device.hardware_wait_seconds,
+            draining: device.draining,
             capabilities: device.capabilities,
         }
     }

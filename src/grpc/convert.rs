@@ -35,7 +35,7 @@ pub(super) fn span(span: prost_types::Duration) -> Result<Duration, String> {
     Duration::try_from(span).map_err(|_| "is negative; it must be above 0".to_owned())
 }
 
-fn duration(span: Duration) -> prost_types::Duration {
+pub(super) fn duration(span: Duration) -> prost_types::Duration {
     prost_types::Duration::try_from(span).unwrap_or_default()
 }
 
@@ -269,6 +269,7 @@ pub(super) fn device(outlook: &Outlook, reachable: bool) -> wire::Device {
     let info = &outlook.shown.info;
     let state = match info.hardware {
         _ if !reachable => wire::DeviceState::Unreachable,
+        Hardware::Online if outlook.shown.draining => wire::DeviceState::Draining,
         Hardware::Online => wire::DeviceState::Online,
         Hardware::Offline => wire::DeviceState::Offline,
         Hardware::Calibrating => wire::DeviceState::Calibrating,
@@ -288,5 +289,6 @@ pub(super) fn device(outlook: &Outlook, reachable: bool) -> wire::Device {
         hardware_queue_depth: info.queue_depth,
         hardware_wait_seconds: info.wait_seconds,
         capabilities: info.capabilities.clone(),
+        draining: outlook.shown.draining,
     }
 }

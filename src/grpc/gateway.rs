@@ -9,7 +9,7 @@ use tonic::{Code, Request, Response, Status};
 use crate::grpc::proto::kernel::kernel_gateway_server::KernelGateway;
 use crate::grpc::proto::kernel::{self as wire, *};
 use crate::grpc::status::{refuse, status};
-use crate::grpc::{context, convert};
+use crate::grpc::{context, convert, explain};
 use crate::ids::JobId;
 use crate::job::request::Violation;
 use crate::kernel::{Error, Kernel};
@@ -136,6 +136,31 @@ impl<E: Env> KernelGateway for Gateway<E> {
                 .map(|entry| convert::ledger(&job, entry))
                 .collect(),
             stages: convert::stages(&crate::job::history::stays(&events)),
+        }))
+    }
+
+    async fn explain_job(&self, sent: Request<ExplainJobRequest>) -> Answer<ExplainJobResponse> {
+        let explained = self.0.explain(job_id(&sent.get_ref().job_id)?).await;
+        let explained = explained.map_err(|why| status(&why))?;
+        let situation = self.0.situation(&explained.job);
+        let answer = explain::explanation(&explained, situation);
+        Ok(Response::new(answer))
+    }
+
+    async fn drain_device(&self, sent: Request<DrainDeviceRequest>) -> Answer<DrainDeviceResponse> {
+        let DrainDeviceRequest {
+            device_id,
+            draining,
+        } = sent.into_inner();
+        let device = device_id
+            .parse()
+            .map_err(|why| invalid("device_id", format!("is no id of a device: {why}")))?;
+        let stands = self.0.set_draining(&device, draining).await;
+        let stands = stands.map_err(|why| status(&why))?;
+        let (_, _, problem) = self.0.devices();
+        let render = |outlook| convert::device(outlook, problem.is_none());
+        Ok(Response::new(DrainDeviceResponse {
+            device: stands.as_ref().map(render),
         }))
     }
 

@@ -8,6 +8,7 @@ mod compiler;
 pub mod context;
 mod convert;
 mod driver;
+mod explain;
 mod gateway;
 pub mod proto;
 mod status;

@@ -34,6 +34,10 @@ pub(super) fn status(error: &Error) -> Status {
             details.set_resource_info("job", job.as_str(), "", "it was never accepted here");
             (Code::NotFound, "EIGEN_JOB_NOT_FOUND")
         }
+        Error::UnknownDevice { device, .. } => {
+            details.set_resource_info("device", device.as_str(), "", "it is not listed here");
+            (Code::NotFound, "EIGEN_DEVICE_NOT_FOUND")
+        }
         Error::KeyConflict(job) => {
             details.set_resource_info("job", job.to_string(), "", "it holds the idempotency key");
             (Code::FailedPrecondition, "EIGEN_IDEMPOTENCY_CONFLICT")

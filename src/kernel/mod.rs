@@ -5,6 +5,8 @@
 //! stopped, by the same road.
 
 mod cancel;
+mod drain;
+mod explain;
 mod judge;
 mod query;
 mod record;
@@ -14,6 +16,7 @@ mod run;
 mod submit;
 mod table;
 mod upkeep;
+mod waits;
 mod watch;
 
 use std::panic::AssertUnwindSafe;
@@ -24,7 +27,7 @@ use futures::FutureExt as _;
 use tokio::sync::Notify;
 
 use crate::devices::{Book, Policy};
-use crate::ids::{Epoch, JobId};
+use crate::ids::{DeviceId, Epoch, JobId};
 use crate::job::request::Violation;
 use crate::job::state::State;
 use crate::kernel::table::{Around, Table};
@@ -36,9 +39,11 @@ use crate::store::Artifacts;
 use crate::time::Monotonic;
 
 pub use cancel::{Cancelled, Told};
+pub use explain::Explanation;
 pub use query::{Outlook, Results};
 pub use recover::{Mended, mend};
 pub use submit::Submitted;
+pub use waits::{Cause, Queue, Reason, Start, Wait};
 
 /// What an operator decides about a kernel.
 #[derive(Debug, Clone)]
@@ -94,6 +99,14 @@ pub enum Error {
     /// There is no such job.
     #[error("there is no job {0:?}")]
     NotFound(String),
+    /// There is no such device.
+    #[error("{message}")]
+    UnknownDevice {
+        /// The device that was named.
+        device: DeviceId,
+        /// The same for a person, with those that there are.
+        message: String,
+    },
     /// The idempotency key stands for another request: use another key.
     #[error("the idempotency key was used for {0} with other content; use another key")]
     KeyConflict(JobId),
@@ -158,6 +171,7 @@ impl<E: Env> Kernel<E> {
             limits: settings.limits,
             me: me.clone(),
         });
+        kernel.see_draining().await?;
         kernel.recover().await?;
         kernel.env.spawn(kernel.clone().ring_alarms());
         kernel.env.spawn(kernel.clone().poll_devices());

@@ -10,8 +10,9 @@ use crate::job::Job;
 use crate::job::event::{ArtifactRef, Counts, Recorded};
 use crate::job::history::{Stay, stays};
 use crate::job::state::{Phase, State};
-use crate::kernel::{Error, Kernel};
+use crate::kernel::{Error, Kernel, waits};
 use crate::ports::Env;
+use crate::ports::devices::Hardware;
 use crate::ports::store::{Filter, JobStore as _, Page};
 use crate::schedule::Load;
 use crate::stages::documents;
@@ -36,7 +37,8 @@ pub struct Outlook {
     pub shown: Shown,
     /// What the schedule says.
     pub load: Load,
-    /// What a job that is enqueued now would wait; `None` before the first execution.
+    /// What a job that is enqueued now would wait; `None` before the first execution, and while the
+    /// device takes no jobs.
     pub wait: Option<Duration>,
 }
 
@@ -145,13 +147,11 @@ impl<E: Env> Kernel<E> {
         let table = self.table();
         let outlook = |shown: Shown| {
             let load = table.scheduler.load(&shown.info.id);
-            let ahead = load.waiting
-                + load
-                    .running
-                    .saturating_sub((load.slots as usize).saturating_sub(1));
-            let wait = shown.execution_seconds.map(|seconds| {
-                Duration::from_secs_f64(seconds * ahead as f64 / f64::from(load.slots.max(1)))
-            });
+            // Nobody can say for how long a device takes nothing.
+            let takes =
+                problem.is_none() && shown.info.hardware == Hardware::Online && !shown.draining;
+            let seconds = shown.execution_seconds.filter(|_| takes);
+            let wait = seconds.map(|seconds| waits::until_turn(seconds, load.waiting, load));
             Outlook { shown, load, wait }
         };
         (shown.into_iter().map(outlook).collect(), as_of, problem)
@@ -176,8 +176,11 @@ impl<E: Env> Kernel<E> {
             State::Compiling => "the program is being compiled".to_owned(),
             State::Queued => {
                 let target = &job.spec.target;
-                let load = self.table().scheduler.load(target);
-                let why = self.devices.why_waiting(target).unwrap_or_else(|| {
+                let table = self.table();
+                let load = table.scheduler.load(target);
+                let limit = || waits::tenant_limit(&table, &job.spec.owner.tenant);
+                let why = self.devices.why_waiting(target).or_else(limit);
+                let why = why.unwrap_or_else(|| {
                     format!("{} of {} slots are taken", load.running, load.slots)
                 });
                 format!("waits for {target}{}: {why}", others(load.waiting))

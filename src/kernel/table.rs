@@ -29,10 +29,10 @@ pub(super) struct Table {
     pub(super) jobs: BTreeMap<JobId, Slot>,
     pub(super) scheduler: Scheduler,
     pub(super) timers: Timers,
-    compile: Pool,
-    store: Pool,
+    pub(super) compile: Pool,
+    pub(super) store: Pool,
     /// Jobs that wait for the driver-manager to be reached for the first time.
-    unreached: BTreeSet<JobId>,
+    pub(super) unreached: BTreeSet<JobId>,
     /// Jobs in the table that have not ended.
     active: usize,
     /// Jobs that were let in and are being stored.
@@ -50,9 +50,9 @@ pub(super) struct Slot {
     /// Its deadline on our clock.
     pub(super) deadline: Monotonic,
     /// The end of its back-off.
-    resume_at: Option<Monotonic>,
+    pub(super) resume_at: Option<Monotonic>,
     /// The turn that it was given and that its record does not tell yet.
-    turn: Option<Pick>,
+    pub(super) turn: Option<Pick>,
     /// Whether a loop owns it.
     owned: bool,
     pub(super) wishes: Wishes,

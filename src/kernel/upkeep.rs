@@ -73,15 +73,8 @@ impl<E: Env> Kernel<E> {
         };
         // A million jobs may wait for a first word, and are not looked at for nothing.
         let word_is_due = reached || self.around(false).first_contact_over;
-        let lanes = self.devices.lanes(&self.limits);
+        self.show_lanes();
         let concerned = self.with_table(|table| {
-            for lane in &lanes {
-                table
-                    .scheduler
-                    .set_device(&lane.device, lane.slots, lane.open);
-                self.metrics
-                    .set_device(&lane.device, table.scheduler.load(&lane.device));
-            }
             // Whoever waits for a first word, or for a device that is not there after all.
             let mut concerned = match word_is_due {
                 true => table.take_unreached(),
@@ -95,6 +88,18 @@ impl<E: Env> Kernel<E> {
             concerned
         });
         self.wake(concerned);
+    }
+
+    /// Tells the schedule what is known of the devices, and starts whatever has room now.
+    pub(super) fn show_lanes(&self) {
+        self.with_table(|table| {
+            for lane in self.devices.lanes(&self.limits) {
+                let scheduler = &mut table.scheduler;
+                scheduler.set_device(&lane.device, lane.slots, lane.open);
+                let load = scheduler.load(&lane.device);
+                self.metrics.set_device(&lane.device, load);
+            }
+        });
     }
 }
 

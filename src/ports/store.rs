@@ -1,11 +1,12 @@
 //! Where jobs are kept: the truth (D13). One append is one commit; an answer means that it is
 //! on stable storage. `testkit` holds the contract suite that every store passes.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{Epoch, JobId, Sha256Sum};
+use crate::ids::{DeviceId, Epoch, JobId, Sha256Sum};
 use crate::job::Job;
 use crate::job::event::Recorded;
 use crate::job::state::State;
@@ -307,6 +308,24 @@ pub trait JobStore: Send + Sync + 'static {
         epoch: Epoch,
         jobs: Vec<JobId>,
     ) -> impl Future<Output = Result<(), AppendError>> + Send;
+
+    /// Notes that an operator lets a device take no new jobs, or that it takes them again. Repeating
+    /// it changes nothing.
+    ///
+    /// # Errors
+    /// Those of every commit.
+    fn set_draining(
+        &self,
+        epoch: Epoch,
+        device: DeviceId,
+        draining: bool,
+    ) -> impl Future<Output = Result<(), AppendError>> + Send;
+
+    /// The devices that an operator lets take no new jobs.
+    ///
+    /// # Errors
+    /// [`ReadError::Unavailable`].
+    fn draining(&self) -> impl Future<Output = Result<BTreeSet<DeviceId>, ReadError>> + Send;
 
     /// How many jobs are kept, whatever their state.
     ///

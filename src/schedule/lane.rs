@@ -17,8 +17,8 @@ const TYPICAL: Duration = Duration::from_secs(1);
 pub(super) struct Lane {
     pub(super) slots: u32,
     pub(super) open: bool,
-    tenants: BTreeMap<Tenant, Queue>,
-    shares: Shares,
+    pub(super) tenants: BTreeMap<Tenant, Queue>,
+    pub(super) shares: Shares,
     /// The first waiting job of each tenant, so that it can be told who was passed over.
     heads: BTreeSet<(Rank, JobId, Tenant)>,
     held: BTreeMap<JobId, Held>,
@@ -27,10 +27,10 @@ pub(super) struct Lane {
 }
 
 #[derive(Debug, Default)]
-struct Queue {
-    waiting: BTreeSet<(Rank, JobId)>,
+pub(super) struct Queue {
+    pub(super) waiting: BTreeSet<(Rank, JobId)>,
     running: usize,
-    at_limit: bool,
+    pub(super) at_limit: bool,
     weight: u64,
 }
 
@@ -166,6 +166,11 @@ impl Lane {
             queue.running += 1;
         });
         self.charge_in_advance(job, tenant, weight, since);
+    }
+
+    /// What a turn costs a tenant until it is known what it took.
+    pub(super) fn price(&self, tenant: &Tenant) -> u64 {
+        micros(self.typical) / self.tenants[tenant].weight
     }
 
     fn charge_in_advance(&mut self, job: JobId, tenant: &Tenant, weight: u64, since: Monotonic) {

@@ -5,6 +5,7 @@
 //! jobs ([`rank`]); then come the earlier deadline and the earlier submission.
 
 mod lane;
+pub mod line;
 pub mod policy;
 pub mod pool;
 pub mod rank;
@@ -15,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ids::{DeviceId, JobId};
 use crate::schedule::lane::{Lane, Standing};
+use crate::schedule::line::Line;
 use crate::schedule::policy::{PassedOver, Policy};
 use crate::schedule::rank::Rank;
 use crate::schedule::share::Tenant;
@@ -193,6 +195,19 @@ impl Scheduler {
                 running: lane.running(),
                 slots: lane.slots,
             })
+    }
+
+    /// Who is ahead of a job that waits; `None` if it does not. Looks at a bounded number of turns.
+    pub fn line(&self, job: JobId) -> Option<Line> {
+        let place = self.places.get(&job)?;
+        let lane = self.lanes.get(&place.device)?;
+        Some(lane.line(job, &place.tenant, place.rank?))
+    }
+
+    /// How many slots a tenant holds, if it may hold no more.
+    pub fn limit_of(&self, tenant: &str) -> Option<usize> {
+        let running = self.running.get(tenant).copied().unwrap_or(0);
+        self.is_at_limit(tenant).then_some(running)
     }
 
     /// Jobs that wait, on all devices together.

@@ -49,6 +49,28 @@ pub enum Rule {
 }
 
 impl Rule {
+    /// The rule's name, as it is stored and told.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::FairShare => "FairShare",
+            Self::TenantLimit => "TenantLimit",
+            Self::PriorityAndAge => "PriorityAndAge",
+            Self::Deadline => "Deadline",
+            Self::Submission => "Submission",
+        }
+    }
+
+    /// The rule as the end of a sentence that begins with the job that goes first.
+    pub fn sentence_of_the_first(self) -> &'static str {
+        match self {
+            Self::FairShare => "whose tenant has used less of the device",
+            Self::TenantLimit => "whose tenant may have one more job running",
+            Self::PriorityAndAge => "which is more urgent, counting how long it has waited",
+            Self::Deadline => "whose deadline is earlier",
+            Self::Submission => "which was submitted earlier",
+        }
+    }
+
     /// The rule as the end of a sentence that begins with the job that had to wait.
     pub fn sentence(self) -> &'static str {
         match self {
@@ -69,6 +91,15 @@ impl From<Precedence> for Rule {
             Precedence::Submission => Self::Submission,
         }
     }
+}
+
+/// A job that comes before another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ahead {
+    /// The job that comes first.
+    pub job: JobId,
+    /// Why the other one comes after it.
+    pub rule: Rule,
 }
 
 /// A job that could have had the turn, and why it had not.

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ids::JobId;
+use crate::schedule::line::Line;
+use crate::schedule::policy::Rule;
 use crate::schedule::rank::Rank;
 
 /// Equal places for jobs. Every operation costs O(log n) with `n` jobs waiting.
@@ -58,6 +60,22 @@ impl Pool {
         if let Some(rank) = self.ranks.remove(&job) {
             self.waiting.remove(&(rank, job));
         }
+    }
+
+    /// Who is ahead of a job that waits; `None` if it does not. Looks at a bounded number of jobs.
+    pub fn line(&self, job: JobId) -> Option<Line> {
+        let rank = self.ranks.get(&job)?;
+        let rule = |other: &Rank| Rule::from(other.precedence_over(rank));
+        let waiting = self.waiting.iter();
+        Some(Line::of(
+            job,
+            waiting.map(|(other, job)| (*job, rule(other))),
+        ))
+    }
+
+    /// Places in all.
+    pub fn places(&self) -> usize {
+        self.places
     }
 
     /// Jobs that wait for a place.

@@ -6,6 +6,7 @@
 //! advance and put right when the slot is given back. A tenant that comes anew starts where the
 //! others are: nobody saves up turns by staying away.
 
+use std::collections::btree_set::Iter;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -19,16 +20,26 @@ type Used = u64;
 /// starting anew gives them least.
 const IDLE_MAX: usize = 10_000;
 
+/// Tenants by what they have used.
+type Places = BTreeSet<(Used, Tenant)>;
+
 /// What one device has given to each tenant.
 #[derive(Debug, Default)]
 pub(super) struct Shares {
-    used: BTreeMap<Tenant, Used>,
+    accounts: BTreeMap<Tenant, Account>,
     /// Tenants whose turn may come, by what they have used.
-    turns: BTreeSet<(Used, Tenant)>,
+    turns: Places,
     /// Tenants that have nothing waiting and nothing running, by what they have used.
-    idle: BTreeSet<(Used, Tenant)>,
+    idle: Places,
     /// What the tenant had used that had the last turn: where newcomers start.
     start: Used,
+}
+
+/// What one tenant has used, and where that is noted.
+#[derive(Debug, Clone, Copy)]
+struct Account {
+    used: Used,
+    doing: Doing,
 }
 
 /// What a tenant does on a device.
@@ -48,42 +59,62 @@ impl Shares {
         self.turns.first().map(|(_, tenant)| tenant)
     }
 
-    pub(super) fn may_have_a_turn(&self, tenant: &Tenant) -> bool {
-        let used = self.used.get(tenant).copied();
-        used.is_some_and(|used| self.turns.contains(&(used, tenant.clone())))
+    /// The tenants whose turn may come, with what they have used, the next first.
+    pub(super) fn turns(&self) -> Iter<'_, (Used, Tenant)> {
+        self.turns.iter()
     }
 
-    /// Notes what a tenant does now.
+    pub(super) fn may_have_a_turn(&self, tenant: &Tenant) -> bool {
+        let account = self.accounts.get(tenant);
+        account.is_some_and(|account| account.doing == Doing::Waits)
+    }
+
+    /// Notes what a tenant does now. Mostly that is what it did before, and costs one look.
     pub(super) fn set(&mut self, tenant: &Tenant, doing: Doing) {
-        let used = match self.used.get(tenant) {
-            Some(used) => *used,
+        let account = match self.accounts.get(tenant) {
+            Some(before) if before.doing == doing => return,
+            Some(before) => {
+                let used = before.used;
+                let came_back = before.doing == Doing::Idle;
+                if let Some(set) = Self::set_of(&mut self.turns, &mut self.idle, before.doing) {
+                    set.remove(&(used, tenant.clone()));
+                }
+                let used = if came_back {
+                    used.max(self.start)
+                } else {
+                    used
+                };
+                Account { used, doing }
+            }
             None if doing == Doing::Idle => return,
-            None => self.start,
+            None => Account {
+                used: self.start,
+                doing,
+            },
         };
-        let place = (used, tenant.clone());
-        let came_back = self.idle.remove(&place) && doing != Doing::Idle;
-        self.turns.remove(&place);
-        let used = if came_back {
-            used.max(self.start)
-        } else {
-            used
-        };
-        let place = (used, tenant.clone());
-        match doing {
-            Doing::Waits => {
-                self.turns.insert(place);
-            }
-            Doing::Busy => {}
-            Doing::Idle => {
-                self.idle.insert(place);
-            }
+        if let Some(set) = Self::set_of(&mut self.turns, &mut self.idle, doing) {
+            set.insert((account.used, tenant.clone()));
         }
-        self.used.insert(tenant.clone(), used);
+        self.accounts.insert(tenant.clone(), account);
+    }
+
+    /// The set that a tenant is in while it does this.
+    fn set_of<'a>(
+        turns: &'a mut Places,
+        idle: &'a mut Places,
+        doing: Doing,
+    ) -> Option<&'a mut Places> {
+        match doing {
+            Doing::Waits => Some(turns),
+            Doing::Busy => None,
+            Doing::Idle => Some(idle),
+        }
     }
 
     /// The tenant has a turn: newcomers start from here.
     pub(super) fn has_turn(&mut self, tenant: &Tenant) {
-        let used = self.used.get(tenant).copied().unwrap_or(self.start);
+        let account = self.accounts.get(tenant);
+        let used = account.map_or(self.start, |account| account.used);
         self.start = self.start.max(used);
         self.forget();
     }
@@ -102,36 +133,37 @@ impl Shares {
             && (*used <= self.start || self.idle.len() > IDLE_MAX)
             && let Some((_, tenant)) = self.idle.pop_first()
         {
-            self.used.remove(&tenant);
+            self.accounts.remove(&tenant);
         }
     }
 
     /// Changes what a tenant has used.
     pub(super) fn charge(&mut self, tenant: &Tenant, more: Used, less: Used) {
-        let Some(used) = self.used.get_mut(tenant) else {
+        let Some(account) = self.accounts.get_mut(tenant) else {
             return;
         };
-        let before = (*used, tenant.clone());
-        *used = used.saturating_add(more).saturating_sub(less);
-        let after = (*used, tenant.clone());
-        for set in [&mut self.turns, &mut self.idle] {
-            if set.remove(&before) {
-                set.insert(after.clone());
-            }
+        let before = account.used;
+        account.used = before.saturating_add(more).saturating_sub(less);
+        let after = account.used;
+        if let Some(set) = Self::set_of(&mut self.turns, &mut self.idle, account.doing) {
+            set.remove(&(before, tenant.clone()));
+            set.insert((after, tenant.clone()));
         }
     }
 
     /// How many tenants are remembered.
     #[cfg(test)]
     pub(super) fn remembered(&self) -> usize {
-        self.used.len()
+        self.accounts.len()
     }
 
-    /// Walks all cross-references; a tenant is in one of the sets at most.
+    /// Walks all cross-references: a tenant is in the set that its account names, and in no other.
     pub(super) fn check(&self) {
-        for (used, tenant) in self.turns.iter().chain(&self.idle) {
-            assert_eq!(self.used.get(tenant), Some(used), "{tenant}");
+        for (set, doing) in [(&self.turns, Doing::Waits), (&self.idle, Doing::Idle)] {
+            let accounts = self.accounts.iter();
+            let named = accounts.filter(|(_, account)| account.doing == doing);
+            let named = named.map(|(tenant, account)| (account.used, tenant.clone()));
+            assert_eq!(*set, named.collect());
         }
-        assert!(self.turns.is_disjoint(&self.idle));
     }
 }

@@ -26,7 +26,8 @@ pub(super) async fn perform<E: Env>(ctx: &Context<'_, E>, job: &Job) -> Result<E
         .keep(job.id, job.spec.format.file_name(), &program)
         .await?;
     let circuit = circuit(ctx, job, &program).await?;
-    let key_widths = plausible(&circuit)?;
+    let (qubits, key_widths) = plausible(&circuit)?;
+    refuse_unfit(ctx, job, circuit.format, qubits)?;
     refuse_boundless(&key_widths, job.spec.shots)?;
     let kept = ctx
         .artifacts
@@ -73,8 +74,26 @@ pub(super) async fn circuit<E: Env>(
     Ok(circuit)
 }
 
-/// What is no circuit must never reach a device, whoever made it.
-fn plausible(circuit: &Circuit) -> Result<BTreeSet<u32>, Setback> {
+/// What the device can never run does not wait for it.
+fn refuse_unfit<E: Env>(
+    ctx: &Context<'_, E>,
+    job: &Job,
+    format: CircuitFormat,
+    qubits: Option<u32>,
+) -> Result<(), Setback> {
+    let target = &job.spec.target;
+    let device = ctx.devices.capabilities(target);
+    let Some(lacks) = device.and_then(|device| device.lacks(format, qubits)) else {
+        return Ok(());
+    };
+    let summary = format!("{target} can not run it: {lacks}");
+    let failure = Failure::new(Category::AllocationError, summary);
+    Err(Setback::Never(failure, None))
+}
+
+/// What is no circuit must never reach a device, whoever made it. Of what is one, how many qubits
+/// it has and how wide the keys of its counts may be, as far as that is known.
+fn plausible(circuit: &Circuit) -> Result<(Option<u32>, BTreeSet<u32>), Setback> {
     let refuse = |why: String| {
         let summary = format!("the compiled circuit cannot be run: {why}; look at the compiler");
         Err(Setback::Never(
@@ -83,7 +102,7 @@ fn plausible(circuit: &Circuit) -> Result<BTreeSet<u32>, Setback> {
         ))
     };
     if planted(Bug::CircuitsUnchecked) {
-        return Ok(BTreeSet::new());
+        return Ok((None, BTreeSet::new()));
     }
     let size = circuit.data.len();
     if size == 0 {
@@ -95,9 +114,9 @@ fn plausible(circuit: &Circuit) -> Result<BTreeSet<u32>, Setback> {
         ));
     }
     match circuit.format {
-        CircuitFormat::Qasm3Text => Ok(BTreeSet::new()),
+        CircuitFormat::Qasm3Text => Ok((None, BTreeSet::new())),
         CircuitFormat::AqoJson => match circuit::outline(&circuit.data) {
-            Ok(outline) => Ok(outline.key_widths),
+            Ok(outline) => Ok((Some(outline.qubits), outline.key_widths)),
             Err(why) => refuse(why.to_string()),
         },
     }

@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow;
 
-use crate::ids::{Epoch, JobId};
+use crate::ids::{DeviceId, Epoch, JobId};
 use crate::job::Job;
 use crate::job::event::Recorded;
 use crate::ports::store::{Append, AppendError, KeyHolder};
@@ -26,6 +26,7 @@ pub(super) enum Change {
     Replace(Encoded),
     Forget(Vec<JobId>),
     Cleared(Vec<JobId>),
+    Draining(DeviceId, bool),
 }
 
 /// Events of a job, and what goes with them.
@@ -125,6 +126,7 @@ impl Change {
                     + job.program.as_ref().map_or(0, Vec::len)
             }
             Self::Forget(jobs) | Self::Cleared(jobs) => jobs.len() * size_of::<JobId>(),
+            Self::Draining(device, _) => device.as_str().len(),
         }
     }
 
@@ -150,6 +152,14 @@ impl Change {
                 }
                 Ok(0)
             }
+            Self::Draining(device, true) => {
+                map.put(&place::draining(device), &record::seal(&[]))?;
+                Ok(0)
+            }
+            Self::Draining(device, false) => {
+                map.remove(&place::draining(device))?;
+                Ok(0)
+            }
         }
     }
 
@@ -162,6 +172,10 @@ impl Change {
                     return Ok(None);
                 };
                 Ok(stands(map, submission, job)?.then_some(submission))
+            }
+            Self::Draining(device, draining) => {
+                let is_draining = map.get(&place::draining(device), |_| ())?.is_some();
+                Ok((is_draining == *draining).then_some(0))
             }
             Self::Forget(_) | Self::Cleared(_) => Ok(None),
         }

@@ -1,8 +1,9 @@
 //! How a job store is read. What is damaged is told job by job, and hides no other.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use crate::ids::JobId;
+use crate::ids::{DeviceId, JobId};
 use crate::job::Job;
 use crate::job::event::Recorded;
 use crate::ports::store::{
@@ -257,6 +258,16 @@ pub(super) fn ended(
         },
     )?;
     Ok((found, next))
+}
+
+pub(super) fn draining(map: &impl Map) -> Result<BTreeSet<DeviceId>, ReadError> {
+    let mut devices = BTreeSet::new();
+    let (from, to) = place::ALL_DRAINING;
+    map.scan(&from, &to, Order::Up, &mut |place, _| {
+        devices.extend(place::device_at(place));
+        ControlFlow::Continue(())
+    })?;
+    Ok(devices)
 }
 
 pub(super) fn forgotten(map: &impl Map, most: usize) -> Result<Vec<JobId>, ReadError> {

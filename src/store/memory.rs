@@ -1,9 +1,10 @@
 //! The store that forgets when the process ends (`--store memory`), and that a simulated node
 //! may leave behind when it is killed: clones share what is stored.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use crate::ids::{Epoch, JobId};
+use crate::ids::{DeviceId, Epoch, JobId};
 use crate::job::Job;
 use crate::job::event::Recorded;
 use crate::ports::store::{
@@ -123,6 +124,20 @@ impl JobStore for MemoryStore {
 
     async fn cleared(&self, epoch: Epoch, jobs: Vec<JobId>) -> Result<(), AppendError> {
         self.change(epoch, &Change::Cleared(jobs)).map(drop)
+    }
+
+    async fn set_draining(
+        &self,
+        epoch: Epoch,
+        device: DeviceId,
+        draining: bool,
+    ) -> Result<(), AppendError> {
+        let change = Change::Draining(device, draining);
+        self.change(epoch, &change).map(drop)
+    }
+
+    async fn draining(&self) -> Result<BTreeSet<DeviceId>, ReadError> {
+        look::draining(&*self.readable())
     }
 
     async fn count(&self) -> Result<u64, ReadError> {

@@ -3,7 +3,7 @@
 //!
 //! A change of this file changes what is stored: the golden stores in `tests/` find that out.
 
-use crate::ids::{JobId, Sha256Sum};
+use crate::ids::{DeviceId, JobId, Sha256Sum};
 use crate::ports::store::Key;
 
 /// The number of the head among the rows of a job; its events have their own numbers.
@@ -25,6 +25,8 @@ const NAME: u8 = b'n';
 const ASIDE: u8 = b'q';
 /// Forgotten jobs whose artifacts may still lie about, by name.
 const FORGOTTEN: u8 = b'f';
+/// Devices that an operator lets take no new jobs, by name.
+const DRAINING: u8 = b'd';
 
 pub(super) fn summary(submission: u64) -> [u8; 9] {
     join(SUMMARY, [submission.to_be_bytes()])
@@ -57,6 +59,18 @@ pub(super) fn forgotten(job: JobId) -> [u8; 17] {
 
 /// All forgotten jobs.
 pub(super) const ALL_FORGOTTEN: ([u8; 1], [u8; 1]) = ([FORGOTTEN], [FORGOTTEN + 1]);
+
+pub(super) fn draining(device: &DeviceId) -> Vec<u8> {
+    [&[DRAINING], device.as_str().as_bytes()].concat()
+}
+
+/// All devices that take no new jobs.
+pub(super) const ALL_DRAINING: ([u8; 1], [u8; 1]) = ([DRAINING], [DRAINING + 1]);
+
+/// The device in such a place.
+pub(super) fn device_at(place: &[u8]) -> Option<DeviceId> {
+    std::str::from_utf8(place.get(1..)?).ok()?.parse().ok()
+}
 
 /// The job in the place of a name or of a forgotten job.
 pub(super) fn job_at(place: &[u8]) -> Option<JobId> {

@@ -1,7 +1,9 @@
 //! The binary, as a person or a script runs it.
 
 mod commands;
+mod drain;
 mod endings;
+mod explain;
 mod following;
 mod help;
 mod hostile;

@@ -13,6 +13,7 @@ mod cancel;
 mod circuits;
 mod cli;
 mod conformance;
+mod drain;
 mod edges;
 mod examples;
 mod fsck;

@@ -371,6 +371,34 @@ async fn gates_are_lowered_to_what_the_device_has_and_the_rest_is_refused() {
 }
 
 #[tokio::test]
+async fn what_a_device_can_never_run_fails_at_once_though_it_is_away() {
+    let small = device("qpu:small").capability("qubits", "2");
+    let other = device("qpu:other").capability("formats", "QIR");
+    let away = [small, other].map(|device| device.status(DeviceStatus::Maintenance));
+    let double = driver().with_devices(away);
+    let served = Served::start(double.routes());
+    let deployment = driving_with(served.url()).await;
+    let mut client = deployment.client().await;
+    for (target, qubits, missing) in [
+        ("qpu:small", 3, "3 qubits, and the device has 2"),
+        ("qpu:other", 1, "AQO_JSON, and the device takes QIR"),
+    ] {
+        let turn = json!({ "op": "RX", "q": [0], "params": { "theta": 1.0 } });
+        let mut asked = request(aqo(qubits, vec![turn]));
+        asked.target = target.to_owned();
+        let job_id = enqueue(&mut client, asked).await;
+        let error = failure(&mut client, &job_id).await;
+        assert_eq!(error.error_code, "AllocationError");
+        let summary = &error.error_summary;
+        assert!(
+            summary.contains(missing) && summary.contains(target),
+            "{summary}"
+        );
+    }
+    assert!(double.runs().is_empty());
+}
+
+#[tokio::test]
 async fn a_driver_that_refuses_is_believed_and_no_shot_is_booked() {
     let double = driver();
     let served = Served::start(double.routes());

@@ -1,11 +1,12 @@
 //! A kernel dies at every point at which something is stored, and the next one goes on.
 
+use std::collections::BTreeSet;
 use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use qrtx::grpc::proto::kernel as wire;
-use qrtx::ids::{Epoch, JobId, Sha256Sum};
+use qrtx::ids::{DeviceId, Epoch, JobId, Sha256Sum};
 use qrtx::job::Job;
 use qrtx::job::event::Recorded;
 use qrtx::job::state::State;
@@ -109,6 +110,19 @@ impl JobStore for Mortal {
 
     async fn cleared(&self, epoch: Epoch, jobs: Vec<JobId>) -> Result<(), AppendError> {
         self.store.cleared(epoch, jobs).await
+    }
+
+    async fn set_draining(
+        &self,
+        epoch: Epoch,
+        device: DeviceId,
+        draining: bool,
+    ) -> Result<(), AppendError> {
+        self.store.set_draining(epoch, device, draining).await
+    }
+
+    async fn draining(&self) -> Result<BTreeSet<DeviceId>, ReadError> {
+        self.store.draining().await
     }
 
     async fn count(&self) -> Result<u64, ReadError> {

@@ -1,9 +1,10 @@
 //! The job store of a simulated kernel: it outlives its node, every commit is three moments at
 //! which a scenario can strike, and a process that is dead can neither read nor write.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use qrtx::ids::{Epoch, JobId};
+use qrtx::ids::{DeviceId, Epoch, JobId};
 use qrtx::job::Job;
 use qrtx::job::event::{Event, Recorded};
 use qrtx::ports::JobStore;
@@ -15,7 +16,7 @@ use qrtx::store::MemoryStore;
 use crate::nemesis::Nemesis;
 use crate::planted::{Planted, planted};
 use crate::process::Process;
-use crate::record::CommitRecord;
+use crate::record::{CommitRecord, Tried};
 use crate::scenario::{Moment, StoreFault};
 use crate::trace::{Lane, Trace};
 use crate::world::artifacts::Qfs;
@@ -69,7 +70,7 @@ impl PointedStore {
             .iter()
             .map(|recorded| recorded.event.name())
             .collect();
-        let tried = self.tried(job, append.job.seq, &events);
+        let tried = self.tried(epoch, (job, append.job.seq, events.clone()));
         self.at(job, &events, Moment::Before).await;
         let slow = self.nemesis.store_fault() == Some(StoreFault::Slow);
         madsim::time::sleep(if slow { SLOW_COMMIT } else { COMMIT }).await;
@@ -135,11 +136,15 @@ impl PointedStore {
         written
     }
 
-    /// When a kernel first asked for what may be asked for again, by its next life as well.
-    fn tried(&self, job: JobId, seq: u64, events: &[&'static str]) -> Duration {
+    /// When a kernel first asked for what may be asked for again, by its next life as well. What a
+    /// zombie decides is no decision, and nobody goes on from it.
+    fn tried(&self, epoch: Epoch, which: Tried) -> Duration {
         let now = self.trace.now();
-        let which = (job, seq, events.to_vec());
-        *self.trace.records().tried.entry(which).or_insert(now)
+        let mut records = self.trace.records();
+        match records.epochs.len() == epoch.0 as usize {
+            true => *records.tried.entry(which).or_insert(now),
+            false => now,
+        }
     }
 
     async fn claim_at(&self, moment: Moment) {
@@ -269,6 +274,21 @@ impl JobStore for PointedStore {
     async fn cleared(&self, epoch: Epoch, jobs: Vec<JobId>) -> Result<(), AppendError> {
         self.process.living().await;
         self.inner.cleared(epoch, jobs).await
+    }
+
+    async fn set_draining(
+        &self,
+        epoch: Epoch,
+        device: DeviceId,
+        draining: bool,
+    ) -> Result<(), AppendError> {
+        self.process.living().await;
+        self.inner.set_draining(epoch, device, draining).await
+    }
+
+    async fn draining(&self) -> Result<BTreeSet<DeviceId>, ReadError> {
+        self.readable().await?;
+        self.inner.draining().await
     }
 
     async fn count(&self) -> Result<u64, ReadError> {

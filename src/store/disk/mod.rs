@@ -6,13 +6,14 @@ mod engine;
 mod queue;
 mod writer;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 
 use redb::{Builder, DatabaseError, StorageBackend};
 
-use crate::ids::{Epoch, JobId};
+use crate::ids::{DeviceId, Epoch, JobId};
 use crate::job::Job;
 use crate::job::event::Recorded;
 use crate::ports::offload::{self, Offload};
@@ -208,6 +209,20 @@ impl JobStore for RedbStore {
 
     async fn cleared(&self, epoch: Epoch, jobs: Vec<JobId>) -> Result<(), AppendError> {
         self.change(epoch, Change::Cleared(jobs)).await.map(drop)
+    }
+
+    async fn set_draining(
+        &self,
+        epoch: Epoch,
+        device: DeviceId,
+        draining: bool,
+    ) -> Result<(), AppendError> {
+        let change = Change::Draining(device, draining);
+        self.change(epoch, change).await.map(drop)
+    }
+
+    async fn draining(&self) -> Result<BTreeSet<DeviceId>, ReadError> {
+        self.glance(|map| look::draining(map))
     }
 
     async fn count(&self) -> Result<u64, ReadError> {

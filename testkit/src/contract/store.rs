@@ -2,6 +2,7 @@
 
 mod commit;
 mod damage;
+mod draining;
 mod read;
 mod retention;
 
@@ -12,6 +13,7 @@ use qrtx::ports::store::{JobStore, Unfinished};
 
 pub use commit::*;
 pub use damage::*;
+pub use draining::*;
 pub use read::*;
 pub use retention::*;
 
@@ -45,7 +47,8 @@ pub async fn job_store<S: JobStore>(
     the_list_shows_jobs_of_an_age(&fresh().await).await;
     unfinished_are_exactly_the_jobs_with_a_duty_oldest_first(&fresh().await).await;
     of_an_unknown_job_there_is_nothing(&fresh().await).await;
-    what_is_stored_outlives_the_store_that_stored_it(fresh().await, reopen).await;
+    what_is_stored_outlives_the_store_that_stored_it(fresh().await, &reopen).await;
+    a_device_drains_until_that_is_taken_back(fresh().await, reopen).await;
     a_job_that_cannot_be_read_hides_no_other(fresh().await, &spoil).await;
     of_a_spoilt_job_everything_before_the_damage_is_salvaged(fresh().await, &spoil).await;
     a_record_that_is_replaced_reads_as_what_was_written(fresh().await, &spoil).await;

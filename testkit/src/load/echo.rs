@@ -85,6 +85,14 @@ impl KernelGateway for Echo {
         not_echoed()
     }
 
+    async fn explain_job(&self, _: Request<ExplainJobRequest>) -> Answer<ExplainJobResponse> {
+        not_echoed()
+    }
+
+    async fn drain_device(&self, _: Request<DrainDeviceRequest>) -> Answer<DrainDeviceResponse> {
+        not_echoed()
+    }
+
     async fn reserve_device(
         &self,
         _: Request<ReserveDeviceRequest>,

@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use super::shell::{Shell, example};
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 16] = [
     "run",
     "serve",
     "submit",
@@ -15,6 +15,9 @@ const COMMANDS: [&str; 13] = [
     "cancel",
     "jobs",
     "devices",
+    "drain",
+    "undrain",
+    "explain",
     "history",
     "ledger",
     "fsck",

@@ -154,6 +154,7 @@ impl KernelGateway for Hostile {
             hardware_queue_depth: u32::MAX,
             hardware_wait_seconds: u32::MAX,
             capabilities: BTreeMap::from([(evil(), evil())]),
+            draining: true,
         };
         Ok(Response::new(ListDevicesResponse {
             devices: vec![device],
@@ -194,6 +195,46 @@ impl KernelGateway for Hostile {
         }))
     }
 
+    async fn explain_job(&self, _: Request<ExplainJobRequest>) -> Answer<ExplainJobResponse> {
+        let reason = WaitReason {
+            cause: 99,
+            message: evil(),
+            until: never(),
+        };
+        let named = JobAhead {
+            job_id: evil(),
+            rule: evil(),
+            message: evil(),
+        };
+        Ok(Response::new(ExplainJobResponse {
+            job: Some(job()),
+            reasons: vec![reason],
+            queue: Some(QueuePlace {
+                waits_for: evil(),
+                ahead: u32::MAX,
+                ahead_is_exact: false,
+                named: vec![named],
+            }),
+            estimated_wait: Some(prost_types::Duration {
+                seconds: i64::MAX,
+                nanos: i32::MIN,
+            }),
+            estimate_basis: evil(),
+            decisions: vec![event(TaskState::Failed)],
+        }))
+    }
+
+    async fn drain_device(&self, _: Request<DrainDeviceRequest>) -> Answer<DrainDeviceResponse> {
+        let device = Device {
+            device_id: evil(),
+            state: 99,
+            ..Device::default()
+        };
+        Ok(Response::new(DrainDeviceResponse {
+            device: Some(device),
+        }))
+    }
+
     async fn reserve_device(
         &self,
         _: Request<ReserveDeviceRequest>,
@@ -223,6 +264,8 @@ fn what_a_kernel_tells_steers_no_terminal_and_makes_nothing_fall_over() {
         vec!["watch", &job],
         vec!["results", &job],
         vec!["history", &job],
+        vec!["explain", &job],
+        vec!["drain", "sim:local"],
         vec!["cancel", &job],
         vec!["jobs"],
         vec!["devices"],

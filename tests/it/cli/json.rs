@@ -48,8 +48,11 @@ async fn every_command_prints_one_document_with_names_that_stay() {
         vec!["run", file],
         vec!["status", job],
         vec!["history", job],
+        vec!["explain", job],
         vec!["jobs"],
         vec!["devices"],
+        vec!["drain", "sim:local"],
+        vec!["undrain", "sim:local"],
     ] {
         let document = shell.run(&[&command[..], &["--json"]].concat()).document();
         let name = command.join(" ").replace(job, "JOB");
@@ -85,13 +88,15 @@ async fn every_error_is_one_document_too() {
     let file = shell.file("bell.json", &bell());
     let unknown = format!("job-{:032}", 0);
     let nowhere = ["--endpoint", "127.0.0.1:1"];
-    let commands: [&[&str]; 13] = [
+    let commands: [&[&str]; 15] = [
         &["status", &unknown],
         &["watch", &unknown],
         &["results", &unknown],
         &["results", &unknown, "--wait"],
         &["cancel", &unknown],
         &["history", &unknown],
+        &["explain", &unknown],
+        &["drain", "no:device"],
         &["status", "job-1"],
         &["submit", file, "--shots", "0"],
         &["run", "nowhere.json"],
@@ -118,9 +123,11 @@ async fn every_error_is_one_document_too() {
         vec!["results", &unknown],
         vec!["cancel", &unknown],
         vec!["history", &unknown],
+        vec!["explain", &unknown],
         vec!["submit", file],
         vec!["jobs"],
         vec!["devices"],
+        vec!["drain", "sim:local"],
     ] {
         let answered = shell.run(&[&command[..], &nowhere, &["--json"]].concat());
         let error = &answered.document()["error"];

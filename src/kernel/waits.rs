@@ -1,0 +1,232 @@
+//! Why a job waits, who is ahead of it, and when its turn may come: pure, over what the table, the
+//! schedule and the device book know. No more jobs are looked at than [`Line`] does.
+
+use std::time::Duration;
+
+use crate::devices::{Book, Obstacle};
+use crate::job::Job;
+use crate::job::state::State;
+use crate::kernel::table::Table;
+use crate::schedule::Load;
+use crate::schedule::line::Line;
+use crate::time::{Monotonic, Timestamp};
+
+/// What a waiting job waits for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wait {
+    /// Everything that holds it; nothing for a job that does not wait.
+    pub reasons: Vec<Reason>,
+    /// The queue that it stands in, if it stands in one.
+    pub queue: Option<Queue>,
+    /// When its turn on its device may come; `None` once it has had it.
+    pub start: Option<Start>,
+}
+
+/// One thing that holds a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reason {
+    /// What kind of thing.
+    pub cause: Cause,
+    /// The same for a person.
+    pub sentence: String,
+    /// When it is over, if that is known.
+    pub until: Option<Timestamp>,
+}
+
+/// The kinds of things that hold a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The last try did not work, and the next one has its time.
+    BackOff,
+    /// The driver-manager was never reached since start.
+    FirstContact,
+    /// The driver-manager cannot be asked now.
+    DriverManager,
+    /// The device says that it takes nothing.
+    DeviceState,
+    /// The driver-manager does not list the device any more.
+    DeviceGone,
+    /// An operator lets the device take no new jobs.
+    Draining,
+    /// The tenant has as many jobs running as it may.
+    TenantLimit,
+    /// All slots of the device are taken.
+    DeviceSlot,
+    /// All places for compiling are taken.
+    CompileSlot,
+    /// All places for storing results are taken.
+    StoreSlot,
+}
+
+/// A queue, and a job's place in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queue {
+    /// What for: `a compile slot`, `a store slot`, or the device.
+    pub place: String,
+    /// Who is ahead.
+    pub line: Line,
+}
+
+/// When a job's turn may come.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Start {
+    /// From now on, as far as can be told today; `None` if it cannot.
+    pub wait: Option<Duration>,
+    /// What that rests on, or why nothing can be told, for a person.
+    pub basis: String,
+}
+
+impl Table {
+    /// What `job` waits for at `now`.
+    pub(super) fn waits(&self, job: &Job, book: &Book, now: Monotonic) -> Wait {
+        let paused = self.jobs.get(&job.id).and_then(|slot| slot.resume_at);
+        let (reasons, queue) = match &job.setback {
+            Some(setback) if !job.state.is_terminal() && paused.is_some_and(|at| at > now) => {
+                (vec![back_off(job, setback)], None)
+            }
+            _ => self.holds_up(job, book),
+        };
+        let start = matches!(
+            job.state,
+            State::Pending | State::Validating | State::Compiling | State::Queued
+        )
+        .then(|| self.start(job, book, &reasons, queue.as_ref()));
+        Wait {
+            reasons,
+            queue,
+            start,
+        }
+    }
+
+    fn holds_up(&self, job: &Job, book: &Book) -> (Vec<Reason>, Option<Queue>) {
+        if self.unreached.contains(&job.id) {
+            return (obstacles(job, book).collect(), None);
+        }
+        let (pool, place, cause) = match job.state {
+            State::Pending | State::Validating | State::Compiling => {
+                (&self.compile, "compile slot", Cause::CompileSlot)
+            }
+            State::Completing => (&self.store, "store slot", Cause::StoreSlot),
+            State::Queued => return self.device_holds_up(job, book),
+            _ => return (Vec::new(), None),
+        };
+        let Some(line) = pool.line(job.id) else {
+            return (Vec::new(), None);
+        };
+        let places = pool.places();
+        let full = format!("{places} of {places} {place}s are taken");
+        let place = format!("a {place}");
+        let reason = Reason::new(cause, full);
+        (vec![reason], Some(Queue { place, line }))
+    }
+
+    /// Who is ahead of a job in the queue of its device, and what beside them is between it and
+    /// its turn.
+    fn device_holds_up(&self, job: &Job, book: &Book) -> (Vec<Reason>, Option<Queue>) {
+        let Some(line) = self.scheduler.line(job.id) else {
+            return (Vec::new(), None);
+        };
+        let target = &job.spec.target;
+        let mut reasons: Vec<_> = obstacles(job, book).collect();
+        if let Some(limit) = tenant_limit(self, &job.spec.owner.tenant) {
+            reasons.push(Reason::new(Cause::TenantLimit, limit));
+        }
+        let Load { running, slots, .. } = self.scheduler.load(target);
+        if running >= slots as usize && slots > 0 {
+            let full = format!("{running} of {slots} slots of {target} are taken");
+            reasons.push(Reason::new(Cause::DeviceSlot, full));
+        }
+        let place = target.to_string();
+        (reasons, Some(Queue { place, line }))
+    }
+
+    fn start(&self, job: &Job, book: &Book, reasons: &[Reason], queue: Option<&Queue>) -> Start {
+        let unknown = |basis: String| Start { wait: None, basis };
+        let target = &job.spec.target;
+        if job.state != State::Queued {
+            return unknown("it does not stand in the queue of its device yet".to_owned());
+        }
+        let slot = self.jobs.get(&job.id);
+        if slot.is_some_and(|slot| slot.turn.is_some()) {
+            return unknown("it has just come".to_owned());
+        }
+        let Some(Queue { line, .. }) = queue else {
+            return unknown("it does not stand in the queue of its device now".to_owned());
+        };
+        let beyond_turns = |reason: &Reason| reason.cause != Cause::DeviceSlot;
+        if reasons.iter().any(beyond_turns) {
+            return unknown("what holds it has no end that is known".to_owned());
+        }
+        let Some(seconds) = book.execution_seconds(target) else {
+            return unknown(format!("no execution on {target} was seen since start"));
+        };
+        let load = self.scheduler.load(target);
+        let at_least = if line.is_exact() { "" } else { "at least " };
+        Start {
+            wait: Some(until_turn(seconds, line.ahead, load)),
+            basis: format!(
+                "{at_least}{} ahead and {} running, executions took {seconds:.3} s lately, {}",
+                count(line.ahead, "job"),
+                load.running,
+                count(load.slots as usize, "slot"),
+            ),
+        }
+    }
+}
+
+impl Reason {
+    fn new(cause: Cause, sentence: String) -> Self {
+        Self {
+            cause,
+            sentence,
+            until: None,
+        }
+    }
+}
+
+fn back_off(job: &Job, setback: &str) -> Reason {
+    Reason {
+        cause: Cause::BackOff,
+        sentence: format!("try {} did not work: {setback}", job.tries),
+        until: job.not_before,
+    }
+}
+
+fn obstacles(job: &Job, book: &Book) -> impl Iterator<Item = Reason> {
+    let target = &job.spec.target;
+    book.obstacles(target).into_iter().map(|obstacle| {
+        let cause = match obstacle {
+            Obstacle::NeverReached(_) => Cause::FirstContact,
+            Obstacle::Unreachable(_) => Cause::DriverManager,
+            Obstacle::Gone => Cause::DeviceGone,
+            Obstacle::Hardware(_) => Cause::DeviceState,
+            Obstacle::Draining => Cause::Draining,
+        };
+        Reason::new(cause, obstacle.sentence(target))
+    })
+}
+
+/// Why no job of `tenant` gets a turn, if none does.
+pub(super) fn tenant_limit(table: &Table, tenant: &str) -> Option<String> {
+    let running = table.scheduler.limit_of(tenant)?;
+    let jobs = count(running, "job");
+    Some(format!("{tenant} has {jobs} running, as many as it may"))
+}
+
+/// How long until a slot is free for a job with so many ahead, if each execution takes so long.
+pub(super) fn until_turn(execution_seconds: f64, ahead: usize, load: Load) -> Duration {
+    let slots = load.slots.max(1);
+    let full = load.running.saturating_sub(slots as usize - 1);
+    let seconds = execution_seconds * (ahead + full) as f64 / f64::from(slots);
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+}
+
+fn count(many: usize, what: &str) -> String {
+    match many {
+        1 => format!("1 {what}"),
+        _ => format!("{many} {what}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,216 @@
+//! Who is ahead of a waiting job, and by which rule: the turns that would come one after another
+//! if every execution took its typical time, nobody came, and nobody left.
+
+use std::collections::BTreeMap;
+use std::collections::btree_set::Iter;
+use std::iter::Peekable;
+
+use crate::ids::JobId;
+use crate::schedule::lane::Lane;
+use crate::schedule::policy::{Ahead, Rule};
+use crate::schedule::rank::Rank;
+use crate::schedule::share::Tenant;
+
+/// Turns that are looked at for one answer, however many jobs wait.
+pub const TURNS_MAX: usize = 1_000;
+/// Jobs ahead that are named.
+pub const NAMED_MAX: usize = 5;
+
+/// The place of a waiting job.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Line {
+    /// The first of those ahead, the next first.
+    pub named: Vec<Ahead>,
+    /// How many are ahead; at least so many, if there are [`TURNS_MAX`].
+    pub ahead: usize,
+}
+
+impl Line {
+    /// The place of `job` in a sequence of turns, each with the rule by which it comes before.
+    pub(super) fn of(job: JobId, turns: impl Iterator<Item = (JobId, Rule)>) -> Self {
+        let mut line = Self::default();
+        for (other, rule) in turns.take(TURNS_MAX).take_while(|(other, _)| *other != job) {
+            if line.named.len() < NAMED_MAX {
+                line.named.push(Ahead { job: other, rule });
+            }
+            line.ahead += 1;
+        }
+        line
+    }
+
+    /// Whether no more can be ahead than were counted.
+    pub fn is_exact(&self) -> bool {
+        self.ahead < TURNS_MAX
+    }
+}
+
+/// The jobs of a tenant that have had none of these turns.
+type Rest<'a> = Peekable<Iter<'a, (Rank, JobId)>>;
+
+/// The turns to come, as `lane` would give them.
+struct Turns<'a> {
+    lane: &'a Lane,
+    /// Tenants that have had none of these turns yet, by what they have used.
+    fresh: Peekable<Iter<'a, (u64, Tenant)>>,
+    /// Those that have, by what they will have used then.
+    again: BTreeMap<(u64, &'a Tenant), Rest<'a>>,
+}
+
+impl<'a> Iterator for Turns<'a> {
+    type Item = (&'a Tenant, Rank, JobId);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let fresh = self.fresh.peek().map(|(used, tenant)| (*used, tenant));
+        let again = self.again.first_key_value().map(|(place, _)| *place);
+        let is_fresh = fresh.is_some() && again.is_none_or(|again| fresh < Some(again));
+        let ((used, tenant), mut queue) = if is_fresh {
+            self.fresh.next();
+            let place = fresh?;
+            (place, self.lane.tenants[place.1].waiting.iter().peekable())
+        } else {
+            self.again.pop_first()?
+        };
+        let (rank, job) = *queue.next()?;
+        if queue.peek().is_some() {
+            let used = used.saturating_add(self.lane.price(tenant));
+            self.again.insert((used, tenant), queue);
+        }
+        Some((tenant, rank, job))
+    }
+}
+
+impl Lane {
+    /// The place of a job that waits here. A tenant at its limit has no turn before one of its
+    /// jobs ends: of such a job only those of its own tenant are told.
+    pub(super) fn line(&self, job: JobId, tenant: &Tenant, rank: Rank) -> Line {
+        let within = |other: Rank| Rule::from(other.precedence_over(&rank));
+        let queue = &self.tenants[tenant];
+        if queue.at_limit {
+            let turns = queue.waiting.iter();
+            return Line::of(job, turns.map(|(other, job)| (*job, within(*other))));
+        }
+        let turns = Turns {
+            lane: self,
+            fresh: self.shares.turns().peekable(),
+            again: BTreeMap::new(),
+        };
+        let told = turns.map(|(whose, other, job)| match whose == tenant {
+            true => (job, within(other)),
+            false => (job, Rule::FairShare),
+        });
+        Line::of(job, told)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ids::DeviceId;
+    use crate::schedule::Scheduler;
+    use crate::schedule::policy::Policy;
+    use crate::time::{Monotonic, Timestamp};
+
+    const TENANTS: [&str; 3] = ["ada", "bob", "cyd"];
+    /// What the schedule takes an execution to last as long as it has seen no other.
+    const TYPICAL: Duration = Duration::from_secs(1);
+
+    fn job(number: u64) -> JobId {
+        JobId::new(number, [0; 10])
+    }
+
+    fn device() -> DeviceId {
+        "sim-1".parse().unwrap()
+    }
+
+    fn rank(priority: u8, submission: u64) -> Rank {
+        let step = Duration::from_secs(60);
+        Rank::new(priority, Timestamp(0), step, Timestamp(0), submission)
+    }
+
+    fn scheduler(policy: Policy, jobs: &[(usize, u8)]) -> Scheduler {
+        let mut scheduler = Scheduler::new(policy);
+        for (number, (tenant, priority)) in (0..).zip(jobs) {
+            let rank = rank(*priority, number);
+            scheduler.enqueue(job(number), &device(), TENANTS[*tenant], rank);
+        }
+        scheduler
+    }
+
+    proptest! {
+        #[test]
+        fn a_place_in_the_line_is_the_turn_that_comes_if_nothing_changes(
+            jobs in proptest::collection::vec((0usize..3, 0u8..3), 1..40),
+            weight in 1u32..4,
+        ) {
+            let policy = Policy {
+                tenant_weights: [("cyd".to_owned(), weight)].into(),
+                ..Policy::default()
+            };
+            let mut scheduler = scheduler(policy, &jobs);
+            let count = jobs.len() as u64;
+            let told: Vec<_> = (0..count).map(|n| scheduler.line(job(n)).unwrap()).collect();
+            scheduler.set_device(&device(), 1, true);
+            let (mut now, mut turns) = (Monotonic(Duration::ZERO), Vec::new());
+            while let Some(pick) = scheduler.pick(now) {
+                turns.push(pick.job);
+                now = now + TYPICAL;
+                scheduler.release(pick.job, now);
+            }
+            for (number, line) in (0..count).zip(&told) {
+                let place = turns.iter().position(|turn| *turn == job(number)).unwrap();
+                prop_assert!(line.is_exact());
+                prop_assert_eq!(line.ahead, place);
+                let named: Vec<_> = line.named.iter().map(|ahead| ahead.job).collect();
+                prop_assert_eq!(&named[..], &turns[..place.min(NAMED_MAX)]);
+            }
+        }
+    }
+
+    #[test]
+    fn each_rule_is_named_by_which_another_job_comes_first() {
+        let line = scheduler(Policy::default(), &[(1, 50), (1, 50), (1, 60), (0, 0)]);
+        let named = line.line(job(1)).unwrap().named;
+        let named: Vec<_> = named.iter().map(|ahead| (ahead.job, ahead.rule)).collect();
+        let expected = [
+            (job(3), Rule::FairShare),
+            (job(2), Rule::PriorityAndAge),
+            (job(0), Rule::Submission),
+        ];
+        assert_eq!(named, expected);
+    }
+
+    #[test]
+    fn of_a_tenant_at_its_limit_only_its_own_jobs_are_ahead() {
+        let policy = Policy {
+            tenant_running: 1,
+            ..Policy::default()
+        };
+        let mut scheduler = scheduler(policy, &[(0, 0), (1, 9), (1, 8), (1, 7)]);
+        scheduler.set_device(&device(), 2, true);
+        scheduler.pick(Monotonic(Duration::ZERO)).unwrap();
+        scheduler.pick(Monotonic(Duration::ZERO)).unwrap();
+        assert_eq!(scheduler.limit_of("bob"), Some(1));
+        let line = scheduler.line(job(3)).unwrap();
+        let rule = Rule::PriorityAndAge;
+        assert_eq!(line.named, [Ahead { job: job(2), rule }]);
+        assert_eq!(scheduler.line(job(1)), None, "it runs");
+    }
+
+    #[test]
+    fn no_more_turns_are_looked_at_than_the_bound() {
+        let jobs = vec![(0, 50); TURNS_MAX + 10];
+        let scheduler = scheduler(Policy::default(), &jobs);
+        let last = scheduler.line(job(TURNS_MAX as u64 + 9)).unwrap();
+        assert!(!last.is_exact() && last.ahead == TURNS_MAX);
+        assert!(
+            scheduler
+                .line(job(TURNS_MAX as u64 - 1))
+                .unwrap()
+                .is_exact()
+        );
+    }
+}
