@@ -13,3 +13,4 @@ mod mutation;
 mod reference;
 mod spoil;
 mod traps;
+mod turns;

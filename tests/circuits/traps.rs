@@ -1,5 +1,7 @@
 //! Texts that are made to break a reader: too deep, too long, too large, growing without end.
 
+use crate::turns;
+
 /// Levels that no stack holds.
 const DEEP: usize = 50_000;
 /// Bytes of the longest text that the kernel takes.
@@ -25,7 +27,9 @@ pub(crate) fn all() -> Vec<Trap> {
     traps.loops();
     traps.many_names();
     traps.many_measured();
-    traps.costly_turns();
+    for (name, text) in turns::costly() {
+        traps.add(name, &text);
+    }
     traps.bytes();
     traps.files();
     traps.0
@@ -371,37 +375,6 @@ impl Traps {
             "measurements again",
             &format!("{head}{}", "m[0:999] = measure r;".repeat(DEEP)),
         );
-    }
-
-    /// What takes long in one turn of a loop must not be cheap there.
-    fn costly_turns(&mut self) {
-        let turns =
-            |body: &str| format!("for int i in [0:999] {{ for int j in [0:900] {{ {body} }} }}");
-        let names: Vec<_> = (0..9_000).map(|number| format!("p{number}")).collect();
-        let ones = vec!["1"; 9_000].join(",");
-        let gate = format!("gate g({}) a {{ }} ", names.join(","));
-        let call = turns(&format!("g({ones}) q[0];"));
-        self.add("thousands of arguments in loops", &format!("{gate}{call}"));
-        let terms: Vec<_> = (0..900).map(|bit| format!("m[{bit}]")).collect();
-        let choice = turns(&format!("if ({}) {{ }}", terms.join(" && ")));
-        let head = "qubit[1000] r; bit[1000] m; m = measure r; ";
-        self.add("long conditions in loops", &format!("{head}{choice}"));
-        let same = "m[0] && ".repeat(900);
-        let choice = turns(&format!("if ({same}m[0]) {{ }}"));
-        self.add(
-            "one bit asked for a thousand times",
-            &format!("{head}{choice}"),
-        );
-        let chain = turns(&format!("{}g q[0];", "inv @ pow(2) @ ".repeat(8)));
-        self.add(
-            "modifiers of nothing in loops",
-            &format!("gate g a {{ }} {chain}"),
-        );
-        let qubits: Vec<_> = (0..1_000).map(|qubit| format!("a{qubit}")).collect();
-        let given: Vec<_> = (0..1_000).map(|qubit| format!("r[{qubit}]")).collect();
-        let gate = format!("qubit[1000] r; gate g {} {{ }} ", qubits.join(","));
-        let call = turns(&format!("g {};", given.join(",")));
-        self.add("a thousand qubits in loops", &format!("{gate}{call}"));
     }
 
     fn bytes(&mut self) {
