@@ -40,6 +40,8 @@ pub struct History {
     pub wall_moved: bool,
     /// For how long kernels stood still, all in all.
     pub stood_still: Duration,
+    /// When the kernel stood still and nobody stood in for it, from and until, in order.
+    pub pauses: Vec<(Duration, Duration)>,
     /// When a kernel died, or began to stand still: what it was about to do at that moment it did
     /// later, or another did it.
     pub broke_off: Vec<Duration>,
@@ -145,6 +147,20 @@ pub struct Stored {
 }
 
 impl History {
+    /// The moment since which the kernel has lived for `span` until `at`.
+    pub fn lived_since(&self, at: Duration, span: Duration) -> Duration {
+        let (mut at, mut left) = (at, span);
+        for &(from, until) in self.pauses.iter().rev() {
+            let lived = at.saturating_sub(until);
+            if lived >= left {
+                break;
+            }
+            left -= lived;
+            at = at.min(from);
+        }
+        at.saturating_sub(left)
+    }
+
     /// Pairs of a client and a job that it was told of.
     pub fn pairs(&self) -> BTreeSet<(&str, JobId)> {
         self.told

@@ -123,6 +123,7 @@ impl World {
                 .filter(|fired| BREAK_OFF.contains(&fired.kind))
                 .map(|fired| fired.at)
                 .collect(),
+            pauses: Self::pauses(&records),
             stood_still: records
                 .fired
                 .iter()
@@ -135,6 +136,18 @@ impl World {
             limits: self.settings.limits.clone(),
             askable: self.scenario.askable,
         }
+    }
+
+    /// When the kernel stood still, and nobody stood in for it.
+    fn pauses(records: &Records) -> Vec<(Duration, Duration)> {
+        let pauses = records
+            .fired
+            .iter()
+            .filter(|fired| fired.kind == "pause-kernel")
+            .filter_map(|fired| Some((fired.at, fired.at + fired.lasts?)));
+        let mut pauses: Vec<_> = pauses.collect();
+        pauses.sort_unstable();
+        pauses
     }
 
     /// Whether a kernel was started anew after its wall clock was moved.

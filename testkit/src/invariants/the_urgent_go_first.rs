@@ -6,17 +6,21 @@ use std::time::Duration;
 
 use qrtx::ids::JobId;
 use qrtx::job::Job;
+use qrtx::limits::TELL_WITHIN;
 
 use crate::history::{Committed, History};
 
 /// Two that become ready in one moment may be decided in either order.
 const SETTLED: Duration = Duration::from_millis(500);
 
-/// How long a job waited for its device.
+/// How long a job waited for its device. The turn was given when it was first tried to be
+/// recorded, or as long before as that may wait; a kernel that stands still in between does not
+/// know that it does.
 struct Wait {
     job: JobId,
     since: Duration,
-    until: Duration,
+    /// The earliest moment and the latest.
+    until: (Duration, Duration),
 }
 
 /// Says who was passed over.
@@ -24,20 +28,20 @@ pub fn check(history: &History) -> Vec<String> {
     let waits = waits(history);
     let mut broken = Vec::new();
     for picked in &waits {
-        let at = picked.until;
+        let (earliest, latest) = picked.until;
         // Others may have been picked in the same moment, and nothing came of it.
-        let breaks_off = |when: &&Duration| (at..at + SETTLED).contains(*when);
-        if history.broke_off.iter().any(|when| breaks_off(&when)) {
+        let breaks_off = |when: &Duration| (earliest..latest + SETTLED).contains(when);
+        if history.broke_off.iter().any(breaks_off) {
             continue;
         }
         let passed_over = waits.iter().find(|other| {
-            let waited = other.since + SETTLED < at && other.until > at + SETTLED;
+            let waited = other.since + SETTLED < earliest && other.until.0 > latest + SETTLED;
             waited
                 && same_device(history, picked.job, other.job)
                 && more_urgent(history, other.job, picked.job)
         });
         if let Some(Wait { job, .. }) = passed_over {
-            let (first, at) = (picked.job, at.as_secs_f64());
+            let (first, at) = (picked.job, latest.as_secs_f64());
             broken.push(format!(
                 "{job} is more urgent than {first}, which went first at {at} s"
             ));
@@ -46,8 +50,7 @@ pub fn check(history: &History) -> Vec<String> {
     broken
 }
 
-/// The first time in the queue of each job; later ones begin with a back-off. A wait is over when
-/// the device was given to the job, which is when that was first tried to be recorded.
+/// The first time in the queue of each job; later ones begin with a back-off.
 fn waits(history: &History) -> Vec<Wait> {
     let mut since: BTreeMap<JobId, Duration> = BTreeMap::new();
     let mut waits = Vec::new();
@@ -65,8 +68,11 @@ fn waits(history: &History) -> Vec<Wait> {
         } else if let Some(since) = since.remove(job)
             && events.contains(&"Assigned")
         {
-            let (job, until) = (*job, *tried);
-            waits.push(Wait { job, since, until });
+            waits.push(Wait {
+                job: *job,
+                since,
+                until: (history.lived_since(*tried, TELL_WITHIN), *tried),
+            });
         }
     }
     waits
@@ -114,6 +120,17 @@ mod tests {
             }
         }
         assert_eq!(check(&history).len(), 0);
+    }
+
+    #[test]
+    fn a_turn_given_just_before_a_pause_and_recorded_after_it_passes_nobody_over() {
+        let mut history = passed_over_at(100);
+        let picked = |commit: &&Committed| commit.events.contains(&"Assigned");
+        let at = history.committed.iter().find(picked).unwrap().tried;
+        history.pauses.push((Duration::from_millis(10), at));
+        assert_eq!(check(&history).len(), 0);
+        history.pauses[0].0 = at - Duration::from_millis(10);
+        assert_eq!(check(&history).len(), 1);
     }
 
     #[test]
