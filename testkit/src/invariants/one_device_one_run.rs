@@ -22,7 +22,7 @@ pub fn check(history: &History) -> Vec<String> {
     }
     for (device, slots) in &history.slots {
         let on_device = history.runs.iter().filter(|run| run.device == *device);
-        let most = most_at_once(on_device.filter(|run| !gave_it_up(history, run)));
+        let most = most_at_once(on_device.filter_map(|run| held(history, run)));
         if most > *slots {
             broken.push(format!(
                 "{device} has {slots} slots and was at {most} runs at once"
@@ -32,12 +32,15 @@ pub fn check(history: &History) -> Vec<String> {
     broken
 }
 
-/// Whether the kernel may have given the run's slot away: a request that was on its way for longer
-/// than an execution may take cannot be called back (D15), and a device that may run things twice
-/// is not waited for when nobody knows what it does (DESIGN.md).
-fn gave_it_up(history: &History, run: &Run) -> bool {
+/// From when until when a run had its slot, as far as a kernel can know it. A request that was on
+/// its way for longer than an execution may take cannot be called back (D15); a device that may
+/// run things twice is not waited for when nobody knows what it does (DESIGN.md); and what a
+/// driver that cannot be asked still runs when the time of the execution is over is not known to
+/// anybody.
+fn held(history: &History, run: &Run) -> Option<(Monotonic, Option<Monotonic>)> {
+    let whole = Some((run.started, run.ended));
     let Ok(job) = run.job.parse() else {
-        return false;
+        return whole;
     };
     let attempt = run
         .execution
@@ -55,18 +58,28 @@ fn gave_it_up(history: &History, run: &Run) -> bool {
     if !history.paid.contains(&run.device)
         && entry.is_some_and(|entry| entry.settlement.unknown > 0)
     {
-        return true;
+        return None;
     }
     let bound = Duration::from_millis(history.limits.execute_ms);
-    let intended = intents.map(|commit| commit.at).nth(nth.saturating_sub(1));
-    intended.is_some_and(|at| run.started.0 > at + bound)
+    let Some(intended) = intents.map(|commit| commit.at).nth(nth.saturating_sub(1)) else {
+        return whole;
+    };
+    let over = Monotonic(intended + bound);
+    match (run.started > over, history.askable) {
+        (true, _) => None,
+        (false, true) => whole,
+        (false, false) => Some((
+            run.started,
+            Some(run.ended.map_or(over, |ended| ended.min(over))),
+        )),
+    }
 }
 
-fn most_at_once<'a>(runs: impl Iterator<Item = &'a Run>) -> usize {
+fn most_at_once(runs: impl Iterator<Item = (Monotonic, Option<Monotonic>)>) -> usize {
     let mut turns: Vec<(Monotonic, i32)> = Vec::new();
-    for run in runs {
-        turns.push((run.started, 1));
-        turns.extend(run.ended.map(|ended| (ended, -1)));
+    for (from, until) in runs {
+        turns.push((from, 1));
+        turns.extend(until.map(|until| (until, -1)));
     }
     // Ends before starts: a slot may be taken in the moment in which it is given back.
     turns.sort_unstable();
@@ -81,6 +94,7 @@ fn most_at_once<'a>(runs: impl Iterator<Item = &'a Run>) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::history::Committed;
     use crate::invariants::sample::good;
 
     #[test]
@@ -99,6 +113,23 @@ mod tests {
         let mut beside = history.runs[0].clone();
         beside.execution = Some("another".to_owned());
         history.runs.push(beside);
+        assert_eq!(check(&history).len(), 1);
+    }
+
+    #[test]
+    fn a_run_that_a_driver_cannot_tell_of_has_its_slot_for_the_time_of_an_execution() {
+        let mut history = good();
+        history.runs[0].ended = None;
+        let intended = |commit: &&Committed| commit.events.contains(&"Intended");
+        let at = history.committed.iter().find(intended).unwrap().at;
+        let mut beside = history.runs[0].clone();
+        beside.execution = Some("another".to_owned());
+        let bound = Duration::from_millis(history.limits.execute_ms);
+        beside.started = Monotonic(at + bound);
+        history.runs.push(beside);
+        history.askable = false;
+        assert_eq!(check(&history).len(), 0);
+        history.askable = true;
         assert_eq!(check(&history).len(), 1);
     }
 
