@@ -2,8 +2,6 @@
 //! and prints a line of JSON for each as soon as it is over.
 
 use std::io::Write as _;
-use std::os::unix::process::CommandExt as _;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -18,9 +16,6 @@ use serde::{Deserialize, Serialize};
 
 /// In one of so many runs it is looked at whether one of its decisions changed anything.
 const DECISION_EVERY: u64 = 16;
-/// After so many runs the process begins anew: a world that is over keeps about a megabyte, faults
-/// or not, and a farm of ten minutes would fill the machine.
-const RUNS_MAX: u64 = 250;
 
 #[derive(Args)]
 pub(super) struct Work {
@@ -74,13 +69,9 @@ impl Work {
         #[expect(clippy::disallowed_methods, reason = "real time is what a farm has")]
         let begun = Instant::now();
         let bound = self.millis.map(Duration::from_millis);
-        let left = || bound.map(|most| most.saturating_sub(begun.elapsed()));
         let mut codes = Vec::new();
         let mut number = self.first;
-        while number < self.end && left() != Some(Duration::ZERO) {
-            if (number - self.first) / self.step == RUNS_MAX {
-                self.begin_anew(number, left());
-            }
+        while number < self.end && bound.is_none_or(|most| begun.elapsed() < most) {
             let told = self.one(number);
             let line = serde_json::to_string(&told).expect("what is told has a JSON form");
             let mut out = std::io::stdout().lock();
@@ -114,15 +105,6 @@ impl Work {
             arguments.push("--until-caught".to_owned());
         }
         arguments
-    }
-
-    /// Becomes a fresh process that goes on at `number`; its output stays where it is.
-    fn begin_anew(mut self, number: u64, left: Option<Duration>) -> ! {
-        self.first = number;
-        self.millis = left.and_then(|left| u64::try_from(left.as_millis()).ok());
-        let program = std::env::current_exe().expect("a process has a program");
-        let why = Command::new(program).args(self.arguments()).exec();
-        panic!("what runs can be run again: {why}");
     }
 
     fn one(&self, number: u64) -> Told {

@@ -30,7 +30,7 @@ use tower::Service as _;
 
 use self::caller::Link;
 use crate::chance::{mix, number_of};
-use crate::nemesis::{CallSite, Mishap, Nemesis};
+use crate::nemesis::{CallSite, Mishap, Nemesis, WeakNemesis};
 use crate::process::Process;
 use crate::record::CallRecord;
 use crate::scenario::Leg;
@@ -56,7 +56,7 @@ struct Inner {
     seed: u64,
     trace: Trace,
     wires: NodeHandle,
-    nemesis: OnceLock<Nemesis>,
+    nemesis: OnceLock<WeakNemesis>,
     state: Mutex<State>,
     changed: Notify,
     /// A packet has arrived; told only while one waits to be overtaken.
@@ -113,8 +113,8 @@ impl Network {
     }
 
     /// Who is told of every message, and says what happens to it.
-    pub fn given(&self, nemesis: Nemesis) {
-        let given = self.0.nemesis.set(nemesis);
+    pub fn given(&self, nemesis: &Nemesis) {
+        let given = self.0.nemesis.set(nemesis.weak());
         given.unwrap_or_else(|_| panic!("a run has one nemesis"));
     }
 
@@ -203,11 +203,9 @@ impl Network {
         self.0.state.lock().expect("no holder panics")
     }
 
-    fn nemesis(&self) -> &Nemesis {
-        self.0
-            .nemesis
-            .get()
-            .expect("a run has a nemesis before it begins")
+    fn nemesis(&self) -> Nemesis {
+        let given = self.0.nemesis.get();
+        given.expect("a run has a nemesis before it begins").here()
     }
 
     fn note(&self, call: u64, what: fmt::Arguments<'_>) {

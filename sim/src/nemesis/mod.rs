@@ -9,7 +9,7 @@ mod orders;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use std::time::Duration;
 
 use madsim::task::NodeId;
@@ -105,6 +105,25 @@ struct Brought {
     object: Option<ObjectFault>,
 }
 
+/// A nemesis, for what it holds itself.
+#[derive(Clone)]
+pub struct WeakNemesis(Weak<Inner>);
+
+impl WeakNemesis {
+    /// The nemesis.
+    ///
+    /// # Panics
+    /// When its run is over.
+    pub fn here(&self) -> Nemesis {
+        Nemesis(self.0.upgrade().expect("a nemesis is there to the end"))
+    }
+
+    /// Whether nothing holds it any more.
+    pub fn is_gone(&self) -> bool {
+        self.0.strong_count() == 0
+    }
+}
+
 impl fmt::Debug for Nemesis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Nemesis").finish_non_exhaustive()
@@ -136,6 +155,11 @@ impl Nemesis {
             state: Mutex::new(state),
         };
         (Self(Arc::new(inner)), Orders(received))
+    }
+
+    /// The same, which does not keep it.
+    pub fn weak(&self) -> WeakNemesis {
+        WeakNemesis(Arc::downgrade(&self.0))
     }
 
     /// The doubles whose devices and manners it may change.

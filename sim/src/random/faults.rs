@@ -64,8 +64,8 @@ pub(super) fn draw(scenario: &Scenario, chance: &mut Chance) -> Vec<Step> {
         0..19 => draw.dies(),
         19..27 => draw.stands_still(),
         27..46 => draw.network(),
-        46..65 => draw.stores(),
-        65..77 => draw.clocks_and_devices(),
+        46..64 => draw.stores(),
+        64..77 => draw.clocks_and_devices(),
         _ => draw.lies(),
     }
 }
@@ -311,13 +311,13 @@ impl Draw<'_> {
     fn clocks_and_devices(&mut self) -> Vec<Step> {
         let when = self.moment();
         let act = match self.chance.within(0, 99) {
-            0..20 => {
+            0..22 => {
                 let seconds = self.seconds();
                 let node = "kernel".to_owned();
                 Act::ClockJumps(Jump { node, seconds })
             }
-            20..38 => return self.driver_remembers_wrongly(when),
-            38..54 => Act::ClockFreezes(Pause {
+            22..41 => return self.driver_remembers_wrongly(when),
+            41..57 => Act::ClockFreezes(Pause {
                 node: (*self.chance.one_of(&["kernel", "driver-manager"])).to_owned(),
                 lasts: self.millis(1_000, 30_000),
             }),

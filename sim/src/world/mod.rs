@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use madsim::runtime::{Handle, NodeHandle, Runtime};
+use madsim::task::NodeId;
 use qrtx::grpc;
 use qrtx::kernel::{Kernel, Settings};
 use qrtx::ports::JobStore as _;
@@ -45,7 +46,15 @@ pub fn run(scenario: &Scenario, seed: u64) -> Outcome {
     let scenario = Arc::new(scenario.clone());
     let thread = std::thread::spawn(move || {
         let runtime = Runtime::with_seed_and_config(seed, madsim::Config::default());
-        runtime.block_on(async move { World::build(&scenario, seed).play().await })
+        let (outcome, nemesis) = runtime.block_on(async move {
+            let built = World::build(&scenario, seed);
+            let nemesis = built.world.nemesis.weak();
+            (built.play().await, nemesis)
+        });
+        drop(runtime);
+        // Whatever is of a run holds it.
+        assert!(nemesis.is_gone(), "something of a run outlives it");
+        outcome
     });
     thread.join().unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
@@ -71,10 +80,12 @@ struct World {
     heard: Heard,
     /// Why a kernel stopped by itself, which it never does while the store is its own.
     stopped: Arc<Mutex<Option<String>>>,
+    /// Every node that was made.
+    nodes: Arc<Mutex<Vec<NodeId>>>,
 }
 
 struct Built {
-    world: World,
+    world: Arc<World>,
     orders: Orders,
 }
 
@@ -82,9 +93,10 @@ impl World {
     fn build(scenario: &Arc<Scenario>, seed: u64) -> Built {
         let trace = Trace::new(elapsed);
         let wires = Handle::current().create_node().name("network").build();
-        let network = Network::new(seed, trace.clone(), wires);
+        let (wires, carrier) = (wires.id(), wires);
+        let network = Network::new(seed, trace.clone(), carrier);
         let (nemesis, orders) = Nemesis::new(scenario, seed, trace.clone(), network.clone());
-        network.given(nemesis.clone());
+        network.given(&nemesis);
         let clock = |node: &str| SimulatedClock::new(nemesis.skew(node));
         let doubles = Doubles::new(scenario, clock);
         nemesis.given(doubles.clone());
@@ -106,7 +118,9 @@ impl World {
             nemesis,
             heard: Arc::default(),
             stopped: Arc::default(),
+            nodes: Arc::new(Mutex::new(vec![wires])),
         };
+        let world = Arc::new(world);
         Built { world, orders }
     }
 
@@ -116,14 +130,15 @@ impl World {
 
     /// A node whose process is started anew after each kill. Its `main` is given its life.
     fn server<F>(
-        &self,
+        self: &Arc<Self>,
         name: &str,
         label: &str,
         main: impl Fn(Self, Process) -> F + Send + Sync + 'static,
     ) where
         F: Future<Output = ()> + Send + 'static,
     {
-        let (world, named, main) = (self.clone(), name.to_owned(), Arc::new(main));
+        // The node is kept by the world.
+        let (world, named, main) = (Arc::downgrade(self), name.to_owned(), Arc::new(main));
         // A node is known by its number only when it is there, and it starts before that.
         let id = Arc::new(OnceLock::new());
         let known = id.clone();
@@ -131,7 +146,8 @@ impl World {
             .create_node()
             .name(label)
             .init(move || {
-                let (world, named) = (world.clone(), named.clone());
+                let world = world.upgrade().expect("a world outlives its nodes");
+                let (world, named) = (Self::clone(&world), named.clone());
                 let (known, main) = (known.clone(), main.clone());
                 async move {
                     let node = *known.get().expect("a node runs after it was made");
@@ -143,6 +159,22 @@ impl World {
             })
             .build();
         let _ = id.set(node.id());
+        self.made(node.id());
+    }
+
+    fn made(&self, node: NodeId) {
+        self.nodes.lock().expect("no holder panics").push(node);
+    }
+
+    /// Ends whatever still runs: a task that waits keeps what it waits for, which keeps the task,
+    /// and a process that runs a thousand worlds would keep them all.
+    async fn tear_down(&self, own: [madsim::task::JoinHandle<()>; 2]) {
+        own.iter().for_each(madsim::task::JoinHandle::abort);
+        let nodes = std::mem::take(&mut *self.nodes.lock().expect("no holder panics"));
+        for node in nodes {
+            Handle::current().kill(node);
+        }
+        madsim::time::sleep(Duration::from_nanos(1)).await;
     }
 
     /// What `qrtx serve` does: a kernel on its store, and its gateways.
@@ -209,7 +241,7 @@ impl Built {
             async move { world.network.serve(process, routes).await }
         });
         world.server("kernel", FIRST_KERNEL, World::kernel);
-        madsim::task::spawn(watch_devices(
+        let watch = madsim::task::spawn(watch_devices(
             world.scenario.clone(),
             world.clock("driver-manager"),
             world.doubles.driver.clone(),
@@ -228,11 +260,13 @@ impl Built {
                 another.server("kernel", "another kernel", World::kernel)
             }),
         };
-        madsim::task::spawn(world.nemesis.clone().command(orders, hands));
+        let command = madsim::task::spawn(world.nemesis.clone().command(orders, hands));
         let clients = world.clients();
 
         let last = world.until_quiet(&clients).await;
-        world.outcome(last).await
+        let outcome = world.outcome(last).await;
+        world.tear_down([watch, command]).await;
+        outcome
     }
 }
 
@@ -245,6 +279,7 @@ impl World {
             let (node, process) = nodes.entry(name.clone()).or_insert_with(|| {
                 let node = Handle::current().create_node().name(&name).build();
                 let process = self.nemesis.started(&name, node.id());
+                self.made(node.id());
                 (node, process)
             });
             let job = Some(planned.ordinal);

@@ -52,7 +52,7 @@ impl World {
         self.trace.close();
         Outcome {
             lines: self.trace.taken(),
-            records: self.trace.records().clone(),
+            records: std::mem::take(&mut *self.trace.records()),
             history,
             ordinals,
             unfired: self.nemesis.unfired(),
