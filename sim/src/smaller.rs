@@ -1,12 +1,16 @@
 //! Makes a failing run smaller: fewer steps, fewer jobs, a simpler deployment, as long as it
 //! fails. Pure but for the question whether a candidate fails.
 
+use std::collections::BTreeSet;
+
 use crate::chance::mix;
-use crate::scenario::{Act, JobRef, Scenario, When};
+use crate::random;
+use crate::scenario::{Act, JobRef, Moment, Point, Scenario, Span, Step, When};
 
 /// Seeds that a candidate is tried with, when it no longer fails with its own: the order of what
-/// happens at once is drawn by the seed, and a smaller run draws otherwise.
-const SEEDS: u64 = 4;
+/// happens at once is drawn by the seed, and a smaller run draws otherwise. Few while much can go,
+/// more for what would be left.
+const SEEDS: [u64; 2] = [4, 64];
 
 /// What is left of a failing run.
 #[derive(Debug)]
@@ -25,16 +29,23 @@ pub fn smaller(scenario: &Scenario, seed: u64, fails: impl Fn(&Scenario, u64) ->
         best: scenario.clone(),
         seed,
         tries: 0,
+        seeds: 0,
         fails,
     };
-    loop {
-        let before = (search.best.steps.len(), search.best.jobs.len());
-        search.fewer_steps();
-        search.fewer_jobs();
-        if before == (search.best.steps.len(), search.best.jobs.len()) {
-            break;
+    for seeds in SEEDS {
+        search.seeds = seeds;
+        loop {
+            let before = (search.best.steps.len(), search.best.jobs.len());
+            search.fewer_steps();
+            search.fewer_jobs();
+            if before == (search.best.steps.len(), search.best.jobs.len()) {
+                break;
+            }
         }
     }
+    search.seeds = 1;
+    search.alone();
+    search.seeds = SEEDS[1];
     search.simpler();
     search.best.loose = false;
     search.accept(search.best.clone());
@@ -49,13 +60,14 @@ struct Search<F> {
     best: Scenario,
     seed: u64,
     tries: usize,
+    seeds: u64,
     fails: F,
 }
 
 impl<F: Fn(&Scenario, u64) -> bool> Search<F> {
     /// Takes a candidate over if it fails.
     fn accept(&mut self, candidate: Scenario) -> bool {
-        let others = (1..SEEDS).map(|nth| mix(self.seed ^ nth) % 1_000_000);
+        let others = (1..self.seeds).map(|nth| mix(self.seed ^ nth) % 1_000_000);
         for seed in [self.seed].into_iter().chain(others) {
             self.tries += 1;
             if (self.fails)(&candidate, seed) {
@@ -104,6 +116,26 @@ impl<F: Fn(&Scenario, u64) -> bool> Search<F> {
         }
     }
 
+    /// One fault may do at another moment what several brought about together: each is tried at
+    /// the persisted points of a job, for some spans, with nothing beside it.
+    fn alone(&mut self) {
+        if self.best.steps.len() < 2 {
+            return;
+        }
+        let several = self.best.clone();
+        let points: Vec<_> = (0..several.jobs.len()).flat_map(points).collect();
+        for act in several.steps.iter().flat_map(|step| spans(&step.act)) {
+            for when in &points {
+                let (when, act) = (when.clone(), act.clone());
+                let mut candidate = several.clone();
+                candidate.steps = vec![Step { when, act }];
+                if candidate.check().is_ok() && self.accept(candidate) {
+                    return self.fewer_jobs();
+                }
+            }
+        }
+    }
+
     /// What is usual needs no line in the file.
     fn simpler(&mut self) {
         let changes: [fn(&mut Scenario); 8] = [
@@ -131,6 +163,31 @@ impl<F: Fn(&Scenario, u64) -> bool> Search<F> {
             }
         }
     }
+}
+
+/// The persisted points of a job.
+fn points(job: usize) -> Vec<When> {
+    let events: BTreeSet<_> = random::EVENTS.into_iter().collect();
+    let points = events.into_iter().flat_map(|event| {
+        Moment::ALL.map(|moment| {
+            When::Point(Point {
+                job,
+                event: event.to_owned(),
+                moment,
+                nth: 1,
+            })
+        })
+    });
+    points.collect()
+}
+
+/// What is done, and the same for less time.
+fn spans(act: &Act) -> Vec<Act> {
+    let Some(Span(whole)) = act.lasts() else {
+        return vec![act.clone()];
+    };
+    let spans = [1, 5, 25, 125].map(|part| act.clone().lasting(Span(whole / part)));
+    spans.into()
 }
 
 /// Jobs are named by their place, so those behind move up; steps about what is gone go, too.
@@ -167,9 +224,10 @@ fn without_jobs(scenario: &Scenario, from: usize, end: usize) -> Scenario {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use crate::random;
-    use crate::scenario::{Point, kind};
+    use crate::scenario::kind;
 
     fn needs(run: &Scenario, what: &str) -> bool {
         run.steps
@@ -191,6 +249,27 @@ mod tests {
             "only those that the steps name"
         );
         assert_eq!(left.scenario.check(), Ok(()));
+    }
+
+    #[test]
+    fn one_fault_at_another_moment_stands_for_several() {
+        let (seed, run) = (0..)
+            .map(|seed| (seed, random::scenario(seed)))
+            .find(|(_, run)| needs(run, "zombie-kernel") && needs(run, "reorder"))
+            .unwrap();
+        let short = |step: &Step| match (&step.when, &step.act) {
+            (When::Point(point), Act::Replace(pause)) => {
+                point.event == "Stored" && pause.lasts.0 < Duration::from_secs(1)
+            }
+            _ => false,
+        };
+        let fails = |run: &Scenario, _| match run.steps.as_slice() {
+            [step] => short(step),
+            _ => needs(run, "zombie-kernel") && needs(run, "reorder"),
+        };
+        let left = smaller(&run, seed, fails).scenario;
+        assert!(matches!(left.steps.as_slice(), [step] if short(step)));
+        assert_eq!(left.jobs.len(), 1);
     }
 
     #[test]

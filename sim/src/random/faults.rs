@@ -12,7 +12,7 @@ use crate::scenario::{
 };
 
 /// Events at whose commit something may happen; those of every job more often than the rest.
-const EVENTS: [&str; 18] = [
+pub const EVENTS: [&str; 18] = [
     "Submitted",
     "Admitted",
     "Validated",

@@ -6,6 +6,8 @@ mod faults;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+pub use faults::EVENTS;
+
 use crate::chance::Chance;
 use crate::scenario::{
     Act, Bounds, CallPoint, DeviceFact, DevicePlan, DevicePoint, Expect, JobPlan, JobRef, Leg,

@@ -237,6 +237,24 @@ impl Act {
         }
     }
 
+    /// The same for so long, where it ends by itself.
+    #[must_use]
+    pub fn lasting(mut self, span: Span) -> Self {
+        match &mut self {
+            Self::Pause(Pause { lasts, .. })
+            | Self::ClockFreezes(Pause { lasts, .. })
+            | Self::Replace(Lasting { lasts }) => *lasts = span,
+            Self::Kill(kill) => kill.down = span,
+            Self::Cut(Direction { lasts, .. })
+            | Self::Partition(Direction { lasts, .. })
+            | Self::StoreFails(StoreTrouble { lasts, .. })
+            | Self::ArtifactsFail(ArtifactsTrouble { lasts, .. })
+            | Self::Device(DeviceTrouble { lasts, .. }) => *lasts = Some(span),
+            _ => {}
+        }
+        self
+    }
+
     /// Whether it is a fault at all.
     pub fn is_fault(&self) -> bool {
         !matches!(
