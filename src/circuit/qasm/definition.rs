@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::elaborate::{STEPS_PER_TURN, spend};
+use super::elaborate::{STEPS_PER_TURN, too_long};
 use super::fault::{Fault, Span, quoted};
 use super::indices;
 use super::library::{self, Library};
@@ -15,6 +15,7 @@ use super::names::{Meaning, Names};
 use super::syntax::{Application, Expression, Form, GateForm, Language, Name, Operand, Statement};
 use super::unitary::{TooLong, Unitary};
 use super::value::{self, Value, evaluate};
+use super::work::Work;
 use crate::circuit::Gate;
 use crate::circuit::limits::QUBITS_MAX;
 
@@ -133,9 +134,9 @@ impl<'t> Callee<'t> {
         &self,
         angles: &[f64],
         qubits: &[u32],
-        budget: &mut Budget,
+        budget: &mut Budget<'_>,
     ) -> Result<Unitary, Trouble> {
-        budget.spend(1)?;
+        budget.work.spend(1)?;
         match self {
             Self::Native(gate) => {
                 let gate = angles
@@ -156,7 +157,7 @@ impl<'t> Definition<'t> {
         form: &GateForm<'t>,
         names: &mut Names<'t>,
         language: Language,
-        work: &mut u64,
+        work: &mut Work<'_>,
     ) -> Result<Self, Fault> {
         let parameters = places(&form.parameters, &BTreeMap::new())?;
         let qubits = places(&form.qubits, &parameters)?;
@@ -201,7 +202,7 @@ impl<'t> Definition<'t> {
         &self,
         angles: &[f64],
         qubits: &[u32],
-        budget: &mut Budget,
+        budget: &mut Budget<'_>,
     ) -> Result<Unitary, Trouble> {
         let value = |name: &str| {
             let place = self.parameters.get(name)?;
@@ -209,7 +210,7 @@ impl<'t> Definition<'t> {
         };
         let mut whole = Unitary::default();
         for step in &self.body {
-            budget.spend(step.cost)?;
+            budget.work.spend(step.cost)?;
             let mut inner = Vec::with_capacity(step.arguments.len());
             for argument in &step.arguments {
                 let angle = evaluate(argument, self.language, &value)
@@ -239,20 +240,24 @@ pub(super) fn angle_of(value: Value, span: Span) -> Result<f64, Fault> {
 }
 
 /// Reads the body of a gate.
-struct Body<'b, 't> {
+struct Body<'b, 't, 'w> {
     parameters: &'b BTreeMap<&'t str, usize>,
     qubits: &'b BTreeMap<&'t str, usize>,
     names: &'b mut Names<'t>,
     language: Language,
     steps: Vec<Step<'t>>,
     /// What is left of the work that one program may make.
-    work: &'b mut u64,
+    work: &'b mut Work<'w>,
 }
 
-impl<'t> Body<'_, 't> {
+impl<'t> Body<'_, 't, '_> {
+    fn spend(&mut self, work: usize, span: Span) -> Result<(), Fault> {
+        self.work.spend(work).map_err(|TooLong| too_long(span))
+    }
+
     fn statements(&mut self, statements: &[Statement<'t>]) -> Result<(), Fault> {
         for statement in statements {
-            spend(self.work, 1, statement.span)?;
+            self.spend(1, statement.span)?;
             match &statement.form {
                 Form::Apply(application) => self.apply(application, statement.span)?,
                 Form::Barrier(operands) => {
@@ -274,7 +279,7 @@ impl<'t> Body<'_, 't> {
                         let read = read.and_then(|()| self.statements(body));
                         self.names.close();
                         read?;
-                        spend(self.work, STEPS_PER_TURN, statement.span)?;
+                        self.spend(STEPS_PER_TURN, statement.span)?;
                     }
                 }
                 _ => {
@@ -318,7 +323,7 @@ impl<'t> Body<'_, 't> {
             qubits,
             cost,
         });
-        spend(self.work, cost, span)?;
+        self.spend(cost, span)?;
         self.check_length(span)
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::atomic::AtomicBool;
 
 use super::conditional::{If, Sources};
 use super::definition::{Callee, Definition, twice};
@@ -12,14 +13,11 @@ use super::library::{self, Library};
 use super::names::{Meaning, Names, Register};
 use super::parse::Parser;
 use super::syntax::{Expression, Form, Language, Name, Operand, Statement};
-use super::unitary::Unitary;
+use super::unitary::{TooLong, Unitary};
 use super::value::{BYTES_PER_STEP, Value, cost_of, evaluate};
+use super::work::Work;
 use crate::circuit::limits::{CLASSICAL_BITS_MAX, OPERATIONS_MAX, QUBITS_MAX};
 use crate::circuit::{Circuit, Operation, Readout};
-
-/// Steps of all kinds: reading operands, spelling out gates, going round loops. Enough for the
-/// longest circuit there may be, and done within a second.
-const WORK_MAX: u64 = 10_000_000;
 
 /// Steps that a turn of a loop takes beside its body: a block of names is made and dropped again.
 pub(super) const STEPS_PER_TURN: usize = 3;
@@ -34,13 +32,14 @@ pub(super) struct Elaborator<'t> {
     pub(super) operations: Vec<Operation>,
     pub(super) sources: Sources,
     included: Vec<Library>,
-    pub(super) work: u64,
+    pub(super) work: Work<'t>,
 }
 
 /// Reads a whole program.
 pub(super) fn circuit<'t>(
     text: &'t str,
     arguments: &'t BTreeMap<String, String>,
+    stop: &'t AtomicBool,
 ) -> Result<Circuit, Fault> {
     let mut parser = Parser::begin(text)?;
     let mut elaborator = Elaborator {
@@ -52,7 +51,7 @@ pub(super) fn circuit<'t>(
         operations: Vec::new(),
         sources: Sources::default(),
         included: Vec::new(),
-        work: WORK_MAX,
+        work: Work::new(stop),
     };
     library::provide_builtins(&mut elaborator.names, parser.language());
     while let Some(statement) = parser.next()? {
@@ -359,16 +358,8 @@ impl<'t> Elaborator<'t> {
     }
 
     pub(super) fn spend(&mut self, work: usize, span: Span) -> Result<(), Fault> {
-        spend(&mut self.work, work, span)
+        self.work.spend(work).map_err(|TooLong| too_long(span))
     }
-}
-
-/// Takes from the work that one program may make.
-pub(super) fn spend(left: &mut u64, work: usize, span: Span) -> Result<(), Fault> {
-    *left = left
-        .checked_sub(work as u64)
-        .ok_or_else(|| too_long(span))?;
-    Ok(())
 }
 
 pub(super) fn too_long(span: Span) -> Fault {

@@ -4,6 +4,7 @@ use super::fault::{Fault, Span};
 use super::syntax::{Expression, Language, Modifier};
 use super::unitary::{TooLong, Unitary};
 use super::value::{Value, evaluate};
+use super::work::Work;
 use crate::circuit::Gate;
 
 /// How many qubits may control one application, and how many modifiers it may have.
@@ -23,16 +24,9 @@ pub(super) enum Change {
 
 /// How many gates and how much work are left.
 #[derive(Debug)]
-pub(super) struct Budget {
+pub(super) struct Budget<'s> {
     pub(super) gates: usize,
-    pub(super) work: u64,
-}
-
-impl Budget {
-    pub(super) fn spend(&mut self, work: usize) -> Result<(), TooLong> {
-        self.work = self.work.checked_sub(work as u64).ok_or(TooLong)?;
-        Ok(())
-    }
+    pub(super) work: Work<'s>,
 }
 
 /// How many controls the modifiers add.
@@ -88,7 +82,7 @@ pub(super) fn modified(
     plain: Unitary,
     modifiers: &[Change],
     controls: &[u32],
-    budget: &mut Budget,
+    budget: &mut Budget<'_>,
 ) -> Result<Unitary, TooLong> {
     let mut whole = plain;
     let mut rest = controls;
@@ -102,7 +96,7 @@ pub(super) fn modified(
                 conditioned(whole, own, *when, budget.gates)?
             }
         };
-        budget.spend(STEPS_PER_CHANGE + whole.gates.len())?;
+        budget.work.spend(STEPS_PER_CHANGE + whole.gates.len())?;
     }
     Ok(whole)
 }

@@ -3,6 +3,8 @@ use num_complex::Complex64;
 use super::*;
 use crate::circuit::{Operation, amplitudes, reference, run};
 
+static NEVER: AtomicBool = AtomicBool::new(false);
+
 pub(super) fn read(text: &str) -> Circuit {
     with(text, &[])
 }
@@ -11,11 +13,11 @@ fn with(text: &str, parameters: &[(&str, &str)]) -> Circuit {
     let parameters = parameters
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    parse_qasm(text.as_bytes(), &parameters.collect()).unwrap_or_else(|why| panic!("{why}"))
+    parse_qasm(text.as_bytes(), &parameters.collect(), &NEVER).unwrap_or_else(|why| panic!("{why}"))
 }
 
 pub(super) fn refused(text: &str) -> String {
-    match parse_qasm(text.as_bytes(), &BTreeMap::new()) {
+    match parse_qasm(text.as_bytes(), &BTreeMap::new(), &NEVER) {
         Ok(circuit) => panic!("{text} was taken for {circuit:?}"),
         Err(why) => why.to_string(),
     }
@@ -330,7 +332,7 @@ fn a_value_for_an_input_that_is_not_there_is_refused() {
             (key.to_owned(), "1".to_owned()),
             ("seed".to_owned(), "7".to_owned()),
         ];
-        parse_qasm(text.as_bytes(), &given.into()).map_err(|why| why.to_string())
+        parse_qasm(text.as_bytes(), &given.into(), &NEVER).map_err(|why| why.to_string())
     };
     let why = refused("qubit q;", "param.x").unwrap_err();
     assert!(why.contains("a value is given for x, which is no input of the program; it has none"));
@@ -354,6 +356,13 @@ fn the_gates_that_differ_in_phase_alone_are_as_the_specification_has_them() {
         "ctrl @ u3(0.4, 0.5, 0.6) q[0], q[1];",
         "p(-0.55) q[0]; cu3(0.4, 0.5, 0.6) q[0], q[1];",
     );
+}
+
+#[test]
+fn a_reading_that_nobody_waits_for_ends_at_its_next_step() {
+    let stop = AtomicBool::new(true);
+    let told = parse_qasm(b"qubit q; U(0, 0, 0) q;", &BTreeMap::new(), &stop).unwrap_err();
+    assert_eq!((told.line(), told.column()), (1, 1), "{told}");
 }
 
 #[test]
