@@ -10,11 +10,11 @@ use super::elaborate::{STEPS_PER_TURN, too_long};
 use super::fault::{Fault, Span, quoted};
 use super::indices;
 use super::library::{self, Library};
-use super::modifier::{Budget, Change, changes, controls_of, modified};
+use super::modifier::{Budget, Change, changes, controls_of, cost_of_changes, modified};
 use super::names::{Meaning, Names};
 use super::syntax::{Application, Expression, Form, GateForm, Language, Name, Operand, Statement};
 use super::unitary::{TooLong, Unitary};
-use super::value::{self, Value, evaluate};
+use super::value::{self, Division, Known, Value, evaluate};
 use super::work::Work;
 use crate::circuit::Gate;
 use crate::circuit::limits::QUBITS_MAX;
@@ -204,16 +204,16 @@ impl<'t> Definition<'t> {
         qubits: &[u32],
         budget: &mut Budget<'_>,
     ) -> Result<Unitary, Trouble> {
-        let value = |name: &str| {
-            let place = self.parameters.get(name)?;
-            Some(Value::Real(angles[*place]))
+        let angles = Angles {
+            parameters: &self.parameters,
+            angles,
         };
         let mut whole = Unitary::default();
         for step in &self.body {
             budget.work.spend(step.cost)?;
             let mut inner = Vec::with_capacity(step.arguments.len());
             for argument in &step.arguments {
-                let angle = evaluate(argument, self.language, &value)
+                let angle = evaluate(argument, Division::of_real(self.language), &angles)
                     .and_then(|angle| angle_of(angle, argument.span));
                 inner.push(angle.map_err(|fault| Trouble::Within(fault.message))?);
             }
@@ -226,6 +226,19 @@ impl<'t> Definition<'t> {
             }
         }
         Ok(whole)
+    }
+}
+
+/// The angles that a gate is given, by the names that its definition has for them.
+struct Angles<'a> {
+    parameters: &'a BTreeMap<&'a str, usize>,
+    angles: &'a [f64],
+}
+
+impl Known for Angles<'_> {
+    fn value(&self, name: &str) -> Option<Value> {
+        let place = self.parameters.get(name)?;
+        Some(Value::Real(self.angles[*place]))
     }
 }
 
@@ -267,11 +280,12 @@ impl<'t> Body<'_, 't, '_> {
                 }
                 Form::For {
                     variable,
+                    kind,
                     over,
                     body,
                 } => {
-                    let names = |name: &str| self.names.value(name);
-                    let values = indices::of_loop(over, self.language, &names)?;
+                    self.spend(indices::cost_of_loop(kind, over), statement.span)?;
+                    let values = indices::of_loop(kind, over, self.language, self.names)?;
                     for value in values {
                         self.names.open();
                         let value = Meaning::Value(Value::Integer(value));
@@ -299,14 +313,14 @@ impl<'t> Body<'_, 't, '_> {
             operands,
         } = application;
         let callee = Callee::named(*name, self.names, self.language)?;
-        let names = |name: &str| self.names.value(name);
-        let modifiers = changes(modifiers, self.language, &names, span)?;
+        self.spend(cost_of_changes(modifiers), span)?;
+        let modifiers = changes(modifiers, self.language, self.names, span)?;
         check_shape(&callee, &modifiers, application)?;
         let parameter = |text: &str| self.parameters.contains_key(text);
         let cost = operands.len() + arguments.iter().map(value::cost_of).sum::<usize>();
         let arguments = arguments
             .iter()
-            .map(|argument| value::bind(argument, &names, &parameter))
+            .map(|argument| value::bind(argument, self.names, &parameter))
             .collect::<Result<_, _>>()?;
         let mut qubits = Vec::with_capacity(operands.len());
         for operand in operands {

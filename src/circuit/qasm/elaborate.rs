@@ -12,9 +12,9 @@ use super::input::{Inputs, mistake_in_the_rest};
 use super::library::{self, Library};
 use super::names::{Meaning, Names, Register};
 use super::parse::Parser;
-use super::syntax::{Expression, Form, Language, Name, Operand, Statement};
+use super::syntax::{Expression, Form, Language, Name, Operand, Scalar, Statement, Type};
 use super::unitary::{TooLong, Unitary};
-use super::value::{BYTES_PER_STEP, Value, cost_of, evaluate};
+use super::value::{BYTES_PER_STEP, Division, Value, cost_of, cost_of_type, evaluate, scalar};
 use super::work::Work;
 use crate::circuit::limits::{CLASSICAL_BITS_MAX, OPERATIONS_MAX, QUBITS_MAX};
 use crate::circuit::{Circuit, Operation, Readout};
@@ -80,7 +80,7 @@ impl<'t> Elaborator<'t> {
             };
             return Err(Fault::new(end, message));
         }
-        self.check_given(end)?;
+        self.check_given()?;
         let measured = |operation: &Operation| matches!(operation, Operation::Measure(_));
         if !self.operations.iter().any(measured) {
             let all: Vec<_> = (0..self.qubits).map(|index| (index, index)).collect();
@@ -121,10 +121,15 @@ impl<'t> Elaborator<'t> {
                 }
             }
             Form::Constant { name, kind, value } => {
-                let number = self.evaluated(value)?.of(*kind, value.span)?;
+                let kind = self.scalar(kind, name.span)?;
+                let number = match kind {
+                    Scalar::Integer(_) => self.whole(value)?,
+                    Scalar::Real => self.angle(value)?,
+                };
+                let number = number.of(kind, value.span)?;
                 self.names.define(*name, Meaning::Value(number))
             }
-            Form::Input { name, kind } => self.input(*name, *kind),
+            Form::Input { name, kind } => self.input(*name, kind),
             Form::Alias { name, parts } => self.alias(*name, parts),
             Form::Gate(form) => {
                 let language = self.language;
@@ -155,10 +160,12 @@ impl<'t> Elaborator<'t> {
             }
             Form::For {
                 variable,
+                kind,
                 over,
                 body,
             } => {
-                let values = indices::of_loop(over, self.language, &|name| self.names.value(name))?;
+                self.spend(indices::cost_of_loop(kind, over), span)?;
+                let values = indices::of_loop(kind, over, self.language, &self.names)?;
                 for value in values {
                     let value = Meaning::Value(Value::Integer(value));
                     self.in_block(|inner| {
@@ -183,7 +190,7 @@ impl<'t> Elaborator<'t> {
         }
     }
 
-    fn in_block(
+    pub(super) fn in_block(
         &mut self,
         inner: impl FnOnce(&mut Self) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
@@ -246,7 +253,7 @@ impl<'t> Elaborator<'t> {
         let Some(size) = size else {
             return Ok(None);
         };
-        match u32::try_from(self.evaluated(size)?.integer(size.span)?) {
+        match u32::try_from(self.whole(size)?.integer(size.span)?) {
             Ok(0) => Err(Fault::new(size.span, "a register has at least one element")),
             Ok(size) => Ok(Some(size)),
             Err(_) => {
@@ -317,9 +324,28 @@ impl<'t> Elaborator<'t> {
         Ok(())
     }
 
-    pub(super) fn evaluated(&mut self, expression: &Expression<'t>) -> Result<Value, Fault> {
+    /// A number that may be an angle.
+    pub(super) fn angle(&mut self, expression: &Expression<'t>) -> Result<Value, Fault> {
+        self.evaluated(expression, Division::of_real(self.language))
+    }
+
+    /// A number where a whole one is wanted.
+    pub(super) fn whole(&mut self, expression: &Expression<'t>) -> Result<Value, Fault> {
+        self.evaluated(expression, Division::of_whole(self.language))
+    }
+
+    fn evaluated(
+        &mut self,
+        expression: &Expression<'t>,
+        division: Division,
+    ) -> Result<Value, Fault> {
         self.spend(cost_of(expression), expression.span)?;
-        evaluate(expression, self.language, &|name| self.names.value(name))
+        evaluate(expression, division, &self.names)
+    }
+
+    pub(super) fn scalar(&mut self, kind: &Type<'t>, span: Span) -> Result<Scalar, Fault> {
+        self.spend(cost_of_type(kind), span)?;
+        scalar(kind, self.language, &self.names)
     }
 
     /// The qubits of an operand, none of them twice.
@@ -349,8 +375,7 @@ impl<'t> Elaborator<'t> {
     }
 
     fn elements(&mut self, operand: &Operand<'t>, register: &Register) -> Result<Register, Fault> {
-        let names = |name: &str| self.names.value(name);
-        let named = indices::of_register(operand, register, self.language, &names)?;
+        let named = indices::of_register(operand, register, self.language, &self.names)?;
         // The index may be a long expression.
         let index = operand.span.length() / BYTES_PER_STEP;
         self.spend(named.elements.len() + index, operand.span)?;

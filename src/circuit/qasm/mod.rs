@@ -27,6 +27,7 @@ mod library;
 mod modifier;
 mod names;
 mod parse;
+mod question;
 mod syntax;
 mod token;
 mod unitary;
