@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::atomic::AtomicBool;
 
+use serde_json::{Map, json};
+
 use super::conditional::{If, Sources};
 use super::definition::{Callee, Definition, twice};
 use super::fault::{Fault, Span, quoted};
@@ -70,6 +72,10 @@ pub(super) fn circuit<'t>(
     elaborator.finish(end)
 }
 
+/// What whoever declared bits and forgot to measure should hear with the counts.
+const MEASURED_AS_A_WHOLE: &str = "every qubit, the first on the right: the program declares bits and \
+                                   measures nothing into them";
+
 impl<'t> Elaborator<'t> {
     /// A program that measures nothing is measured as a whole, as AQO is.
     fn finish(mut self, end: Span) -> Result<Circuit, Fault> {
@@ -82,7 +88,8 @@ impl<'t> Elaborator<'t> {
         }
         self.check_given()?;
         let measured = |operation: &Operation| matches!(operation, Operation::Measure(_));
-        if !self.operations.iter().any(measured) {
+        let as_a_whole = !self.operations.iter().any(measured);
+        if as_a_whole {
             let all: Vec<_> = (0..self.qubits).map(|index| (index, index)).collect();
             self.push(Operation::measure(&all), end)?;
         }
@@ -90,7 +97,13 @@ impl<'t> Elaborator<'t> {
         let circuit = Circuit::new(self.qubits, self.operations).expect(checked);
         // Measured as a whole it may write more bits than are declared.
         let bits = self.bits.max(circuit.bits());
-        Ok(circuit.with_bits(bits).expect(checked))
+        let circuit = circuit.with_bits(bits).expect(checked);
+        if !as_a_whole || self.bits == 0 {
+            return Ok(circuit);
+        }
+        // It goes along with the circuit, and comes back with its counts.
+        let note = json!({ "measured": MEASURED_AS_A_WHOLE });
+        Ok(circuit.with_document("", Map::from_iter([("metadata".to_owned(), note)])))
     }
 
     pub(super) fn statement(&mut self, statement: &Statement<'t>) -> Result<(), Fault> {
