@@ -57,6 +57,15 @@ pub enum AqoError {
         /// What should be there.
         must: &'static str,
     },
+    /// Written in a version of AQO that nobody here knows: what its operations mean may have changed.
+    #[error(
+        "version is {version:?}, and AQO of versions 0 and 1 is read here: write it as 1.0.0, or \
+         use a kernel that reads this version"
+    )]
+    Version {
+        /// The version given, cut after 40 characters.
+        version: String,
+    },
     /// A key that nothing is made of: left out in silence, what it means would be lost.
     #[error("{at} is not a key that is known; {place} has {known}")]
     UnknownKey {
@@ -123,9 +132,10 @@ pub enum AqoError {
 /// writes qubit i to bit i; one in the X or Y basis becomes the turn to Z and a measurement there.
 /// The optional `bits` is how many classical bits there are, written or not: the length of a key.
 /// A circuit that measures nothing gets a final measurement of all qubits, as from eigen-compiler.
-/// Any `version` is accepted. At top level `metadata`, `checksums`, `annotations` and `topology`, as
-/// eigen-compiler writes them, pass through; every other key must be one that has been named here. No object may have a key
-/// twice.
+/// The `version` must begin with 0 or 1. At top level `metadata`, `checksums`, `annotations` and
+/// `topology`, as eigen-compiler writes them, pass through unread: its `checksums` are of the request
+/// that it was asked with, which the document does not have. Every other key must be one that has
+/// been named here. No object may have a key twice.
 ///
 /// # Errors
 /// [`AqoError`] names the first place that is wrong. No input makes it panic.
@@ -163,6 +173,8 @@ fn read(
     let text = std::str::from_utf8(bytes).map_err(|error| AqoError::NotUtf8 {
         byte: error.valid_up_to(),
     })?;
+    // Some editors mark a text as UTF-8 at its very beginning.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let Document {
         version,
         qubits,

@@ -114,3 +114,43 @@ fn the_keys_that_eigen_compiler_writes_are_read() {
     ];
     assert_eq!(passed, wanted);
 }
+
+#[test]
+fn a_version_of_which_nothing_is_known_is_refused() {
+    let with = |version: &str| {
+        read(&format!(
+            r#"{{"version":"{version}","qubits":1,"operations":[]}}"#
+        ))
+        .map_err(|why| why.to_string())
+    };
+    for fine in ["0.1", "1", "1.0.0", "1.7"] {
+        assert!(with(fine).is_ok(), "{fine}");
+    }
+    for unknown in ["2.0.0", "10", "next", "v1", "-1"] {
+        let told = with(unknown).unwrap_err();
+        let wanted = format!("version is {unknown:?}, and AQO of versions 0 and 1 is read here");
+        assert!(told.starts_with(&wanted), "{told}");
+    }
+}
+
+#[test]
+fn a_mark_of_utf_8_is_no_part_of_a_document() {
+    let document = r#"{"version":"1","qubits":1,"operations":[]}"#;
+    assert_eq!(
+        read(&format!("\u{feff}{document}")).unwrap(),
+        read(document).unwrap()
+    );
+}
+
+#[test]
+fn what_is_no_object_is_told_so_before_anything_else() {
+    let told = |text: &str| read(text).unwrap_err().to_string();
+    for other in ["[[[", "[]", "3", "\"a\"", "null"] {
+        assert_eq!(
+            told(other),
+            "the document is another JSON value, but must be an object",
+            "{other}"
+        );
+    }
+    assert!(told(" ").contains("the document is empty"));
+}

@@ -225,7 +225,7 @@ fn every_bad_document_is_refused_in_words() {
     let bad = [
         (
             "",
-            "the document is not JSON at line 1, column 0: EOF while parsing a value",
+            "the document is not JSON at line 1, column 0: the document is empty",
         ),
         (
             "OPENQASM 3.0; qubit q;",

@@ -29,6 +29,11 @@ Exit codes: 0 done, 1 the job (or the command) failed, 2 wrong use, 3 the kernel
 cannot be reached or cannot serve now, 4 the job timed out, 5 it was cancelled,
 130 interrupted before the job's end was known.";
 
+/// The same for a command that shows what is known of a job, whatever became of it.
+pub(super) const CODES_OF_A_LOOK: &str = "\
+Exit codes: 0 done (however the job ended), 2 wrong use, 3 the kernel cannot be
+reached or cannot serve now.";
+
 impl Exit {
     /// What a command answers that tells how a job stands; a job that goes on is no failure.
     pub(super) fn of(state: Option<State>) -> Self {

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use serde_json::json;
 
 use crate::cli::client::AboutJob;
-use crate::cli::exit::Exit;
+use crate::cli::exit::{CODES_OF_A_LOOK, Exit};
 use crate::cli::problem::Outcome;
 use crate::cli::report::heading;
 use crate::cli::timeline::Timeline;
@@ -15,7 +15,7 @@ use crate::grpc::proto::kernel as wire;
 
 /// Flags of `qrtx explain`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(after_help = format!("\
 Of a job that waits: everything that holds it, who is ahead of it and by which
 rule, and when its turn may come. Of every job: each decision that was taken
 about it, with who was passed over for it.
@@ -29,8 +29,7 @@ Examples:
   qrtx explain job-01a208b16ae8761c83075c88c1b87b0a
   qrtx explain job-01a208b16ae8761c83075c88c1b87b0a --json | jq .reasons
 
-Exit codes: 0 done (however the job ended), 2 wrong use, 3 the kernel cannot be
-reached or cannot serve now.")]
+{CODES_OF_A_LOOK}"))]
 pub(super) struct Arguments {
     #[command(flatten)]
     pub(super) about: AboutJob,

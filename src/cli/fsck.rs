@@ -36,7 +36,7 @@ const PAGE: usize = 256;
   qrtx fsck --repair
 
 The kernel must not be running. Exit codes: 0 all is well, or was repaired,
-1 something is wrong and stays so, 2 wrong use.")]
+1 something is wrong and stays so, 2 wrong use, or a kernel is running.")]
 pub(super) struct Arguments {
     /// Write anew what the job store can prove
     #[arg(long)]
@@ -95,7 +95,10 @@ pub(super) async fn run(arguments: Arguments) -> Outcome {
             config.data_dir
         )));
     }
-    let store = jobs::open(&config.data_dir).map_err(Problem::failed)?;
+    let store = jobs::open(&config.data_dir).map_err(|why| match why.is_in_use() {
+        true => Problem::usage(why),
+        false => Problem::failed(why),
+    })?;
     let opened = artifacts::open(&config.qfs_root).map_err(Problem::failed)?;
     let env = Production::new(&config, store, opened).map_err(Problem::usage)?;
     let env = Arc::new(env);

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::cli::client::AboutJob;
-use crate::cli::exit::Exit;
+use crate::cli::exit::{CODES_OF_A_LOOK, Exit};
 use crate::cli::problem::Outcome;
 use crate::cli::table::{Fit, Table};
 use crate::cli::timeline::Timeline;
@@ -13,7 +13,7 @@ use crate::grpc::proto::kernel as wire;
 
 /// Flags of `qrtx history`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(after_help = format!("\
 Events, the time spent in each stage, and the ledger: a row for each execution,
 in which requested = delivered + wasted + not run + unknown.
 
@@ -21,8 +21,7 @@ Examples:
   qrtx history job-01a208b16ae8761c83075c88c1b87b0a
   qrtx history job-01a208b16ae8761c83075c88c1b87b0a --json | jq .ledger
 
-Exit codes: 0 done (however the job ended), 2 wrong use, 3 the kernel cannot be
-reached or cannot serve now.")]
+{CODES_OF_A_LOOK}"))]
 pub(super) struct Arguments {
     #[command(flatten)]
     pub(super) about: AboutJob,

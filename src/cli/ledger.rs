@@ -3,14 +3,14 @@
 use serde_json::json;
 
 use crate::cli::client::AboutJob;
-use crate::cli::exit::Exit;
+use crate::cli::exit::{CODES_OF_A_LOOK, Exit};
 use crate::cli::problem::Outcome;
 use crate::cli::view::Ledger;
 use crate::cli::{history, terminal};
 
 /// Flags of `qrtx ledger`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(after_help = format!("\
 A row for each execution, in which
 requested = delivered + wasted + not run + unknown.
 
@@ -18,8 +18,7 @@ Examples:
   qrtx ledger job-01a208b16ae8761c83075c88c1b87b0a
   qrtx ledger job-01a208b16ae8761c83075c88c1b87b0a --json
 
-Exit codes: 0 done (however the job ended), 2 wrong use, 3 the kernel cannot be
-reached or cannot serve now.")]
+{CODES_OF_A_LOOK}"))]
 pub(super) struct Arguments {
     #[command(flatten)]
     pub(super) about: AboutJob,

@@ -32,6 +32,9 @@ pub(super) struct Report {
     metadata: BTreeMap<String, String>,
     #[serde(skip)]
     ended: Option<State>,
+    /// Paths are those of this machine.
+    #[serde(skip)]
+    is_rooted: bool,
 }
 
 impl Report {
@@ -39,6 +42,7 @@ impl Report {
         Self {
             state: view::state_name(results.state()),
             ended: view::state(results.state()),
+            is_rooted: root.0.is_some(),
             job_id: results.job_id,
             error: results.error.map(|error| Error::new(error, root)),
             counts: results.counts,
@@ -83,15 +87,25 @@ impl Report {
             let drawn = histogram(&self.counts, self.shots, width.unwrap_or(COLUMNS));
             told += &format!("\n{drawn}");
         }
+        let measured = self.metadata.get("measured");
+        let measured = measured.map(|what| ("measured", what.as_str().into()));
+        told += &facts(measured, width);
         if !self.stages.is_empty() {
             told += &format!("\n{}", stages(&self.stages).render(width));
         }
         told += &self.stored();
         if let Some(error) = &self.error {
-            let details = [("details", error.details.file.as_str().into())];
+            let details = [("details", self.place(&error.details.file).into())];
             told += &format!("\n{}", facts(details, width));
         }
         told
+    }
+
+    fn place(&self, path: &str) -> String {
+        match self.is_rooted {
+            true => path.to_owned(),
+            false => view::below_the_root(path),
+        }
     }
 
     /// What is stored of the job; all of it lies in one folder.
@@ -108,7 +122,8 @@ impl Report {
             let file = kept.path.strip_prefix(folder).unwrap_or(&kept.path);
             table.push([file.trim_start_matches('/').into(), kept.bytes.into()]);
         }
-        format!("\nin {}/\n{}", text::one_line(folder), table.render(None))
+        let folder = self.place(&format!("{}/", text::one_line(folder)));
+        format!("\nin {folder}\n{}", table.render(None))
     }
 }
 

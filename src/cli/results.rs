@@ -12,9 +12,10 @@ use crate::cli::view::Root;
 /// Flags of `qrtx results`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!("\
-All paths, also error.details.file, are below the artifact root
-of the kernel. A job that has not ended has no results: that is wrong use (2),
-unless --wait says to stay.
+All paths, also error.details.file, are below the artifact root of the kernel.
+A job that failed has no artifacts but the error.json that is named there. One
+that has not ended has no results: that is wrong use (2), unless --wait says to
+stay.
 
 Examples:
   qrtx results job-01a208b16ae8761c83075c88c1b87b0a

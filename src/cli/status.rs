@@ -79,7 +79,7 @@ fn tell(job: &wire::JobStatus, now: SystemTime, width: Option<usize>) -> String 
         (
             "details",
             error
-                .map(|error| error.error_details_ref.clone())
+                .map(|error| view::below_the_root(&error.error_details_ref))
                 .unwrap_or_default(),
         ),
     ];

@@ -73,12 +73,23 @@ pub(super) fn is_watched() -> bool {
     io::stderr().is_terminal()
 }
 
-/// Prints what was asked for.
+/// Prints what was asked for. Whoever closed the pipe has read enough, as `head` has: the command
+/// ends as it would have.
 pub(super) fn print(text: &str) -> Result<(), Problem> {
+    match write(text) {
+        Err(why) if why.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(|why| Problem::output(&why)),
+    }
+}
+
+/// Prints one of many parts: where nobody reads any more there is no use in waiting for the next.
+pub(super) fn print_part(text: &str) -> Result<(), Problem> {
+    write(text).map_err(|why| Problem::output(&why))
+}
+
+fn write(text: &str) -> io::Result<()> {
     let mut out = anstream::stdout().lock();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(|why| Problem::output(&why))
+    out.write_all(text.as_bytes()).and_then(|()| out.flush())
 }
 
 /// Prints one JSON document.
@@ -87,10 +98,10 @@ pub(super) fn print_document(document: &impl Serialize) -> Result<(), Problem> {
     print(&(text + "\n"))
 }
 
-/// Prints one JSON document in one line.
+/// Prints one JSON document of many, in one line.
 pub(super) fn print_line(document: &impl Serialize) -> Result<(), Problem> {
     let text = serde_json::to_string(document).expect("what is shown has a JSON form");
-    print(&(text + "\n"))
+    print_part(&(text + "\n"))
 }
 
 /// Ends a line on stderr that something else has begun.

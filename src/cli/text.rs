@@ -92,13 +92,22 @@ pub(super) fn parse_span(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs(seconds))
 }
 
-/// A number without a fraction; what the standard library says of others helps nobody.
-pub(super) fn parse_whole<T: FromStr<Err = ParseIntError>>(text: &str) -> Result<T, String> {
-    let read = text.parse().map_err(|why: ParseIntError| match why.kind() {
-        IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => "it is out of range",
-        _ => "it must be a whole number",
-    });
-    read.map_err(str::to_owned)
+/// A number without a fraction; what the standard library says of others helps nobody. Which
+/// numbers make sense is for the kernel to say: the bounds here are those of the type.
+pub(super) fn parse_whole<T>(text: &str) -> Result<T, String>
+where
+    T: FromStr<Err = ParseIntError>,
+{
+    let bits = u32::try_from(8 * size_of::<T>()).expect("a number has a few bytes");
+    let is_signed = "-1".parse::<T>().is_ok();
+    text.parse().map_err(|why: ParseIntError| match why.kind() {
+        IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => {
+            let above = 1_i128 << (bits - u32::from(is_signed));
+            let least = if is_signed { -above } else { 0 };
+            format!("it must be a whole number from {least} to {}", above - 1)
+        }
+        _ => "it must be a whole number".to_owned(),
+    })
 }
 
 /// A text that says something: an empty one would be taken for none.

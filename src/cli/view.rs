@@ -103,6 +103,14 @@ impl Error {
     }
 }
 
+/// For a person: where an object lies of a kernel whose artifact root is not known here.
+pub(super) fn below_the_root(path: &str) -> String {
+    match path {
+        "" => String::new(),
+        path => format!("{path}, below the kernel's artifact root"),
+    }
+}
+
 /// A job as it stands.
 #[derive(Debug, Serialize)]
 pub(super) struct Job {

@@ -74,7 +74,7 @@ pub(super) async fn print(
         if as_json {
             terminal::print_line(&view::Event::new(job_id, event))?;
         } else {
-            terminal::print(&timeline.render(&event))?;
+            terminal::print_part(&timeline.render(&event))?;
         }
     }
 }

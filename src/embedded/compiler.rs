@@ -1,6 +1,7 @@
 //! The embedded compiler: reads AQO and OpenQASM, and lowers them to what the device can do.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::circuit;
 use crate::embedded::offload::{self, BrokeOff, Offload};
@@ -25,14 +26,17 @@ impl EmbeddedCompiler {
 
     async fn work<T: Send + 'static>(
         &self,
-        call: CallContext<'_>,
+        parameters: BTreeMap<String, String>,
         program: Program<'_>,
-        work: impl FnOnce(circuit::Circuit) -> Result<T, CallError> + Send + 'static,
+        work: impl FnOnce(circuit::Circuit, &AtomicBool) -> Result<T, CallError> + Send + 'static,
     ) -> Result<T, CallError> {
         let read = front_end(program.format)?;
-        let (source, parameters) = (program.source.to_vec(), parameters(call));
-        let done = offload::run(self.offload, move || {
-            work(read(&source, &parameters).map_err(CallError::Rejected)?)
+        let source = program.source.to_vec();
+        let done = offload::run_while_awaited(self.offload, move |stop| {
+            go_on(stop)?;
+            let circuit = read(&source, &parameters, stop).map_err(CallError::Rejected)?;
+            go_on(stop)?;
+            work(circuit, stop)
         });
         done.await.unwrap_or_else(|BrokeOff| {
             let message = "the embedded compiler broke off; its log has the reason";
@@ -41,17 +45,26 @@ impl EmbeddedCompiler {
     }
 }
 
-type FrontEnd = fn(&[u8], &BTreeMap<String, String>) -> Result<circuit::Circuit, String>;
+/// An end for work that nobody waits for any more.
+fn go_on(stop: &AtomicBool) -> Result<(), CallError> {
+    match stop.load(Ordering::Relaxed) {
+        false => Ok(()),
+        true => Err(CallError::Rejected("nobody waits for this".to_owned())),
+    }
+}
+
+type FrontEnd =
+    fn(&[u8], &BTreeMap<String, String>, &AtomicBool) -> Result<circuit::Circuit, String>;
 
 /// Who reads a program of this format.
 fn front_end(format: ProgramFormat) -> Result<FrontEnd, CallError> {
     match format {
-        ProgramFormat::AqoJson => Ok(|source, parameters| {
+        ProgramFormat::AqoJson => Ok(|source, parameters, _| {
             circuit::parse_program(source, parameters)
                 .map_err(|why| format!("the AQO is not valid: {why}"))
         }),
-        ProgramFormat::QasmText | ProgramFormat::Qasm3 => Ok(|source, parameters| {
-            circuit::parse_qasm(source, parameters)
+        ProgramFormat::QasmText | ProgramFormat::Qasm3 => Ok(|source, parameters, stop| {
+            circuit::parse_qasm(source, parameters, stop)
                 .map_err(|why| format!("the OpenQASM is not valid: {why}"))
         }),
         ProgramFormat::AqoRef | ProgramFormat::EigenLangSource => {
@@ -85,7 +98,8 @@ impl Compiler for EmbeddedCompiler {
         call: CallContext<'_>,
         program: Program<'_>,
     ) -> Result<Validity, CallError> {
-        self.work(call, program, |_| Ok(Validity::Valid)).await
+        self.work(parameters(call), program, |_, _| Ok(Validity::Valid))
+            .await
     }
 
     async fn compile(
@@ -94,8 +108,10 @@ impl Compiler for EmbeddedCompiler {
         program: Program<'_>,
     ) -> Result<Circuit, CallError> {
         let device = program.device.cloned().unwrap_or_default();
-        let compile = move |parsed| {
-            let data = circuit::render(&fit(parsed, &device)?);
+        let compile = move |parsed, stop: &AtomicBool| {
+            let fitted = fit(parsed, &device)?;
+            go_on(stop)?;
+            let data = circuit::render(&fitted);
             if data.len() > CIRCUIT_BYTES_MAX {
                 return Err(CallError::Rejected(format!(
                     "the circuit has {} bytes once it is spelled out in the device's operations, \
@@ -108,6 +124,46 @@ impl Compiler for EmbeddedCompiler {
                 data,
             })
         };
-        self.work(call, program, compile).await
+        self.work(parameters(call), program, compile).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::sync::mpsc;
+
+    use futures::FutureExt;
+
+    use super::*;
+
+    thread_local! {
+        static LATER: Cell<Option<Box<dyn FnOnce() + Send>>> = const { Cell::new(None) };
+    }
+
+    #[test]
+    fn a_compile_that_was_given_up_while_it_waited_for_a_thread_is_not_begun() {
+        let compiler = EmbeddedCompiler::new(|work| LATER.set(Some(work)));
+        let program = Program {
+            format: ProgramFormat::Qasm3,
+            source: b"qubit q; reset q;",
+            device: None,
+        };
+        for given_up in [false, true] {
+            let (tell, told) = mpsc::channel();
+            let mut compile = Box::pin(compiler.work(BTreeMap::new(), program, move |_, _| {
+                tell.send("compiled").expect("the test looks later");
+                Ok(())
+            }));
+            assert!((&mut compile).now_or_never().is_none());
+            if given_up {
+                drop(compile);
+                (LATER.take().expect("it was put off"))();
+            } else {
+                (LATER.take().expect("it was put off"))();
+                assert_eq!(compile.now_or_never(), Some(Ok(())));
+            }
+            assert_eq!(told.recv().is_ok(), !given_up);
+        }
     }
 }

@@ -283,7 +283,10 @@ fn simulate<C: Clock>(run: &Run, stop: &AtomicBool, clock: &C, begun: Monotonic)
 }
 
 fn metadata(run: &Run, circuit: &circuit::Circuit, seed: u64) -> BTreeMap<String, String> {
-    [
+    let notes = circuit.extra().get("metadata");
+    let measured = notes.and_then(|notes| notes.get("measured")?.as_str());
+    let measured = measured.map(|what| ("measured".to_owned(), what.to_owned()));
+    let own = [
         ("driver", "qrtx embedded simulator".to_owned()),
         ("provider_profile", "simulator".to_owned()),
         ("aqo_version", circuit.version().to_owned()),
@@ -292,8 +295,8 @@ fn metadata(run: &Run, circuit: &circuit::Circuit, seed: u64) -> BTreeMap<String
         ("seed", seed.cast_signed().to_string()),
         ("bitstring_order", "msb_first_by_classical_index".to_owned()),
     ]
-    .map(|(key, value)| (key.to_owned(), value))
-    .into()
+    .map(|(key, value)| (key.to_owned(), value));
+    own.into_iter().chain(measured).collect()
 }
 
 fn answer(fate: Fate) -> Result<RunResult, RunError> {

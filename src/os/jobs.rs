@@ -20,10 +20,24 @@ const CACHE_BYTES: usize = 64 << 20;
 
 /// The job store cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("the job store {} cannot be opened: {source}; choose another directory with --data-dir", file.display())]
+#[error("the job store {} cannot be opened: {source}; {}", file.display(), way_out(source))]
 pub struct Unusable {
     file: PathBuf,
     source: OpenError,
+}
+
+impl Unusable {
+    /// Another kernel has it open.
+    pub fn is_in_use(&self) -> bool {
+        matches!(self.source, OpenError::InUse)
+    }
+}
+
+fn way_out(why: &OpenError) -> &'static str {
+    match why {
+        OpenError::InUse => "stop that kernel first, or choose another directory with --data-dir",
+        _ => "choose another directory with --data-dir",
+    }
 }
 
 /// Opens the job store in a directory, both of which are made if they are not there.

@@ -26,7 +26,8 @@ fn circuits(texts: &Texts) -> [(&'static str, Circuit); 3] {
         )
     };
     let qasm = |name, text: &str| {
-        parse_qasm(text.as_bytes(), &none).unwrap_or_else(|why| failed(name, text, &why))
+        parse_qasm(text.as_bytes(), &none, &AtomicBool::new(false))
+            .unwrap_or_else(|why| failed(name, text, &why))
     };
     let aqo = parse(texts.aqo.as_bytes(), &none);
     [

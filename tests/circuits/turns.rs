@@ -5,6 +5,32 @@ pub(crate) fn costly() -> Vec<(&'static str, String)> {
     let mut all = Vec::new();
     let turns =
         |body: &str| format!("for int i in [0:999] {{ for int j in [0:900] {{ {body} }} }}");
+    let sum = format!("1{}", "+1".repeat(990));
+    for (name, body) in [
+        (
+            "long bounds in loops",
+            format!("for int k in [{sum}:0] {{ }}"),
+        ),
+        (
+            "long sets in loops",
+            format!("for int k in {{{sum}}} {{ }}"),
+        ),
+        (
+            "long widths in loops",
+            format!("for int[{sum} - 950] k in [1:0] {{ }}"),
+        ),
+        ("long exponents in loops", format!("pow({sum}) @ h q[0];")),
+        (
+            "long counts of controls in loops",
+            format!("ctrl({sum} - 990) @ x q[0], q[1];"),
+        ),
+        (
+            "long numbers in conditions in loops",
+            format!("if ({sum} < 0) {{ }}"),
+        ),
+    ] {
+        all.push((name, turns(&body)));
+    }
     let names: Vec<_> = (0..9_000).map(|number| format!("p{number}")).collect();
     let ones = vec!["1"; 9_000].join(",");
     let gate = format!("gate g({}) a {{ }} ", names.join(","));

@@ -52,6 +52,11 @@ impl Document {
             Some(Value::String(version)) if !version.trim().is_empty() => version,
             other => return Err(field("version", other.as_ref(), "a non-empty string")),
         };
+        let major = version.trim().split('.').next();
+        if !matches!(major, Some("0" | "1")) {
+            let version = version.chars().take(40).collect();
+            return Err(AqoError::Version { version });
+        }
         let given = fields.remove("qubits");
         let qubits = given
             .as_ref()
@@ -160,6 +165,9 @@ fn why(source: &serde_json::Error, text: &str) -> String {
     let told = told.split(" at line ").next().unwrap_or(&told);
     match told {
         "recursion limit exceeded" => "it is nested too deep; 127 levels are read".to_owned(),
+        "expected value" | "EOF while parsing a value" if text.trim().is_empty() => {
+            "the document is empty".to_owned()
+        }
         "number out of range" => "the number is too large; the largest is about 1.8e308".to_owned(),
         other => other.to_owned(),
     }

@@ -3,7 +3,7 @@
 use super::definition::{Callee, Trouble, angle_of, check_shape, twice};
 use super::elaborate::{Elaborator, too_long};
 use super::fault::{Fault, Span, quoted};
-use super::modifier::{Budget, changes, controls_of, modified};
+use super::modifier::{Budget, changes, controls_of, cost_of_changes, modified};
 use super::syntax::Application;
 use super::unitary::Unitary;
 use crate::circuit::limits::OPERATIONS_MAX;
@@ -20,13 +20,12 @@ impl<'t> Elaborator<'t> {
     ) -> Result<Vec<Unitary>, Fault> {
         let name = application.name;
         let callee = Callee::named(name, &self.names, self.language)?;
-        let names = |name: &str| self.names.value(name);
-        let changes = changes(&application.modifiers, self.language, &names, span)?;
+        self.spend(cost_of_changes(&application.modifiers), span)?;
+        let changes = changes(&application.modifiers, self.language, &self.names, span)?;
         check_shape(&callee, &changes, application)?;
-        self.spend(application.modifiers.len(), span)?;
         let mut angles = Vec::with_capacity(application.arguments.len());
         for argument in &application.arguments {
-            angles.push(angle_of(self.evaluated(argument)?, argument.span)?);
+            angles.push(angle_of(self.angle(argument)?, argument.span)?);
         }
         let mut unitaries = Vec::new();
         for qubits in self.spread(application)? {

@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::elaborate::{Elaborator, too_long};
 use super::fault::{Fault, Span, quoted};
 use super::modifier::conditioned;
-use super::syntax::{Form, Operand, Statement, Term, Wanted};
+use super::question::{Condition, Question, Wanted, largest, undecided};
+use super::syntax::{Form, Operand, Statement, Term};
 use super::unitary::Unitary;
 use crate::circuit::limits::OPERATIONS_MAX;
 use crate::circuit::{Gate, Operation, Readout};
@@ -147,8 +148,24 @@ pub(super) struct If<'s, 't> {
     pub(super) span: Span,
 }
 
+impl<'s, 't> If<'s, 't> {
+    fn branch(&self, holds: bool) -> &'s [Statement<'t>] {
+        match holds {
+            true => self.then,
+            false => self.otherwise,
+        }
+    }
+}
+
 impl<'t> Elaborator<'t> {
     pub(super) fn conditional(&mut self, choice: If<'_, 't>) -> Result<(), Fault> {
+        if let Condition::Known(holds) = self.asked(choice.condition)? {
+            // Nothing is left to decide at run time, so all that a program has may stand there.
+            return self.in_block(|inner| {
+                let mut taken = choice.branch(holds).iter();
+                taken.try_for_each(|statement| inner.statement(statement))
+            });
+        }
         // Both branches are looked at, so that a mistake in either is told, taken or not.
         self.check_branch(choice.then)?;
         self.check_branch(choice.otherwise)?;
@@ -167,7 +184,10 @@ impl<'t> Elaborator<'t> {
         let Form::Apply(application) = &only.form else {
             return Ok(None);
         };
-        let cases = self.meaning(choice.condition)?.cases();
+        let Condition::Asks(questions) = self.asked(choice.condition)? else {
+            return Ok(None);
+        };
+        let cases = self.meaning(&questions)?.cases();
         let [case] = cases.as_slice() else {
             return Ok(None);
         };
@@ -194,7 +214,11 @@ impl<'t> Elaborator<'t> {
 
     /// Does one branch or the other where the qubits are as `outer` says.
     fn decided(&mut self, choice: If<'_, 't>, outer: &Case) -> Result<(), Fault> {
-        let meaning = self.meaning(choice.condition)?;
+        let questions = match self.asked(choice.condition)? {
+            Condition::Known(holds) => return self.branch(choice.branch(holds), outer),
+            Condition::Asks(questions) => questions,
+        };
+        let meaning = self.meaning(&questions)?;
         let width = meaning.case.as_ref().map_or(0, Case::len);
         for (holds, branch) in [(true, choice.then), (false, choice.otherwise)] {
             if branch.is_empty() {
@@ -288,11 +312,14 @@ impl<'t> Elaborator<'t> {
                     then,
                     otherwise,
                 } => {
-                    for Term { bits, .. } in condition {
-                        self.bits_of(bits)?;
+                    let branches: &[&[_]] = match self.asked(condition)? {
+                        Condition::Known(true) => &[then],
+                        Condition::Known(false) => &[otherwise],
+                        Condition::Asks(_) => &[then, otherwise],
+                    };
+                    for branch in branches {
+                        self.check_branch(branch)?;
                     }
-                    self.check_branch(then)?;
-                    self.check_branch(otherwise)?;
                 }
                 Form::Barrier(operands) => {
                     for operand in operands {
@@ -309,64 +336,54 @@ impl<'t> Elaborator<'t> {
         Ok(())
     }
 
-    fn meaning(&mut self, condition: &[Term<'t>]) -> Result<Meaning, Fault> {
+    fn meaning(&mut self, questions: &[Question<'_, 't>]) -> Result<Meaning, Fault> {
         let mut whole = Some(Case::new());
-        for term in condition {
-            let mut meaning = self.meaning_of(term)?;
+        for question in questions {
+            let mut meaning = self.meaning_of(question)?;
             // That one bit is not what it is compared with says what it is.
             let only = meaning.case.as_mut().filter(|case| case.len() == 1);
             if let (true, Some(case)) = (meaning.denied, only) {
                 case.values_mut().for_each(|when| *when = !*when);
                 meaning.denied = false;
             }
-            if condition.len() == 1 {
+            if questions.len() == 1 {
                 return Ok(meaning);
             }
             let mut cases = meaning.cases();
             if cases.len() > 1 {
                 let message = "beside && this comparison would have too many cases: put another \
                                if into the block instead";
-                return Err(Fault::new(term.bits.span, message));
+                return Err(Fault::new(question.bits.span, message));
             }
             whole = match (whole, cases.pop()) {
-                (Some(whole), Some(case)) => joined(whole, &case),
+                (Some(whole), Some(case)) => Some(joined(whole, &case).ok_or_else(|| {
+                    let message = "this contradicts what stands before it, so both never hold: \
+                                   leave one of them out";
+                    Fault::new(question.bits.span, message)
+                })?),
                 _ => None,
             };
         }
         Ok(Meaning::new(whole))
     }
 
-    fn meaning_of(&mut self, term: &Term<'t>) -> Result<Meaning, Fault> {
-        let Term { bits, wanted } = term;
-        if self.names.value(bits.name.text).is_some() {
-            let message = format!(
-                "{} is a number, which is known before anything is measured: an if asks for \
-                 measured bits here",
-                quoted(bits.name.text)
-            );
-            return Err(Fault::new(bits.span, message));
-        }
+    fn meaning_of(&mut self, question: &Question<'_, 't>) -> Result<Meaning, Fault> {
+        let bits = question.bits;
         let register = self.bits_of(bits)?;
         let width = register.elements.len();
         self.spend(STEPS_PER_TERM + width, bits.span)?;
-        let (number, denied) = match wanted {
-            Wanted::Bit(when) if width == 1 => (Some(i64::from(*when)), false),
+        let (number, denied) = match question.wanted {
+            Wanted::Bit(when) if width == 1 => (i64::from(when), false),
             Wanted::Bit(_) => {
                 let name = quoted(bits.name.text);
                 let message = format!("compare this register with a number: {name} == 1");
                 return Err(Fault::new(bits.span, message));
             }
-            Wanted::Compared(relation, number) => {
-                let value = self.evaluated(number)?.integer(number.span)?;
-                let only = relation.only(value, largest(width));
-                only.ok_or_else(|| {
-                    let message = "more than one value fulfils this, and more than one does not: compare \
-                                   with one value by == or !=, an if for each";
-                    Fault::new(number.span, message)
-                })?
-            }
+            Wanted::Compared(relation, value, span) => relation
+                .only(value, largest(width))
+                .map_err(|unfit| undecided(unfit, bits, width, span))?,
         };
-        let mut case = number.filter(|it| (0..=largest(width)).contains(it));
+        let mut case = Some(number);
         let mut qubits = Case::new();
         for (place, bit) in register.elements.iter().enumerate() {
             let Some(number) = case else { break };
@@ -408,14 +425,6 @@ fn refuse_measured(unitary: &Unitary, wanted: &Case, span: Span) -> Result<(), F
     let message = "a gate on the measured qubit itself cannot depend on what was measured here, \
                    but for if (c) x q; alone: to put it back to zero, write that or reset";
     Err(Fault::new(span, message))
-}
-
-/// The largest number that so many bits are.
-fn largest(width: usize) -> i64 {
-    match width {
-        0..63 => (1 << width) - 1,
-        _ => i64::MAX,
-    }
 }
 
 #[cfg(test)]

@@ -6,15 +6,16 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::elaborate::{STEPS_PER_TURN, spend};
+use super::elaborate::{STEPS_PER_TURN, too_long};
 use super::fault::{Fault, Span, quoted};
 use super::indices;
 use super::library::{self, Library};
-use super::modifier::{Budget, Change, changes, controls_of, modified};
+use super::modifier::{Budget, Change, changes, controls_of, cost_of_changes, modified};
 use super::names::{Meaning, Names};
 use super::syntax::{Application, Expression, Form, GateForm, Language, Name, Operand, Statement};
 use super::unitary::{TooLong, Unitary};
-use super::value::{self, Value, evaluate};
+use super::value::{self, Division, Known, Value, evaluate};
+use super::work::Work;
 use crate::circuit::Gate;
 use crate::circuit::limits::QUBITS_MAX;
 
@@ -133,9 +134,9 @@ impl<'t> Callee<'t> {
         &self,
         angles: &[f64],
         qubits: &[u32],
-        budget: &mut Budget,
+        budget: &mut Budget<'_>,
     ) -> Result<Unitary, Trouble> {
-        budget.spend(1)?;
+        budget.work.spend(1)?;
         match self {
             Self::Native(gate) => {
                 let gate = angles
@@ -156,7 +157,7 @@ impl<'t> Definition<'t> {
         form: &GateForm<'t>,
         names: &mut Names<'t>,
         language: Language,
-        work: &mut u64,
+        work: &mut Work<'_>,
     ) -> Result<Self, Fault> {
         let parameters = places(&form.parameters, &BTreeMap::new())?;
         let qubits = places(&form.qubits, &parameters)?;
@@ -201,18 +202,18 @@ impl<'t> Definition<'t> {
         &self,
         angles: &[f64],
         qubits: &[u32],
-        budget: &mut Budget,
+        budget: &mut Budget<'_>,
     ) -> Result<Unitary, Trouble> {
-        let value = |name: &str| {
-            let place = self.parameters.get(name)?;
-            Some(Value::Real(angles[*place]))
+        let angles = Angles {
+            parameters: &self.parameters,
+            angles,
         };
         let mut whole = Unitary::default();
         for step in &self.body {
-            budget.spend(step.cost)?;
+            budget.work.spend(step.cost)?;
             let mut inner = Vec::with_capacity(step.arguments.len());
             for argument in &step.arguments {
-                let angle = evaluate(argument, self.language, &value)
+                let angle = evaluate(argument, Division::of_real(self.language), &angles)
                     .and_then(|angle| angle_of(angle, argument.span));
                 inner.push(angle.map_err(|fault| Trouble::Within(fault.message))?);
             }
@@ -228,6 +229,19 @@ impl<'t> Definition<'t> {
     }
 }
 
+/// The angles that a gate is given, by the names that its definition has for them.
+struct Angles<'a> {
+    parameters: &'a BTreeMap<&'a str, usize>,
+    angles: &'a [f64],
+}
+
+impl Known for Angles<'_> {
+    fn value(&self, name: &str) -> Option<Value> {
+        let place = self.parameters.get(name)?;
+        Some(Value::Real(self.angles[*place]))
+    }
+}
+
 /// An angle that has not lost its meaning.
 pub(super) fn angle_of(value: Value, span: Span) -> Result<f64, Fault> {
     let angle = value::finite(value.real(), span)?;
@@ -239,20 +253,24 @@ pub(super) fn angle_of(value: Value, span: Span) -> Result<f64, Fault> {
 }
 
 /// Reads the body of a gate.
-struct Body<'b, 't> {
+struct Body<'b, 't, 'w> {
     parameters: &'b BTreeMap<&'t str, usize>,
     qubits: &'b BTreeMap<&'t str, usize>,
     names: &'b mut Names<'t>,
     language: Language,
     steps: Vec<Step<'t>>,
     /// What is left of the work that one program may make.
-    work: &'b mut u64,
+    work: &'b mut Work<'w>,
 }
 
-impl<'t> Body<'_, 't> {
+impl<'t> Body<'_, 't, '_> {
+    fn spend(&mut self, work: usize, span: Span) -> Result<(), Fault> {
+        self.work.spend(work).map_err(|TooLong| too_long(span))
+    }
+
     fn statements(&mut self, statements: &[Statement<'t>]) -> Result<(), Fault> {
         for statement in statements {
-            spend(self.work, 1, statement.span)?;
+            self.spend(1, statement.span)?;
             match &statement.form {
                 Form::Apply(application) => self.apply(application, statement.span)?,
                 Form::Barrier(operands) => {
@@ -262,11 +280,12 @@ impl<'t> Body<'_, 't> {
                 }
                 Form::For {
                     variable,
+                    kind,
                     over,
                     body,
                 } => {
-                    let names = |name: &str| self.names.value(name);
-                    let values = indices::of_loop(over, self.language, &names)?;
+                    self.spend(indices::cost_of_loop(kind, over), statement.span)?;
+                    let values = indices::of_loop(kind, over, self.language, self.names)?;
                     for value in values {
                         self.names.open();
                         let value = Meaning::Value(Value::Integer(value));
@@ -274,7 +293,7 @@ impl<'t> Body<'_, 't> {
                         let read = read.and_then(|()| self.statements(body));
                         self.names.close();
                         read?;
-                        spend(self.work, STEPS_PER_TURN, statement.span)?;
+                        self.spend(STEPS_PER_TURN, statement.span)?;
                     }
                 }
                 _ => {
@@ -294,14 +313,14 @@ impl<'t> Body<'_, 't> {
             operands,
         } = application;
         let callee = Callee::named(*name, self.names, self.language)?;
-        let names = |name: &str| self.names.value(name);
-        let modifiers = changes(modifiers, self.language, &names, span)?;
+        self.spend(cost_of_changes(modifiers), span)?;
+        let modifiers = changes(modifiers, self.language, self.names, span)?;
         check_shape(&callee, &modifiers, application)?;
         let parameter = |text: &str| self.parameters.contains_key(text);
         let cost = operands.len() + arguments.iter().map(value::cost_of).sum::<usize>();
         let arguments = arguments
             .iter()
-            .map(|argument| value::bind(argument, &names, &parameter))
+            .map(|argument| value::bind(argument, self.names, &parameter))
             .collect::<Result<_, _>>()?;
         let mut qubits = Vec::with_capacity(operands.len());
         for operand in operands {
@@ -318,7 +337,7 @@ impl<'t> Body<'_, 't> {
             qubits,
             cost,
         });
-        spend(self.work, cost, span)?;
+        self.spend(cost, span)?;
         self.check_length(span)
     }
 

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::atomic::AtomicBool;
+
+use serde_json::{Map, json};
 
 use super::conditional::{If, Sources};
 use super::definition::{Callee, Definition, twice};
@@ -11,15 +14,12 @@ use super::input::{Inputs, mistake_in_the_rest};
 use super::library::{self, Library};
 use super::names::{Meaning, Names, Register};
 use super::parse::Parser;
-use super::syntax::{Expression, Form, Language, Name, Operand, Statement};
-use super::unitary::Unitary;
-use super::value::{BYTES_PER_STEP, Value, cost_of, evaluate};
+use super::syntax::{Expression, Form, Language, Name, Operand, Scalar, Statement, Type};
+use super::unitary::{TooLong, Unitary};
+use super::value::{BYTES_PER_STEP, Division, Value, cost_of, cost_of_type, evaluate, scalar};
+use super::work::Work;
 use crate::circuit::limits::{CLASSICAL_BITS_MAX, OPERATIONS_MAX, QUBITS_MAX};
 use crate::circuit::{Circuit, Operation, Readout};
-
-/// Steps of all kinds: reading operands, spelling out gates, going round loops. Enough for the
-/// longest circuit there may be, and done within a second.
-const WORK_MAX: u64 = 10_000_000;
 
 /// Steps that a turn of a loop takes beside its body: a block of names is made and dropped again.
 pub(super) const STEPS_PER_TURN: usize = 3;
@@ -34,13 +34,14 @@ pub(super) struct Elaborator<'t> {
     pub(super) operations: Vec<Operation>,
     pub(super) sources: Sources,
     included: Vec<Library>,
-    pub(super) work: u64,
+    pub(super) work: Work<'t>,
 }
 
 /// Reads a whole program.
 pub(super) fn circuit<'t>(
     text: &'t str,
     arguments: &'t BTreeMap<String, String>,
+    stop: &'t AtomicBool,
 ) -> Result<Circuit, Fault> {
     let mut parser = Parser::begin(text)?;
     let mut elaborator = Elaborator {
@@ -52,7 +53,7 @@ pub(super) fn circuit<'t>(
         operations: Vec::new(),
         sources: Sources::default(),
         included: Vec::new(),
-        work: WORK_MAX,
+        work: Work::new(stop),
     };
     library::provide_builtins(&mut elaborator.names, parser.language());
     while let Some(statement) = parser.next()? {
@@ -71,6 +72,10 @@ pub(super) fn circuit<'t>(
     elaborator.finish(end)
 }
 
+/// What whoever declared bits and forgot to measure should hear with the counts.
+const MEASURED_AS_A_WHOLE: &str = "every qubit, the first on the right: the program declares bits and \
+                                   measures nothing into them";
+
 impl<'t> Elaborator<'t> {
     /// A program that measures nothing is measured as a whole, as AQO is.
     fn finish(mut self, end: Span) -> Result<Circuit, Fault> {
@@ -81,9 +86,10 @@ impl<'t> Elaborator<'t> {
             };
             return Err(Fault::new(end, message));
         }
-        self.check_given(end)?;
+        self.check_given()?;
         let measured = |operation: &Operation| matches!(operation, Operation::Measure(_));
-        if !self.operations.iter().any(measured) {
+        let as_a_whole = !self.operations.iter().any(measured);
+        if as_a_whole {
             let all: Vec<_> = (0..self.qubits).map(|index| (index, index)).collect();
             self.push(Operation::measure(&all), end)?;
         }
@@ -91,7 +97,13 @@ impl<'t> Elaborator<'t> {
         let circuit = Circuit::new(self.qubits, self.operations).expect(checked);
         // Measured as a whole it may write more bits than are declared.
         let bits = self.bits.max(circuit.bits());
-        Ok(circuit.with_bits(bits).expect(checked))
+        let circuit = circuit.with_bits(bits).expect(checked);
+        if !as_a_whole || self.bits == 0 {
+            return Ok(circuit);
+        }
+        // It goes along with the circuit, and comes back with its counts.
+        let note = json!({ "measured": MEASURED_AS_A_WHOLE });
+        Ok(circuit.with_document("", Map::from_iter([("metadata".to_owned(), note)])))
     }
 
     pub(super) fn statement(&mut self, statement: &Statement<'t>) -> Result<(), Fault> {
@@ -122,10 +134,15 @@ impl<'t> Elaborator<'t> {
                 }
             }
             Form::Constant { name, kind, value } => {
-                let number = self.evaluated(value)?.of(*kind, value.span)?;
+                let kind = self.scalar(kind, name.span)?;
+                let number = match kind {
+                    Scalar::Integer(_) => self.whole(value)?,
+                    Scalar::Real => self.angle(value)?,
+                };
+                let number = number.of(kind, value.span)?;
                 self.names.define(*name, Meaning::Value(number))
             }
-            Form::Input { name, kind } => self.input(*name, *kind),
+            Form::Input { name, kind } => self.input(*name, kind),
             Form::Alias { name, parts } => self.alias(*name, parts),
             Form::Gate(form) => {
                 let language = self.language;
@@ -156,10 +173,12 @@ impl<'t> Elaborator<'t> {
             }
             Form::For {
                 variable,
+                kind,
                 over,
                 body,
             } => {
-                let values = indices::of_loop(over, self.language, &|name| self.names.value(name))?;
+                self.spend(indices::cost_of_loop(kind, over), span)?;
+                let values = indices::of_loop(kind, over, self.language, &self.names)?;
                 for value in values {
                     let value = Meaning::Value(Value::Integer(value));
                     self.in_block(|inner| {
@@ -184,7 +203,7 @@ impl<'t> Elaborator<'t> {
         }
     }
 
-    fn in_block(
+    pub(super) fn in_block(
         &mut self,
         inner: impl FnOnce(&mut Self) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
@@ -247,7 +266,7 @@ impl<'t> Elaborator<'t> {
         let Some(size) = size else {
             return Ok(None);
         };
-        match u32::try_from(self.evaluated(size)?.integer(size.span)?) {
+        match u32::try_from(self.whole(size)?.integer(size.span)?) {
             Ok(0) => Err(Fault::new(size.span, "a register has at least one element")),
             Ok(size) => Ok(Some(size)),
             Err(_) => {
@@ -318,9 +337,28 @@ impl<'t> Elaborator<'t> {
         Ok(())
     }
 
-    pub(super) fn evaluated(&mut self, expression: &Expression<'t>) -> Result<Value, Fault> {
+    /// A number that may be an angle.
+    pub(super) fn angle(&mut self, expression: &Expression<'t>) -> Result<Value, Fault> {
+        self.evaluated(expression, Division::of_real(self.language))
+    }
+
+    /// A number where a whole one is wanted.
+    pub(super) fn whole(&mut self, expression: &Expression<'t>) -> Result<Value, Fault> {
+        self.evaluated(expression, Division::of_whole(self.language))
+    }
+
+    fn evaluated(
+        &mut self,
+        expression: &Expression<'t>,
+        division: Division,
+    ) -> Result<Value, Fault> {
         self.spend(cost_of(expression), expression.span)?;
-        evaluate(expression, self.language, &|name| self.names.value(name))
+        evaluate(expression, division, &self.names)
+    }
+
+    pub(super) fn scalar(&mut self, kind: &Type<'t>, span: Span) -> Result<Scalar, Fault> {
+        self.spend(cost_of_type(kind), span)?;
+        scalar(kind, self.language, &self.names)
     }
 
     /// The qubits of an operand, none of them twice.
@@ -350,8 +388,7 @@ impl<'t> Elaborator<'t> {
     }
 
     fn elements(&mut self, operand: &Operand<'t>, register: &Register) -> Result<Register, Fault> {
-        let names = |name: &str| self.names.value(name);
-        let named = indices::of_register(operand, register, self.language, &names)?;
+        let named = indices::of_register(operand, register, self.language, &self.names)?;
         // The index may be a long expression.
         let index = operand.span.length() / BYTES_PER_STEP;
         self.spend(named.elements.len() + index, operand.span)?;
@@ -359,16 +396,8 @@ impl<'t> Elaborator<'t> {
     }
 
     pub(super) fn spend(&mut self, work: usize, span: Span) -> Result<(), Fault> {
-        spend(&mut self.work, work, span)
+        self.work.spend(work).map_err(|TooLong| too_long(span))
     }
-}
-
-/// Takes from the work that one program may make.
-pub(super) fn spend(left: &mut u64, work: usize, span: Span) -> Result<(), Fault> {
-    *left = left
-        .checked_sub(work as u64)
-        .ok_or_else(|| too_long(span))?;
-    Ok(())
 }
 
 pub(super) fn too_long(span: Span) -> Fault {

@@ -39,13 +39,21 @@ impl Span {
 /// A complaint about a part of the text.
 #[derive(Debug)]
 pub(super) struct Fault {
-    pub(super) span: Span,
+    /// `None` for what comes with the job and stands nowhere in the text.
+    span: Option<Span>,
     pub(super) message: String,
 }
 
 impl Fault {
     pub(super) fn new(span: Span, message: impl Into<String>) -> Self {
-        let message = message.into();
+        Self {
+            span: Some(span),
+            message: message.into(),
+        }
+    }
+
+    pub(super) fn of_no_place(message: String) -> Self {
+        let span = None;
         Self { span, message }
     }
 }
@@ -75,32 +83,45 @@ fn printable(letter: char) -> char {
 /// under the place, three lines in all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QasmError {
+    message: String,
+    place: Option<Place>,
+}
+
+/// Where it is wrong, and what stands there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Place {
     line: usize,
     column: usize,
-    message: String,
     excerpt: String,
     /// Characters before the mark, and in it.
     mark: (usize, usize),
 }
 
 impl QasmError {
-    /// The line, from 1.
+    /// The line, from 1; `None` if the text has nothing to do with it, but what came along.
     #[must_use]
-    pub fn line(&self) -> usize {
-        self.line
+    pub fn line(&self) -> Option<usize> {
+        self.place.as_ref().map(|place| place.line)
     }
 
-    /// The column, from 1, in characters.
+    /// The column, from 1, in characters; `None` with the line.
     #[must_use]
-    pub fn column(&self) -> usize {
-        self.column
+    pub fn column(&self) -> Option<usize> {
+        self.place.as_ref().map(|place| place.column)
     }
 
     pub(super) fn new(fault: Fault, source: &str) -> Self {
         let Fault { span, message } = fault;
+        let place = span.map(|span| Place::of(span, source));
+        Self { message, place }
+    }
+}
+
+impl Place {
+    fn of(span: Span, source: &str) -> Self {
         let from = floor(source, span.from);
-        let start = source[..from].rfind('\n').map_or(0, |at| at + 1);
-        let line = source[start..].lines().next().unwrap_or("");
+        let start = source[..from].rfind(['\n', '\r']).map_or(0, |at| at + 1);
+        let line = source[start..].split(['\n', '\r']).next().unwrap_or("");
         let column = source[start..from].chars().count();
         let marked = floor(source, span.to.min(start + line.len())).max(from);
         let width = source[from..marked].chars().count().max(1);
@@ -111,9 +132,8 @@ impl QasmError {
         };
         let excerpt = line.chars().skip(skipped).take(EXCERPT_CHARS);
         Self {
-            line: source[..from].matches('\n').count() + 1,
+            line: lines_before(&source[..from]) + 1,
             column: column + 1,
-            message,
             excerpt: excerpt.map(printable).collect(),
             mark: (
                 column - skipped,
@@ -121,6 +141,11 @@ impl QasmError {
             ),
         }
     }
+}
+
+/// A line ends with `\n`, `\r\n`, or, from very old editors, `\r`.
+fn lines_before(text: &str) -> usize {
+    text.matches(['\n', '\r']).count() - text.matches("\r\n").count()
 }
 
 fn floor(source: &str, mut at: usize) -> usize {
@@ -133,13 +158,16 @@ fn floor(source: &str, mut at: usize) -> usize {
 
 impl fmt::Display for QasmError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
+        let Self { message, place } = self;
+        let Some(Place {
             line,
             column,
-            message,
             excerpt,
             mark: (before, marked),
-        } = self;
+        }) = place
+        else {
+            return out.write_str(message);
+        };
         let number = line.to_string();
         writeln!(out, "line {line}, column {column}: {message}")?;
         writeln!(out, "  {number} | {}", excerpt.trim_end())?;

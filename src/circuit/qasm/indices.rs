@@ -2,29 +2,60 @@
 
 use super::fault::{Fault, Span, quoted};
 use super::names::Register;
-use super::syntax::{Expression, Indices, Language, Operand};
-use super::value::{Value, evaluate};
+use super::syntax::{Expression, Indices, Language, Operand, Type};
+use super::value::{
+    BYTES_PER_STEP, Division, Known, Value, cost_of, cost_of_type, evaluate, scalar,
+};
 
 /// Values of one loop, or elements of one set.
 const VALUES_MAX: u64 = 1_000_000;
 
-type Lookup<'l> = &'l dyn Fn(&str) -> Option<Value>;
+/// How many steps it takes to find out which values a loop's variable takes, beside its turns.
+pub(super) fn cost_of_loop(kind: &Type<'_>, over: &Indices<'_>) -> usize {
+    let over = match over {
+        Indices::One(_) => 0,
+        Indices::Set(values) => values.iter().map(cost_of).sum(),
+        Indices::Range { span, .. } => 3 + span.length() / BYTES_PER_STEP,
+    };
+    cost_of_type(kind) + over
+}
 
-/// The values that a loop's variable takes.
+/// The values that a loop's variable takes, all of them of its type.
 pub(super) fn of_loop(
+    kind: &Type<'_>,
     over: &Indices<'_>,
     language: Language,
-    names: Lookup<'_>,
+    names: &dyn Known,
 ) -> Result<Vec<i64>, Fault> {
+    let (values, span) = listed(over, language, names)?;
+    let kind = scalar(kind, language, names)?;
+    for value in &values {
+        Value::Integer(*value).of(kind, span)?;
+    }
+    Ok(values)
+}
+
+fn listed(
+    over: &Indices<'_>,
+    language: Language,
+    names: &dyn Known,
+) -> Result<(Vec<i64>, Span), Fault> {
     let whole = |expression: &Expression<'_>| {
-        evaluate(expression, language, names)?.integer(expression.span)
+        let number = evaluate(expression, Division::of_whole(language), names)?;
+        number.integer(expression.span)
     };
     match over {
         Indices::Set(values) if values.len() as u64 > VALUES_MAX => {
             let message = format!("this set has more than {VALUES_MAX} values");
             Err(Fault::new(values[0].span, message))
         }
-        Indices::Set(values) => values.iter().map(whole).collect(),
+        Indices::Set(values) => {
+            let span = match (values.first(), values.last()) {
+                (Some(first), Some(last)) => first.span.until(last.span),
+                _ => Span { from: 0, to: 0 },
+            };
+            Ok((values.iter().map(whole).collect::<Result<_, _>>()?, span))
+        }
         Indices::Range {
             from: Some(from),
             step,
@@ -32,7 +63,7 @@ pub(super) fn of_loop(
             span,
         } => {
             let step = step.as_ref().map_or(Ok(1), whole)?;
-            range(whole(from)?, step, whole(to)?, *span)
+            Ok((range(whole(from)?, step, whole(to)?, *span)?, *span))
         }
         Indices::Range { span, .. } => {
             let message = "a loop needs both ends of its range, as in [0:3]";
@@ -73,7 +104,7 @@ pub(super) fn of_register(
     operand: &Operand<'_>,
     register: &Register,
     language: Language,
-    names: Lookup<'_>,
+    names: &dyn Known,
 ) -> Result<Register, Fault> {
     let Some(indices) = &operand.indices else {
         return Ok(register.clone());
@@ -85,6 +116,7 @@ pub(super) fn of_register(
         );
         return Err(Fault::new(operand.span, message));
     }
+    let division = Division::of_whole(language);
     let length = i64::try_from(register.elements.len()).unwrap_or(i64::MAX);
     let place = |index: i64, span: Span| {
         let from_start = match language {
@@ -97,7 +129,7 @@ pub(super) fn of_register(
             .ok_or_else(|| beyond(operand, index, length, span))
     };
     let at = |expression: &Expression<'_>| {
-        let index = evaluate(expression, language, names)?.integer(expression.span)?;
+        let index = evaluate(expression, division, names)?.integer(expression.span)?;
         place(index, expression.span)
     };
     let single = matches!(indices, Indices::One(_));
@@ -113,7 +145,7 @@ pub(super) fn of_register(
             let end = |bound: &Option<Expression<'_>>, absent: i64| match bound {
                 None => Ok(absent),
                 Some(bound) => {
-                    let index = evaluate(bound, language, names)?.integer(bound.span)?;
+                    let index = evaluate(bound, division, names)?.integer(bound.span)?;
                     // Counted from the end, as a single index would be.
                     Ok(if index < 0 {
                         index.saturating_add(length)
@@ -124,7 +156,7 @@ pub(super) fn of_register(
             };
             let step = match step {
                 None => 1,
-                Some(step) => evaluate(step, language, names)?.integer(step.span)?,
+                Some(step) => evaluate(step, division, names)?.integer(step.span)?,
             };
             let (first, last) = if step < 0 {
                 (length - 1, 0)

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::elaborate::Elaborator;
-use super::fault::{Fault, Span, quoted};
+use super::fault::{Fault, quoted};
 use super::names::Meaning;
 use super::parse::Parser;
-use super::syntax::{Name, Range, Scalar};
-use super::value::evaluate;
+use super::syntax::{Name, Range, Scalar, Type};
+use super::value::{Division, evaluate};
 use crate::circuit::parameters::{argument, cut, listed, without_use};
 
 /// What the job gives, and what the program asks for.
@@ -30,7 +30,8 @@ impl<'t> Inputs<'t> {
 }
 
 impl<'t> Elaborator<'t> {
-    pub(super) fn input(&mut self, name: Name<'t>, kind: Scalar) -> Result<(), Fault> {
+    pub(super) fn input(&mut self, name: Name<'t>, kind: &Type<'t>) -> Result<(), Fault> {
+        let kind = self.scalar(kind, name.span)?;
         let shown = quoted(name.text);
         let Some(text) = argument(self.inputs.arguments, name.text) else {
             self.inputs.lack = true;
@@ -52,7 +53,9 @@ impl<'t> Elaborator<'t> {
             )
         };
         let value = Parser::expression_in(text)
-            .and_then(|value| evaluate(&value, self.language, &|_| None)?.of(kind, value.span))
+            .and_then(|value| {
+                evaluate(&value, Division::of_real(self.language), &())?.of(kind, value.span)
+            })
             .map_err(|_| match kind {
                 Scalar::Real => wrong("give a number, as in 0.5 or pi/4"),
                 Scalar::Integer(Range { least, most }) => {
@@ -64,14 +67,14 @@ impl<'t> Elaborator<'t> {
     }
 
     /// Whoever mistypes a name would otherwise get results for another value.
-    pub(super) fn check_given(&self, end: Span) -> Result<(), Fault> {
+    pub(super) fn check_given(&self) -> Result<(), Fault> {
         if let Some(name) = without_use(self.inputs.arguments, &self.inputs.names) {
             let (name, known) = (cut(name), listed(&self.inputs.names));
-            let message = format!(
-                "a value is given for {name}, which is no input of the program; {known}: look at \
-                 the spelling, or declare input float {name};"
-            );
-            return Err(Fault::new(end, message));
+            return Err(Fault::of_no_place(format!(
+                "a value is given for {name} (--param {name}, metadata param.{name} on the wire), \
+                 which is no input of the program; {known}: look at the spelling, or declare input \
+                 float {name};"
+            )));
         }
         Ok(())
     }

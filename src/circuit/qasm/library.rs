@@ -1,11 +1,13 @@
 //! The gates that a program may use without defining them.
 
 use std::rc::Rc;
+use std::sync::atomic::AtomicBool;
 
 use super::definition::{Callee, Definition};
 use super::names::{Meaning, Names};
 use super::parse::Parser;
 use super::syntax::{Form, Language};
+use super::work::Work;
 use crate::circuit::Gate;
 
 /// The definitions of what the circuit has not as it is.
@@ -114,7 +116,8 @@ fn everything() -> Vec<(&'static str, Callee<'static>)> {
             all.push((name, Callee::Native(gate)));
         }
     }
-    let mut work = u64::MAX;
+    let never = AtomicBool::new(false);
+    let mut work = Work::new(&never);
     let mut parser = Parser::begin(TEXT).expect("the library's text is our own");
     while let Some(statement) = parser.next().expect("the library's text is our own") {
         let Form::Gate(form) = statement.form else {

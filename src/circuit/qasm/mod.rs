@@ -10,6 +10,7 @@
 //! No file is ever opened: an `include` names gates that are built in.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 
 use super::Circuit;
 use elaborate::circuit;
@@ -26,10 +27,12 @@ mod library;
 mod modifier;
 mod names;
 mod parse;
+mod question;
 mod syntax;
 mod token;
 mod unitary;
 mod value;
+mod work;
 
 pub use fault::QasmError;
 
@@ -41,11 +44,14 @@ pub use fault::QasmError;
 /// symbolic angle of AQO and may be an expression such as `pi/4`. A program that measures nothing
 /// is measured as a whole at its end, qubit i into bit i, as AQO is.
 ///
+/// Once `stop` is set the reading ends at its next step, with an error that means nothing.
+///
 /// # Errors
 /// [`QasmError`] names the first place that is wrong. No input makes it panic.
 pub fn parse_qasm(
     text: &[u8],
     parameters: &BTreeMap<String, String>,
+    stop: &AtomicBool,
 ) -> Result<Circuit, QasmError> {
     let source = match std::str::from_utf8(text) {
         Ok(source) => source,
@@ -61,7 +67,7 @@ pub fn parse_qasm(
     };
     // Some editors mark a text as UTF-8 at its very beginning.
     let source = source.strip_prefix('\u{feff}').unwrap_or(source);
-    circuit(source, parameters).map_err(|fault| QasmError::new(fault, source))
+    circuit(source, parameters, stop).map_err(|fault| QasmError::new(fault, source))
 }
 
 #[cfg(test)]

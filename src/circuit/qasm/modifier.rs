@@ -3,7 +3,8 @@
 use super::fault::{Fault, Span};
 use super::syntax::{Expression, Language, Modifier};
 use super::unitary::{TooLong, Unitary};
-use super::value::{Value, evaluate};
+use super::value::{Division, Known, cost_of, evaluate};
+use super::work::Work;
 use crate::circuit::Gate;
 
 /// How many qubits may control one application, and how many modifiers it may have.
@@ -23,16 +24,9 @@ pub(super) enum Change {
 
 /// How many gates and how much work are left.
 #[derive(Debug)]
-pub(super) struct Budget {
+pub(super) struct Budget<'s> {
     pub(super) gates: usize,
-    pub(super) work: u64,
-}
-
-impl Budget {
-    pub(super) fn spend(&mut self, work: usize) -> Result<(), TooLong> {
-        self.work = self.work.checked_sub(work as u64).ok_or(TooLong)?;
-        Ok(())
-    }
+    pub(super) work: Work<'s>,
 }
 
 /// How many controls the modifiers add.
@@ -44,30 +38,51 @@ pub(super) fn controls_of(modifiers: &[Change]) -> usize {
     counts.sum()
 }
 
+/// How many steps it takes to find them out.
+pub(super) fn cost_of_changes(modifiers: &[Modifier<'_>]) -> usize {
+    let costs = modifiers.iter().map(|modifier| match modifier {
+        Modifier::Power(number)
+        | Modifier::Control {
+            count: Some(number),
+            ..
+        } => cost_of(number),
+        _ => 1,
+    });
+    costs.sum()
+}
+
 /// The numbers of the modifiers.
 pub(super) fn changes(
     modifiers: &[Modifier<'_>],
     language: Language,
-    names: &dyn Fn(&str) -> Option<Value>,
+    names: &dyn Known,
     span: Span,
 ) -> Result<Vec<Change>, Fault> {
-    let whole = |expression: &Expression<'_>, what: &str| {
-        let number = evaluate(expression, language, names)?;
-        number.integer(expression.span).map_err(|_| {
-            let message = format!("{what} must be a whole number to be compiled");
-            Fault::new(expression.span, message)
-        })
+    let whole = |expression: &Expression<'_>, division, message: &str| {
+        let number = evaluate(expression, division, names)?;
+        let refused = |_| Fault::new(expression.span, message);
+        number.integer(expression.span).map_err(refused)
+    };
+    // As on paper, so that pow(1/2) is told what a root is told, and is not a power of 0.
+    let exponent = |expression| {
+        let message = "only whole powers of a gate are compiled: for a root write its own gate, as \
+                       sx for pow(0.5) @ x, or a part of the angle, as rx(a/2) for pow(0.5) @ rx(a)";
+        whole(expression, Division::Exact, message)
     };
     let changes: Vec<_> = modifiers
         .iter()
         .map(|modifier| match modifier {
             Modifier::Inverse => Ok(Change::Inverse),
-            Modifier::Power(exponent) => whole(exponent, "the exponent").map(Change::Power),
+            Modifier::Power(power) => exponent(power).map(Change::Power),
             Modifier::Control { count: None, when } => Ok(Change::Control(1, *when)),
             Modifier::Control {
                 count: Some(count),
                 when,
-            } => match usize::try_from(whole(count, "the number of controls")?) {
+            } => match usize::try_from(whole(
+                count,
+                Division::of_whole(language),
+                "the number of controls must be a whole number",
+            )?) {
                 Ok(number @ 1..=CONTROLS_MAX) => Ok(Change::Control(number, *when)),
                 _ => {
                     let message = format!("the number of controls must be 1 to {CONTROLS_MAX}");
@@ -88,7 +103,7 @@ pub(super) fn modified(
     plain: Unitary,
     modifiers: &[Change],
     controls: &[u32],
-    budget: &mut Budget,
+    budget: &mut Budget<'_>,
 ) -> Result<Unitary, TooLong> {
     let mut whole = plain;
     let mut rest = controls;
@@ -102,7 +117,7 @@ pub(super) fn modified(
                 conditioned(whole, own, *when, budget.gates)?
             }
         };
-        budget.spend(STEPS_PER_CHANGE + whole.gates.len())?;
+        budget.work.spend(STEPS_PER_CHANGE + whole.gates.len())?;
     }
     Ok(whole)
 }

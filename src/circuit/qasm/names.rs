@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::definition::Callee;
 use super::fault::{Fault, quoted};
 use super::syntax::Name;
-use super::value::Value;
+use super::value::{Known, Value};
 
 /// What a name stands for.
 #[derive(Debug, Clone)]
@@ -41,11 +41,11 @@ pub(super) struct Register {
 /// All names that are known at one place of the text, the innermost block last.
 #[derive(Debug)]
 pub(super) struct Names<'t> {
-    blocks: Vec<BTreeMap<&'t str, Known<'t>>>,
+    blocks: Vec<BTreeMap<&'t str, Entry<'t>>>,
 }
 
 #[derive(Debug)]
-struct Known<'t> {
+struct Entry<'t> {
     meaning: Meaning<'t>,
     /// Gates of a library may be defined anew: files that others export bring their own.
     may_be_replaced: bool,
@@ -66,17 +66,9 @@ impl<'t> Names<'t> {
             .map(|known| &known.meaning)
     }
 
-    /// The number that the name stands for, if it stands for one.
-    pub(super) fn value(&self, name: &str) -> Option<Value> {
-        match self.find(name) {
-            Some(Meaning::Value(value)) => Some(*value),
-            _ => None,
-        }
-    }
-
     /// Lets a name of a library stand for something.
     pub(super) fn provide(&mut self, name: &'t str, meaning: Meaning<'t>) {
-        let known = Known {
+        let known = Entry {
             meaning,
             may_be_replaced: true,
         };
@@ -94,7 +86,7 @@ impl<'t> Names<'t> {
             let message = format!("{shown} is defined already, as {kind}: choose another name");
             return Err(Fault::new(name.span, message));
         }
-        let known = Known {
+        let known = Entry {
             meaning,
             may_be_replaced: false,
         };
@@ -114,7 +106,29 @@ impl<'t> Names<'t> {
         self.blocks.pop();
     }
 
-    fn block(&mut self) -> &mut BTreeMap<&'t str, Known<'t>> {
+    fn block(&mut self) -> &mut BTreeMap<&'t str, Entry<'t>> {
         self.blocks.last_mut().expect("the outermost block stays")
+    }
+}
+
+impl Known for Names<'_> {
+    fn value(&self, name: &str) -> Option<Value> {
+        match self.find(name) {
+            Some(Meaning::Value(value)) => Some(*value),
+            _ => None,
+        }
+    }
+
+    fn size(&self, name: &str) -> Option<usize> {
+        match self.find(name) {
+            Some(Meaning::Qubits(register) | Meaning::Bits(register)) if !register.single => {
+                Some(register.elements.len())
+            }
+            _ => None,
+        }
+    }
+
+    fn kind(&self, name: &str) -> Option<&'static str> {
+        self.find(name).map(Meaning::kind)
     }
 }

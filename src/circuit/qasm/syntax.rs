@@ -1,5 +1,7 @@
 //! What a program says, before it is known whether that makes sense.
 
+use std::cmp::Ordering;
+
 use super::fault::Span;
 
 /// The version of the language that a program is written in.
@@ -38,13 +40,13 @@ pub(super) enum Form<'t> {
     },
     Constant {
         name: Name<'t>,
-        kind: Scalar,
+        kind: Type<'t>,
         value: Expression<'t>,
     },
     /// A value that comes with the job.
     Input {
         name: Name<'t>,
-        kind: Scalar,
+        kind: Type<'t>,
     },
     Alias {
         name: Name<'t>,
@@ -64,6 +66,7 @@ pub(super) enum Form<'t> {
     },
     For {
         variable: Name<'t>,
+        kind: Type<'t>,
         over: Indices<'t>,
         body: Vec<Statement<'t>>,
     },
@@ -74,7 +77,18 @@ pub(super) enum Form<'t> {
     },
 }
 
-/// What a constant or an input may be.
+/// What a constant, an input or the variable of a loop is declared as.
+#[derive(Debug, Clone)]
+pub(super) enum Type<'t> {
+    Integer {
+        signed: bool,
+        width: Option<Expression<'t>>,
+    },
+    /// Its width bounds nothing: floats do not round.
+    Real,
+}
+
+/// The same once its width is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scalar {
     Integer(Range),
@@ -89,9 +103,8 @@ pub(super) struct Range {
 }
 
 impl Range {
-    /// What `int` or `uint` of so many bits holds; numbers are 64 bits wide at most.
-    pub(super) fn of(signed: bool, bits: Option<i64>) -> Self {
-        let width = bits.unwrap_or(64).clamp(1, 64);
+    /// What `int` or `uint` of 1 to 64 bits holds.
+    pub(super) fn of(signed: bool, width: u32) -> Self {
         match signed {
             true => Self {
                 least: i64::MIN >> (64 - width),
@@ -164,17 +177,34 @@ pub(super) enum Indices<'t> {
 /// One part of a condition; all parts must hold.
 #[derive(Debug, Clone)]
 pub(super) struct Term<'t> {
-    pub(super) bits: Operand<'t>,
-    pub(super) wanted: Wanted<'t>,
+    pub(super) side: Side<'t>,
+    pub(super) test: Test<'t>,
 }
 
-/// What a condition wants bits to be.
+/// What is asked of it.
 #[derive(Debug, Clone)]
-pub(super) enum Wanted<'t> {
-    /// A single bit.
-    Bit(bool),
-    /// All of the bits together, read as a number.
-    Compared(Relation, Expression<'t>),
+pub(super) enum Test<'t> {
+    /// A bit shall be so, or `true` or `false`.
+    Is(bool),
+    /// Bits are taken together and read as a number.
+    Compares(Relation, Box<Side<'t>>),
+}
+
+/// One side of a comparison.
+#[derive(Debug, Clone)]
+pub(super) enum Side<'t> {
+    /// Bits; by a name alone it may also be a number.
+    Bits(Operand<'t>),
+    Number(Expression<'t>),
+}
+
+impl Side<'_> {
+    pub(super) fn span(&self) -> Span {
+        match self {
+            Self::Bits(operand) => operand.span,
+            Self::Number(number) => number.span,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -201,25 +231,27 @@ impl Relation {
         })
     }
 
-    /// The one number from 0 to `largest` that is so related to `value`, or, with true, the one
-    /// that is not. No number at all if none is, or if all are. `None` if it is neither one.
-    pub(super) fn only(self, value: i64, largest: i64) -> Option<(Option<i64>, bool)> {
-        let (never, always) = ((None, false), (None, true));
-        Some(match self {
-            Self::Equal => (Some(value), false),
-            Self::Unequal => (Some(value), true),
-            Self::AtMost => return Self::Less.only(value.saturating_add(1), largest),
-            Self::AtLeast => return Self::More.only(value.saturating_sub(1), largest),
-            Self::Less if value <= 0 => never,
-            Self::Less if value > largest => always,
-            Self::Less if value == 1 => (Some(0), false),
-            Self::Less if value == largest => (Some(largest), true),
-            Self::More if value < 0 => always,
-            Self::More if value >= largest => never,
-            Self::More if value == 0 => (Some(0), true),
-            Self::More if value == largest - 1 => (Some(largest), false),
-            Self::Less | Self::More => return None,
-        })
+    /// The relation with its sides exchanged.
+    pub(super) fn mirrored(self) -> Self {
+        match self {
+            Self::Equal | Self::Unequal => self,
+            Self::Less => Self::More,
+            Self::AtMost => Self::AtLeast,
+            Self::More => Self::Less,
+            Self::AtLeast => Self::AtMost,
+        }
+    }
+
+    /// Whether it holds between numbers that are so ordered.
+    pub(super) fn holds(self, order: Ordering) -> bool {
+        match self {
+            Self::Equal => order.is_eq(),
+            Self::Unequal => order.is_ne(),
+            Self::Less => order.is_lt(),
+            Self::AtMost => order.is_le(),
+            Self::More => order.is_gt(),
+            Self::AtLeast => order.is_ge(),
+        }
     }
 }
 
@@ -235,6 +267,8 @@ pub(super) enum Part<'t> {
     Integer(i64),
     Real(f64),
     Name(&'t str),
+    /// How many elements the register of this name has.
+    SizeOf(&'t str),
     Negative(Box<Expression<'t>>),
     Binary(Operator, Box<Expression<'t>>, Box<Expression<'t>>),
     Call(&'t str, Vec<Expression<'t>>),

@@ -3,6 +3,8 @@ use num_complex::Complex64;
 use super::*;
 use crate::circuit::{Operation, amplitudes, reference, run};
 
+static NEVER: AtomicBool = AtomicBool::new(false);
+
 pub(super) fn read(text: &str) -> Circuit {
     with(text, &[])
 }
@@ -11,11 +13,11 @@ fn with(text: &str, parameters: &[(&str, &str)]) -> Circuit {
     let parameters = parameters
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    parse_qasm(text.as_bytes(), &parameters.collect()).unwrap_or_else(|why| panic!("{why}"))
+    parse_qasm(text.as_bytes(), &parameters.collect(), &NEVER).unwrap_or_else(|why| panic!("{why}"))
 }
 
 pub(super) fn refused(text: &str) -> String {
-    match parse_qasm(text.as_bytes(), &BTreeMap::new()) {
+    match parse_qasm(text.as_bytes(), &BTreeMap::new(), &NEVER) {
         Ok(circuit) => panic!("{text} was taken for {circuit:?}"),
         Err(why) => why.to_string(),
     }
@@ -281,6 +283,27 @@ fn loops_and_constants_are_worked_out() {
         "rx(2) q[2]; rx(1) q[1]; rx(0) q[0];",
     );
     same(1, "for int i in [1:0] { x q[0]; }", "");
+    // Where a whole number is wanted quotients lose their fraction, as the language has it.
+    same(
+        4,
+        "const int half = 7/2; x q[half]; x q[sizeof(q)/3];",
+        "x q[3]; x q[1];",
+    );
+    same(
+        4,
+        "for int i in [0:sizeof(q)/2] { rx(sizeof(q)) q[i]; }",
+        "rx(4) q[0:2];",
+    );
+    same(
+        2,
+        "gate g a { for int i in [-7/2:-3] rx(0.1) a; } g q[1];",
+        "rx(0.1) q[1];",
+    );
+    same(
+        2,
+        "const int w = 3; const uint[w] n = 7; for uint[w - 2] i in [0:1] rx(n) q[i];",
+        "rx(7) q;",
+    );
 }
 
 #[test]
@@ -311,7 +334,22 @@ fn expressions_mean_what_the_version_says() {
     );
     assert_eq!(three("- - 1 + (2*(3 + 4))"), rx(15.0));
     assert_eq!(three("1 << 2 + 1"), rx(8.0));
+    // What a refused 7/2 is told to write instead.
+    assert_eq!(three("7.0/2"), rx(3.5));
+    assert_eq!(three("float(7)/2"), rx(3.5));
     assert_eq!(three("-9 >> 1 << 1"), rx(-10.0));
+}
+
+#[test]
+fn a_line_ends_as_any_editor_ends_it() {
+    let text = "qubit q; // a note\rbit c;\r\n/* two\r\nlines */ c = measure q;\rU(0, 0, 0) r;";
+    let why = refused(text);
+    assert!(
+        why.starts_with("line 5, column 12: there is no quantum register r"),
+        "{why}"
+    );
+    assert!(why.contains("5 | U(0, 0, 0) r;\n"), "{why}");
+    assert_eq!(read("OPENQASM 3; // note\rqubit[2] q;\r").qubits(), 2);
 }
 
 #[test]
@@ -330,10 +368,15 @@ fn a_value_for_an_input_that_is_not_there_is_refused() {
             (key.to_owned(), "1".to_owned()),
             ("seed".to_owned(), "7".to_owned()),
         ];
-        parse_qasm(text.as_bytes(), &given.into()).map_err(|why| why.to_string())
+        parse_qasm(text.as_bytes(), &given.into(), &NEVER).map_err(|why| why.to_string())
     };
     let why = refused("qubit q;", "param.x").unwrap_err();
-    assert!(why.contains("a value is given for x, which is no input of the program; it has none"));
+    assert_eq!(
+        why,
+        "a value is given for x (--param x, metadata param.x on the wire), which is no input of \
+         the program; it has none: look at the spelling, or declare input float x;",
+        "it stands nowhere in the text, so no place is shown"
+    );
     let text = "input float theta; qubit q;";
     assert!(refused(text, "param.theta").is_ok());
     // What is wrong in the text itself is told first.
@@ -354,6 +397,13 @@ fn the_gates_that_differ_in_phase_alone_are_as_the_specification_has_them() {
         "ctrl @ u3(0.4, 0.5, 0.6) q[0], q[1];",
         "p(-0.55) q[0]; cu3(0.4, 0.5, 0.6) q[0], q[1];",
     );
+}
+
+#[test]
+fn a_reading_that_nobody_waits_for_ends_at_its_next_step() {
+    let stop = AtomicBool::new(true);
+    let told = parse_qasm(b"qubit q; U(0, 0, 0) q;", &BTreeMap::new(), &stop).unwrap_err();
+    assert_eq!((told.line(), told.column()), (Some(1), Some(1)), "{told}");
 }
 
 #[test]

@@ -72,7 +72,7 @@ impl<'t> Lexer<'t> {
     }
 
     pub(super) fn has_line_between(&self, one: Span, next: Span) -> bool {
-        self.text[one.to..next.from].contains('\n')
+        self.text[one.to..next.from].contains(['\n', '\r'])
     }
 
     fn foreign(&self, first: char) -> Fault {
@@ -96,7 +96,7 @@ impl<'t> Lexer<'t> {
             let trimmed = rest.trim_start();
             self.at += rest.len() - trimmed.len();
             if trimmed.starts_with("//") {
-                self.at += trimmed.find('\n').unwrap_or(trimmed.len());
+                self.at += trimmed.find(['\n', '\r']).unwrap_or(trimmed.len());
             } else if trimmed.starts_with("/*") {
                 let Some(end) = trimmed.find("*/") else {
                     let span = Span {
@@ -118,7 +118,7 @@ impl<'t> Lexer<'t> {
     fn quoted(&mut self, quote: char) -> Result<Kind<'t>, Fault> {
         let from = self.at;
         let inner = &self.text[from + 1..];
-        match inner.find([quote, '\n']) {
+        match inner.find([quote, '\n', '\r']) {
             Some(length) if inner[length..].starts_with(quote) => {
                 self.at += length + 2;
                 Ok(Kind::Text(&inner[..length]))

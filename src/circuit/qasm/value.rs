@@ -3,7 +3,7 @@
 use std::f64::consts::{E, PI, TAU};
 
 use super::fault::{Fault, Span, quoted};
-use super::syntax::{Expression, Language, Operator, Part, Range, Scalar};
+use super::syntax::{Expression, Language, Operator, Part, Range, Scalar, Type};
 
 /// A number.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -99,20 +99,75 @@ pub(super) fn cost_of(expression: &Expression<'_>) -> usize {
     1 + expression.span.length() / BYTES_PER_STEP
 }
 
+/// What is known of names where an expression is worked out.
+pub(super) trait Known {
+    /// The number that the name stands for.
+    fn value(&self, name: &str) -> Option<Value>;
+
+    /// How many elements the register of this name has.
+    fn size(&self, _name: &str) -> Option<usize> {
+        None
+    }
+
+    /// What the name stands for, in words.
+    fn kind(&self, _name: &str) -> Option<&'static str> {
+        None
+    }
+}
+
+/// No names are known.
+impl Known for () {
+    fn value(&self, _: &str) -> Option<Value> {
+        None
+    }
+}
+
+/// What the quotient of whole numbers is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Division {
+    /// As on paper: version 2 knows no other.
+    Exact,
+    /// Whole, as version 3 has it: its fraction is lost.
+    Whole,
+    /// The same, refused where there is a fraction to lose: `1/2*pi` would be 0, which hardly
+    /// anybody means.
+    Lossless,
+}
+
+impl Division {
+    /// Where a whole number is wanted: an index, a size, a bound, an int.
+    pub(super) fn of_whole(language: Language) -> Self {
+        match language {
+            Language::Two => Self::Exact,
+            Language::Three => Self::Whole,
+        }
+    }
+
+    /// Where an angle is wanted.
+    pub(super) fn of_real(language: Language) -> Self {
+        match language {
+            Language::Two => Self::Exact,
+            Language::Three => Self::Lossless,
+        }
+    }
+}
+
 /// Works an expression out.
 pub(super) fn evaluate(
     expression: &Expression<'_>,
-    language: Language,
-    names: &dyn Fn(&str) -> Option<Value>,
+    division: Division,
+    names: &dyn Known,
 ) -> Result<Value, Fault> {
-    let of = |inner| evaluate(inner, language, names);
+    let of = |inner| evaluate(inner, division, names);
     let span = expression.span;
     match &expression.term {
         Part::Integer(number) => Ok(Value::Integer(*number)),
         Part::Real(number) => Ok(Value::Real(*number)),
-        Part::Name(name) => names(name)
+        Part::Name(name) => names
+            .value(name)
             .or_else(|| constant(name))
-            .ok_or_else(|| unknown(name, span)),
+            .ok_or_else(|| unknown(name, names, span)),
+        Part::SizeOf(name) => size_of(name, names, span),
         Part::Negative(inner) => match of(inner)? {
             Value::Integer(number) => number
                 .checked_neg()
@@ -124,7 +179,7 @@ pub(super) fn evaluate(
             let (left, right) = (of(left)?, of(right)?);
             match (left, right) {
                 (Value::Integer(left), Value::Integer(right)) => {
-                    whole(*operator, left, right, language, span)
+                    whole(*operator, left, right, division, span)
                 }
                 _ => match operator {
                     Operator::ShiftLeft | Operator::ShiftRight => {
@@ -144,7 +199,7 @@ pub(super) fn evaluate(
 /// The expression with the known names replaced by their values; all others must be `parameters`.
 pub(super) fn bind<'t>(
     expression: &Expression<'t>,
-    names: &dyn Fn(&str) -> Option<Value>,
+    names: &dyn Known,
     parameters: &dyn Fn(&str) -> bool,
 ) -> Result<Expression<'t>, Fault> {
     let of = |inner| bind(inner, names, parameters);
@@ -152,10 +207,12 @@ pub(super) fn bind<'t>(
     let span = expression.span;
     let term = match &expression.term {
         Part::Name(name) if parameters(name) => Part::Name(name),
-        Part::Name(name) => names(name)
+        Part::Name(name) => names
+            .value(name)
             .or_else(|| constant(name))
-            .ok_or_else(|| unknown(name, span))?
+            .ok_or_else(|| unknown(name, names, span))?
             .part(),
+        Part::SizeOf(name) => size_of(name, names, span)?.part(),
         Part::Negative(inner) => Part::Negative(boxed(inner)?),
         Part::Binary(operator, left, right) => Part::Binary(*operator, boxed(left)?, boxed(right)?),
         Part::Call(name, arguments) => {
@@ -166,20 +223,76 @@ pub(super) fn bind<'t>(
     Ok(Expression { span, term })
 }
 
-fn unknown(name: &str, span: Span) -> Fault {
-    let name = quoted(name);
-    let message = format!(
-        "{name} has no value: define it before, as in const float {name} = 0.5; or, to be given \
-         with the job, input float {name};"
-    );
+fn unknown(name: &str, names: &dyn Known, span: Span) -> Fault {
+    let message = match (names.kind(name), quoted(name)) {
+        (Some(kind), name) => format!(
+            "{name} is {kind}, and a number is needed here, which is known before anything runs"
+        ),
+        (None, name) => format!(
+            "{name} has no value: define it before, as in const float {name} = 0.5; or, to be \
+             given with the job, input float {name};"
+        ),
+    };
     Fault::new(span, message)
+}
+
+fn size_of(name: &str, names: &dyn Known, span: Span) -> Result<Value, Fault> {
+    let size = names.size(name).and_then(|size| i64::try_from(size).ok());
+    size.map(Value::Integer).ok_or_else(|| {
+        let is = names.kind(name).unwrap_or("not declared");
+        let message = format!(
+            "sizeof tells how many elements a register has, and {} is {is}{}",
+            quoted(name),
+            if names
+                .kind(name)
+                .is_some_and(|kind| kind.ends_with("register"))
+            {
+                " without a size"
+            } else {
+                ""
+            },
+        );
+        Fault::new(span, message)
+    })
+}
+
+/// The type once its width is known. What its width costs is for the caller to spend.
+pub(super) fn scalar(
+    kind: &Type<'_>,
+    language: Language,
+    names: &dyn Known,
+) -> Result<Scalar, Fault> {
+    let Type::Integer { signed, width } = kind else {
+        return Ok(Scalar::Real);
+    };
+    let Some(width) = width else {
+        return Ok(Scalar::Integer(Range::of(*signed, 64)));
+    };
+    let bits = evaluate(width, Division::of_whole(language), names)?.integer(width.span)?;
+    match u32::try_from(bits) {
+        Ok(bits @ 1..=64) => Ok(Scalar::Integer(Range::of(*signed, bits))),
+        _ => {
+            let message = "a whole number has 1 to 64 bits here";
+            Err(Fault::new(width.span, message))
+        }
+    }
+}
+
+/// How many steps it takes to work out the width of a type.
+pub(super) fn cost_of_type(kind: &Type<'_>) -> usize {
+    match kind {
+        Type::Integer {
+            width: Some(width), ..
+        } => cost_of(width),
+        _ => 0,
+    }
 }
 
 fn overflow(span: Span) -> Fault {
     Fault::new(span, "this comes to more than 64 bits hold")
 }
 
-fn constant(name: &str) -> Option<Value> {
+pub(super) fn constant(name: &str) -> Option<Value> {
     Some(match name {
         "pi" | "π" => Value::Real(PI),
         "tau" | "τ" => Value::Real(TAU),
@@ -194,7 +307,7 @@ fn whole(
     operator: Operator,
     left: i64,
     right: i64,
-    language: Language,
+    division: Division,
     span: Span,
 ) -> Result<Value, Fault> {
     let number = match operator {
@@ -207,7 +320,7 @@ fn whole(
             Ok(exponent) => left.checked_pow(exponent),
             Err(_) => return Ok(Value::Real(Value::Integer(left).real().powf(right as f64))),
         },
-        Operator::Over => return quotient(left, right, language, span),
+        Operator::Over => return quotient(left, right, division, span),
         Operator::ShiftLeft | Operator::ShiftRight if !(0..=62).contains(&right) => {
             return Err(Fault::new(span, "bits are shifted by 0 to 62 places"));
         }
@@ -217,21 +330,23 @@ fn whole(
     number.map(Value::Integer).ok_or_else(|| overflow(span))
 }
 
-/// OpenQASM 2 divides as one does on paper. In OpenQASM 3 the quotient of whole numbers is whole,
-/// so that `1/2*pi` is 0: rather than give what hardly anybody means, it is refused.
-fn quotient(left: i64, right: i64, language: Language, span: Span) -> Result<Value, Fault> {
-    if right == 0 {
-        return Err(Fault::new(span, "this is divided by zero"));
-    }
-    match (left.checked_rem(right), language) {
-        (Some(0), _) => Ok(Value::Integer(left / right)),
-        (_, Language::Two) => Ok(Value::Real(
-            Value::Integer(left).real() / Value::Integer(right).real(),
-        )),
-        (_, Language::Three) => {
+fn quotient(left: i64, right: i64, division: Division, span: Span) -> Result<Value, Fault> {
+    let (Some(whole), Some(rest)) = (left.checked_div(right), left.checked_rem(right)) else {
+        return Err(match right {
+            0 => Fault::new(span, "this is divided by zero"),
+            _ => overflow(span),
+        });
+    };
+    let exact = Value::Integer(left).real() / Value::Integer(right).real();
+    match division {
+        _ if rest == 0 => Ok(Value::Integer(whole)),
+        Division::Whole => Ok(Value::Integer(whole)),
+        Division::Exact => Ok(Value::Real(exact)),
+        Division::Lossless => {
             let message = format!(
-                "in OpenQASM 3 whole numbers have a whole quotient, so {left}/{right} would lose \
-                 its fraction: write {left}.0/{right}"
+                "in OpenQASM 3 the quotient of whole numbers is whole, so {left}/{right} is \
+                 {whole}: for {exact} make one of them a float, as in {left}.0/{right} or \
+                 float(n)/{right}; for {whole} put the quotient into a const int"
             );
             Err(Fault::new(span, message))
         }
@@ -268,10 +383,10 @@ fn call(name: &str, arguments: &[Value], span: Span) -> Result<Value, Fault> {
                 .map(Value::Integer);
         }
         ("pow", [Value::Integer(base), Value::Integer(exponent)], _) => {
-            return whole(Operator::Power, *base, *exponent, Language::Three, span);
+            return whole(Operator::Power, *base, *exponent, Division::Whole, span);
         }
         ("mod", [Value::Integer(left), Value::Integer(right)], _) => {
-            return whole(Operator::Modulo, *left, *right, Language::Three, span);
+            return whole(Operator::Modulo, *left, *right, Division::Whole, span);
         }
         ("pow", [base, exponent], _) => base.real().powf(exponent.real()),
         ("mod", [left, right], _) => left.real() % right.real(),

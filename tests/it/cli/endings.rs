@@ -161,6 +161,6 @@ async fn a_stdout_that_takes_nothing_is_an_error_and_one_that_is_closed_is_none_
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let output = shell.command(&["devices"]).stdout(writer).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(0), "what was asked for is done");
     assert!(output.stderr.is_empty(), "{output:?}");
 }

@@ -18,7 +18,7 @@ fn wrong_use_is_explained() {
     let huge = File::create(shell.path().join("huge.json")).unwrap();
     huge.set_len(1 << 34).unwrap();
     std::fs::create_dir(shell.path().join("folder.json")).unwrap();
-    let commands: [&[&str]; 30] = [
+    let commands: [&[&str]; 32] = [
         &["frobnicate"],
         &["submit"],
         &["submit", "nowhere.json"],
@@ -37,6 +37,8 @@ fn wrong_use_is_explained() {
         &["submit", file, "--tenant", " "],
         &["submit", file, "--wait", "--watch"],
         &["submit", file, "--shots", "many"],
+        &["submit", file, "--seed", "9223372036854775808"],
+        &["watch", "job-17", "--after", "18446744073709551616"],
         &["status"],
         &["status", "job-17"],
         &["jobs", "--state", "happy"],

@@ -65,6 +65,45 @@ fn run_shows_what_was_measured_or_what_went_wrong() {
 }
 
 #[test]
+fn who_declares_bits_and_measures_nothing_is_told_what_was_measured() {
+    let shell = Shell::new();
+    let none = shell.file("none.qasm", b"qubit[2] q; bit[2] c; U(pi, 0, pi) q[0];");
+    let told = shell.run(&["run", none, "--json"]).document();
+    assert_eq!(
+        told["counts"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .collect::<Vec<_>>(),
+        ["01"]
+    );
+    let what = told["metadata"]["measured"].as_str().unwrap();
+    assert!(
+        what.starts_with("every qubit, the first on the right"),
+        "{what}"
+    );
+    let shown = shell.run(&["run", none]).stdout;
+    assert!(shown.contains("measured  every qubit"), "{shown}");
+    let some = shell.file("some.qasm", b"qubit[2] q; bit[2] c; c = measure q;");
+    let told = shell.run(&["run", some, "--json"]).document();
+    assert_eq!(told["metadata"]["measured"], Value::Null);
+}
+
+#[test]
+fn a_pipe_that_is_closed_changes_nothing_about_how_a_run_ends() {
+    let shell = Shell::new();
+    let bell = example("bell.qasm");
+    let bad = shell.file("bad.qasm", b"qubit q; bit c; c = 3;");
+    for (file, code) in [(&*bell, 0), (bad, 1)] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = shell.command(&["run", file, "--json"]);
+        let output = command.stdout(writer).output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{output:?}");
+    }
+}
+
+#[test]
 fn a_run_that_waits_says_what_for_in_a_pipe_too() {
     let shell = Shell::new();
     let nobody = Unserved::new();

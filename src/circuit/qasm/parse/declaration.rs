@@ -1,9 +1,8 @@
 //! Statements that give a name to something.
 
 use super::super::fault::Fault;
-use super::super::syntax::{Expression, Form, GateForm, Language, Range, Scalar};
+use super::super::syntax::{Expression, Form, GateForm, Language, Type};
 use super::super::token::Kind;
-use super::super::value::evaluate;
 use super::{Parser, unsupported};
 
 impl<'t> Parser<'t> {
@@ -66,7 +65,7 @@ impl<'t> Parser<'t> {
 
     /// `float theta = pi/2;`, with or without `const` before it: nothing here can change it.
     pub(super) fn constant(&mut self) -> Result<Form<'t>, Fault> {
-        let kind = self.scalar()?;
+        let kind = self.kind()?;
         let name = self.name("a constant")?;
         if !self.is("=") {
             let text = name.text;
@@ -84,15 +83,14 @@ impl<'t> Parser<'t> {
 
     /// `input float theta;`, after the first word.
     pub(super) fn input(&mut self) -> Result<Form<'t>, Fault> {
-        let kind = self.scalar()?;
+        let kind = self.kind()?;
         let name = self.name("an input")?;
         self.expect(";")?;
         Ok(Form::Input { name, kind })
     }
 
-    /// A type of numbers. Of an int the width bounds what it holds, unless it is itself a constant;
-    /// a float is 64 bits wide and is not rounded.
-    pub(super) fn scalar(&mut self) -> Result<Scalar, Fault> {
+    /// A type of numbers.
+    pub(super) fn kind(&mut self) -> Result<Type<'t>, Fault> {
         let signed = match self.token.kind {
             Kind::Name("int") => Some(true),
             Kind::Name("uint") => Some(false),
@@ -104,21 +102,10 @@ impl<'t> Parser<'t> {
         };
         self.advance()?;
         let width = self.width()?;
-        let Some(signed) = signed else {
-            return Ok(Scalar::Real);
-        };
-        let bits = match &width {
-            None => None,
-            Some(width) => match evaluate(width, self.language(), &|_| None) {
-                Ok(bits) => Some(bits.integer(width.span)?),
-                Err(_) => None,
-            },
-        };
-        if bits.is_some_and(|bits| !(1..=64).contains(&bits)) {
-            let span = width.expect("its bits are known").span;
-            return Err(Fault::new(span, "a whole number has 1 to 64 bits here"));
-        }
-        Ok(Scalar::Integer(Range::of(signed, bits)))
+        Ok(match signed {
+            Some(signed) => Type::Integer { signed, width },
+            None => Type::Real,
+        })
     }
 
     fn width(&mut self) -> Result<Option<Expression<'t>>, Fault> {

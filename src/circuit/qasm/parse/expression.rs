@@ -1,7 +1,7 @@
 //! Expressions, by precedence climbing.
 
 use super::super::fault::Fault;
-use super::super::syntax::{Expression, Language, Operator, Part};
+use super::super::syntax::{Expression, Language, Name, Operator, Part};
 use super::super::token::Kind;
 use super::{Parser, TERMS_MAX};
 
@@ -15,9 +15,32 @@ impl<'t> Parser<'t> {
         self.within(0)
     }
 
+    /// A number in a condition, which a relation may follow; `first` is a name that was taken.
+    pub(super) fn compared(&mut self, first: Option<Name<'t>>) -> Result<Expression<'t>, Fault> {
+        self.terms = 0;
+        self.comparing = true;
+        let number = match first {
+            Some(name) => self
+                .named(name)
+                .and_then(|first| self.operations_on(first, 0)),
+            None => self.within(0),
+        };
+        self.comparing = false;
+        number
+    }
+
     /// An expression whose operators bind tighter than `loosest`.
     fn within(&mut self, loosest: u8) -> Result<Expression<'t>, Fault> {
-        let mut left = self.deeper(Self::signed)?;
+        let left = self.deeper(Self::signed)?;
+        self.operations_on(left, loosest)
+    }
+
+    fn operations_on(
+        &mut self,
+        first: Expression<'t>,
+        loosest: u8,
+    ) -> Result<Expression<'t>, Fault> {
+        let mut left = first;
         loop {
             let Some((operator, binds)) = self.operator()? else {
                 return Ok(left);
@@ -62,6 +85,7 @@ impl<'t> Parser<'t> {
                 let message = "in OpenQASM 2 a power is written a^b";
                 return Err(Fault::new(self.token.span, message));
             }
+            ("<" | ">" | "<=" | ">=" | "||", _) if self.comparing => return Ok(None),
             ("<<" | ">>" | "&" | "|" | "~" | "<" | ">" | "<=" | ">=" | "||", _) => {
                 let message = format!("{mark} is not supported in expressions");
                 return Err(Fault::new(self.token.span, message));
@@ -99,15 +123,9 @@ impl<'t> Parser<'t> {
                 self.advance()?;
                 Part::Real(number)
             }
-            Kind::Name(name) => {
+            Kind::Name(text) => {
                 self.advance()?;
-                match self.take("(")? {
-                    true => {
-                        self.count()?;
-                        Part::Call(name, self.list(")", |parser| parser.within(0))?)
-                    }
-                    false => Part::Name(name),
-                }
+                return self.named(Name { text, span });
             }
             Kind::Mark("(") => {
                 self.advance()?;
@@ -121,6 +139,24 @@ impl<'t> Parser<'t> {
             _ => return Err(self.unexpected("a number")),
         };
         let span = span.until(self.before);
+        Ok(Expression { span, term })
+    }
+
+    /// What begins with a name: it alone, or a function of something.
+    fn named(&mut self, name: Name<'t>) -> Result<Expression<'t>, Fault> {
+        let term = match self.take("(")? {
+            true if name.text == "sizeof" => {
+                let register = self.name("a register")?;
+                self.expect(")")?;
+                Part::SizeOf(register.text)
+            }
+            true => {
+                self.count()?;
+                Part::Call(name.text, self.list(")", |parser| parser.within(0))?)
+            }
+            false => Part::Name(name.text),
+        };
+        let span = name.span.until(self.before);
         Ok(Expression { span, term })
     }
 

@@ -29,6 +29,8 @@ pub(super) struct Parser<'t> {
     language: Language,
     depth: u32,
     terms: u32,
+    /// Whether a relation may follow the expression that is read.
+    comparing: bool,
 }
 
 impl<'t> Parser<'t> {
@@ -47,6 +49,7 @@ impl<'t> Parser<'t> {
             language,
             depth: 0,
             terms: 0,
+            comparing: false,
         };
         if parser.take_word("OPENQASM")?.is_some() {
             parser.language = parser.version()?;

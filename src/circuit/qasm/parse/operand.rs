@@ -1,7 +1,9 @@
 //! Registers and their parts, and conditions on them.
 
 use super::super::fault::{Fault, quoted};
-use super::super::syntax::{Expression, Indices, Language, Operand, Relation, Term, Wanted};
+use super::super::syntax::{
+    Expression, Indices, Language, Name, Operand, Relation, Side, Term, Test,
+};
 use super::super::token::Kind;
 use super::Parser;
 
@@ -9,6 +11,11 @@ impl<'t> Parser<'t> {
     /// `q`, `q[0]`, `q[0:2]`, `q[{0, 2}]`.
     pub(super) fn operand(&mut self, of: &str) -> Result<Operand<'t>, Fault> {
         let name = self.name(of)?;
+        self.indexed(name)
+    }
+
+    /// The same, once its name was taken.
+    pub(super) fn indexed(&mut self, name: Name<'t>) -> Result<Operand<'t>, Fault> {
         let indices = match self.take("[")? {
             false => None,
             true => {
@@ -75,6 +82,11 @@ impl<'t> Parser<'t> {
                 self.advance()?;
                 terms.extend(self.deeper(Self::condition)?);
                 self.expect(")")?;
+                if let Kind::Mark("==" | "!=" | "<" | "<=" | ">" | ">=") = self.token.kind {
+                    let message = "parentheses stand around whole comparisons here: leave those \
+                                   before this out";
+                    return Err(Fault::new(self.token.span, message));
+                }
             } else {
                 terms.push(self.term()?);
             }
@@ -92,28 +104,26 @@ impl<'t> Parser<'t> {
     fn term(&mut self) -> Result<Term<'t>, Fault> {
         let denied = self.take("!")?;
         let opposite = "a comparison is denied by its opposite: write c != 1 for !(c == 1)";
-        if denied && self.is("!") {
-            return Err(Fault::new(
-                self.token.span,
-                "two ! cancel out: leave both out",
-            ));
-        }
-        if denied && self.is("(") {
-            return Err(Fault::new(self.token.span, opposite));
-        }
-        if let Kind::Name("bool" | "bit" | "int" | "uint" | "float" | "angle") = self.token.kind {
-            let message = "casts are not supported in conditions: write c[0], or c == 1 for a \
-                           whole register";
+        let refused = match self.token.kind {
+            Kind::Mark("!") if denied => Some("two ! cancel out: leave both out"),
+            Kind::Mark("(") if denied => Some(opposite),
+            Kind::Mark("~") => Some("~ is not supported in conditions: write !c[0], or c[0] == 0"),
+            Kind::Name("bool" | "bit" | "int" | "uint" | "float" | "angle") => Some(
+                "casts are not supported in conditions: write c[0], or c == 1 for a whole register",
+            ),
+            _ => None,
+        };
+        if let Some(message) = refused {
             return Err(Fault::new(self.token.span, message));
         }
-        let bits = self.operand("a classical register")?;
+        let left = self.side()?;
         let relation = match self.token.kind {
             Kind::Mark(mark) => Relation::of(mark),
             _ => None,
         };
         let Some(relation) = relation else {
-            let wanted = Wanted::Bit(!denied);
-            return Ok(Term { bits, wanted });
+            let test = Test::Is(!denied);
+            return Ok(Term { side: left, test });
         };
         if denied {
             return Err(Fault::new(self.token.span, opposite));
@@ -129,7 +139,33 @@ impl<'t> Parser<'t> {
             let message = format!("bits are compared with a number: write 0b{number}");
             return Err(Fault::new(self.token.span, message));
         }
-        let wanted = Wanted::Compared(relation, self.expression()?);
-        Ok(Term { bits, wanted })
+        let right = self.side()?;
+        let test = Test::Compares(relation, Box::new(right));
+        Ok(Term { side: left, test })
+    }
+
+    /// Bits, or a number; of a name alone it is not known here which.
+    fn side(&mut self) -> Result<Side<'t>, Fault> {
+        let name = match self.token.kind {
+            Kind::Name(word)
+                if !matches!(word, "true" | "false" | "int" | "uint" | "float" | "angle") =>
+            {
+                self.name("a classical register")?
+            }
+            _ => return self.compared(None).map(Side::Number),
+        };
+        let operand = self.indexed(name)?;
+        match self.token.kind {
+            Kind::Mark("&" | "|" | "^" | "~") => {}
+            Kind::Mark("(" | "+" | "-" | "*" | "/" | "%" | "**" | "<<" | ">>") => {
+                if operand.indices.is_none() {
+                    return self.compared(Some(name)).map(Side::Number);
+                }
+            }
+            _ => return Ok(Side::Bits(operand)),
+        }
+        let message = "nothing is computed from bits here: ask for one bit, as in c[0], or compare \
+                       a register with a number, as in c == 2, and join such by &&";
+        Err(Fault::new(self.token.span, message))
     }
 }

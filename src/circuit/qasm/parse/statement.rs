@@ -1,7 +1,7 @@
 //! Statements by their first word.
 
 use super::super::fault::{Fault, Span};
-use super::super::syntax::{Application, Form, Language, Modifier, Operand, Scalar, Statement};
+use super::super::syntax::{Application, Form, Language, Modifier, Operand, Statement, Type};
 use super::super::token::Kind;
 use super::{Parser, unsupported};
 
@@ -120,20 +120,7 @@ impl<'t> Parser<'t> {
         if !self.is("[") && !self.is("=") {
             return self.application_of(Vec::new(), name);
         }
-        let indices = match self.take("[")? {
-            true => {
-                let indices = self.indices()?;
-                self.expect("]")?;
-                Some(indices)
-            }
-            false => None,
-        };
-        let span = name.span.until(self.before);
-        let into = Operand {
-            name,
-            indices,
-            span,
-        };
+        let into = self.indexed(name)?;
         if !self.take("=")? {
             return Err(self.unexpected("= measure, or the name of a gate before this"));
         }
@@ -207,7 +194,8 @@ impl<'t> Parser<'t> {
     /// `for int i in [0:3] { … }`, after the first word.
     fn repetition(&mut self) -> Result<Form<'t>, Fault> {
         let span = self.token.span;
-        if self.scalar()? == Scalar::Real {
+        let kind = self.kind()?;
+        if matches!(kind, Type::Real) {
             return Err(Fault::new(
                 span,
                 "the variable of a loop is an int or a uint",
@@ -229,6 +217,7 @@ impl<'t> Parser<'t> {
         let body = self.block_or_statement()?;
         Ok(Form::For {
             variable,
+            kind,
             over,
             body,
         })
