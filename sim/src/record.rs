@@ -14,9 +14,9 @@ pub struct Records {
     pub calls: Vec<CallRecord>,
     /// Every append that reached the job store.
     pub commits: Vec<CommitRecord>,
-    /// When a kernel first tried to append these events of a job, up to this number: what it
-    /// then repeats, or its next life decides again, was decided at that time.
-    pub tried: BTreeMap<Tried, Duration>,
+    /// When a kernel first tried to record that a job is given a device; the store may take it
+    /// much later, or from the next kernel.
+    pub turns: BTreeMap<JobId, Duration>,
     /// Decisions of the log that had their moment.
     pub fired: Vec<Fired>,
     /// Lives of processes.
@@ -52,9 +52,6 @@ pub struct CallRecord {
     pub end: String,
 }
 
-/// What is tried: events of a job, up to this number.
-pub type Tried = (JobId, u64, Vec<&'static str>);
-
 /// One append.
 #[derive(Debug, Clone)]
 pub struct CommitRecord {
@@ -70,8 +67,6 @@ pub struct CommitRecord {
     pub state: State,
     /// The number of the last event.
     pub seq: u64,
-    /// When it was first tried, by whichever life.
-    pub tried: Duration,
     /// Whether it was written.
     pub written: bool,
     /// Whether the store said that it was.

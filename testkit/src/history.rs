@@ -25,6 +25,9 @@ pub struct History {
     pub stored: BTreeMap<JobId, Stored>,
     /// Every commit that was written, in order.
     pub committed: Vec<Committed>,
+    /// When a kernel first tried to record that a job is given a device. What was decided then
+    /// stands while the store is away, and may be decided again by the kernel's next life.
+    pub turns: BTreeMap<JobId, Duration>,
     /// Every call of a kernel to a neighbour, in order.
     pub asked: Vec<Asked>,
     /// Files that a power failure took or tore: nobody could have noticed.
@@ -62,9 +65,6 @@ pub struct History {
 pub struct Committed {
     /// When, since the start of the run.
     pub at: Duration,
-    /// When a kernel first tried it: what was decided then stands while the store is away, and is
-    /// decided again by a kernel's next life.
-    pub tried: Duration,
     /// Whether the store said that it was written; until then a kernel does not go by it.
     pub confirmed: bool,
     /// The job.

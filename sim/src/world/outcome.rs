@@ -89,7 +89,6 @@ impl World {
             stored: BTreeMap::new(),
             committed: committed
                 .map(|commit| Committed {
-                    tried: commit.tried,
                     confirmed: commit.confirmed,
                     at: commit.at,
                     job: commit.job,
@@ -98,6 +97,7 @@ impl World {
                     state: commit.state,
                 })
                 .collect(),
+            turns: records.turns.clone(),
             asked: asked
                 .map(|call| Asked {
                     at: call.sent,

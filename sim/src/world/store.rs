@@ -16,7 +16,7 @@ use qrtx::store::MemoryStore;
 use crate::nemesis::Nemesis;
 use crate::planted::{Planted, planted};
 use crate::process::Process;
-use crate::record::{CommitRecord, Tried};
+use crate::record::CommitRecord;
 use crate::scenario::{Moment, StoreFault};
 use crate::trace::{Lane, Trace};
 use crate::world::artifacts::Qfs;
@@ -70,7 +70,9 @@ impl PointedStore {
             .iter()
             .map(|recorded| recorded.event.name())
             .collect();
-        let tried = self.tried(epoch, (job, append.job.seq, events.clone()));
+        if events.contains(&"Assigned") {
+            self.gives_turn(epoch, job);
+        }
         self.at(job, &events, Moment::Before).await;
         let slow = self.nemesis.store_fault() == Some(StoreFault::Slow);
         madsim::time::sleep(if slow { SLOW_COMMIT } else { COMMIT }).await;
@@ -115,7 +117,6 @@ impl PointedStore {
             events: events.clone(),
             state,
             seq,
-            tried,
             written: written.is_ok(),
             confirmed,
             life: self.process.life(),
@@ -136,14 +137,12 @@ impl PointedStore {
         written
     }
 
-    /// When a kernel first asked for what may be asked for again, by its next life as well. What a
-    /// zombie decides is no decision, and nobody goes on from it.
-    fn tried(&self, epoch: Epoch, which: Tried) -> Duration {
+    /// What a zombie decides is no decision, and nobody goes on from it.
+    fn gives_turn(&self, epoch: Epoch, job: JobId) {
         let now = self.trace.now();
         let mut records = self.trace.records();
-        match records.epochs.len() == epoch.0 as usize {
-            true => *records.tried.entry(which).or_insert(now),
-            false => now,
+        if records.epochs.len() == epoch.0 as usize {
+            records.turns.entry(job).or_insert(now);
         }
     }
 

@@ -70,7 +70,6 @@ mod tests {
         let at = history.committed[0].at + after(allowed);
         history.committed.push(Committed {
             at,
-            tried: at,
             confirmed: true,
             job: job(),
             seq: 9,

@@ -143,7 +143,6 @@ pub(super) fn good() -> History {
         .zip(&events)
         .map(|(at, recorded)| Committed {
             at,
-            tried: at,
             confirmed: true,
             job: id,
             seq: recorded.seq,
@@ -151,6 +150,9 @@ pub(super) fn good() -> History {
             state: recorded.state,
         })
         .collect();
+    let assigned = |commit: &&Committed| commit.events.contains(&"Assigned");
+    let assigned = history.committed.iter().find(assigned);
+    history.turns.extend(assigned.map(|commit| (id, commit.at)));
     history.runs.push(run(&job));
     history.stored.insert(
         id,

@@ -52,30 +52,17 @@ pub fn check(history: &History) -> Vec<String> {
 
 /// The first time in the queue of each job; later ones begin with a back-off.
 fn waits(history: &History) -> Vec<Wait> {
+    let compiled = |commit: &&Committed| commit.confirmed && commit.events.contains(&"Compiled");
     let mut since: BTreeMap<JobId, Duration> = BTreeMap::new();
-    let mut waits = Vec::new();
-    for Committed {
-        at,
-        tried,
-        confirmed,
-        job,
-        events,
-        ..
-    } in &history.committed
-    {
-        if events.contains(&"Compiled") && *confirmed {
-            since.insert(*job, *at);
-        } else if let Some(since) = since.remove(job)
-            && events.contains(&"Assigned")
-        {
-            waits.push(Wait {
-                job: *job,
-                since,
-                until: (history.lived_since(*tried, TELL_WITHIN), *tried),
-            });
-        }
+    for Committed { at, job, .. } in history.committed.iter().filter(compiled) {
+        since.entry(*job).or_insert(*at);
     }
-    waits
+    let waits = since.into_iter().filter_map(|(job, since)| {
+        let turn = *history.turns.get(&job)?;
+        let until = (history.lived_since(turn, TELL_WITHIN), turn);
+        Some(Wait { job, since, until })
+    });
+    waits.collect()
 }
 
 fn same_device(history: &History, one: JobId, other: JobId) -> bool {
@@ -114,19 +101,14 @@ mod tests {
     #[test]
     fn a_decision_that_the_store_took_late_passes_nobody_over() {
         let mut history = passed_over_at(100);
-        for commit in &mut history.committed {
-            if commit.job == job() && commit.events.contains(&"Assigned") {
-                commit.tried = Duration::ZERO;
-            }
-        }
+        history.turns.insert(other(), Duration::ZERO);
         assert_eq!(check(&history).len(), 0);
     }
 
     #[test]
     fn a_turn_given_just_before_a_pause_and_recorded_after_it_passes_nobody_over() {
         let mut history = passed_over_at(100);
-        let picked = |commit: &&Committed| commit.events.contains(&"Assigned");
-        let at = history.committed.iter().find(picked).unwrap().tried;
+        let at = history.turns[&job()];
         history.pauses.push((Duration::from_millis(10), at));
         assert_eq!(check(&history).len(), 0);
         history.pauses[0].0 = at - Duration::from_millis(10);
@@ -136,36 +118,34 @@ mod tests {
     #[test]
     fn a_decision_that_a_crash_cut_short_passes_nobody_over() {
         let mut history = passed_over_at(100);
-        let picked = |commit: &&Committed| commit.events.contains(&"Assigned");
-        let at = history.committed.iter().find(picked).unwrap().tried;
-        history.broke_off.push(at);
+        history.broke_off.push(history.turns[&job()]);
         assert_eq!(check(&history).len(), 0);
+    }
+
+    fn other() -> JobId {
+        JobId::new(9, [9; 10])
     }
 
     /// A more urgent job that waited from the start until `at` seconds.
     fn passed_over_at(at: u64) -> History {
         let mut history = good();
-        let other = JobId::new(9, [9; 10]);
         let mut stored = history.stored[&job()].clone();
         let mut spec = (*stored.job.spec).clone();
         spec.priority = 99;
         stored.job.spec = Arc::new(spec);
-        history.stored.insert(other, stored);
-        let step = |at, event, state| Committed {
-            at: Duration::from_secs(at),
-            tried: Duration::from_secs(at),
-            confirmed: true,
-            job: other,
-            seq: at,
-            events: vec![event],
-            state,
-        };
-        history
-            .committed
-            .insert(0, step(0, "Compiled", State::Queued));
-        history
-            .committed
-            .push(step(at, "Assigned", State::Allocating));
+        history.stored.insert(other(), stored);
+        history.committed.insert(
+            0,
+            Committed {
+                at: Duration::ZERO,
+                confirmed: true,
+                job: other(),
+                seq: 4,
+                events: vec!["Compiled"],
+                state: State::Queued,
+            },
+        );
+        history.turns.insert(other(), Duration::from_secs(at));
         history
     }
 }
