@@ -52,7 +52,7 @@ impl<E: Env> Kernel<E> {
 
     /// What tells that a job has changed; `None` when it will not change any more.
     pub(super) fn changes(&self, job: JobId) -> Option<Arc<Notify>> {
-        self.table().jobs.get(&job).map(|slot| slot.changed.clone())
+        self.table().jobs.get_mut(&job).map(|slot| slot.changed())
     }
 }
 
