@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
@@ -127,9 +128,10 @@ impl FromStr for ExecutionId {
 
 as_text!(ExecutionId);
 
-/// Names a device, as the driver-manager does: 1 to 128 characters without control characters.
+/// Names a device, as the driver-manager does: 1 to 128 characters without control characters. Many
+/// records name one, so clones share the text.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct DeviceId(Box<str>);
+pub struct DeviceId(Arc<str>);
 
 impl DeviceId {
     /// The id as text.

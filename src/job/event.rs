@@ -5,6 +5,7 @@
 //! A change of this file changes what is stored: raise [`FORMAT`] and keep reading the old form.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +27,7 @@ pub enum Event {
     /// The job was accepted. Always the first event, and only that.
     Submitted {
         /// What it shall do.
-        spec: Box<JobSpec>,
+        spec: Arc<JobSpec>,
     },
     /// A compile slot was found.
     Admitted,

@@ -14,10 +14,10 @@ use crate::time::Timestamp;
 
 impl Job {
     /// The job that a first event makes; `submission` is known when that is stored.
-    pub fn submitted(id: JobId, spec: JobSpec, at: Timestamp) -> Self {
+    pub fn submitted(id: JobId, spec: impl Into<Arc<JobSpec>>, at: Timestamp) -> Self {
         Self {
             id,
-            spec: Arc::new(spec),
+            spec: spec.into(),
             submission: 0,
             seq: 1,
             state: State::Pending,
@@ -62,7 +62,7 @@ impl Job {
                 "a history begins with Submitted".to_owned(),
             ));
         };
-        let mut job = Self::submitted(id, (**spec).clone(), first.at);
+        let mut job = Self::submitted(id, spec.clone(), first.at);
         for recorded in rest {
             if recorded.seq != job.seq + 1 {
                 let detail = format!("event {} follows event {}", recorded.seq, job.seq);

@@ -35,7 +35,7 @@ pub fn remains(
     for recorded in events {
         let wrong = match (&mut made, &recorded.event) {
             (None, Event::Submitted { spec }) => {
-                made = Some(Job::submitted(id, (**spec).clone(), recorded.at));
+                made = Some(Job::submitted(id, spec.clone(), recorded.at));
                 None
             }
             (None, other) => Some(format!("its history begins with {}", other.name())),
@@ -49,7 +49,7 @@ pub fn remains(
     }
     let mut job = made.unwrap_or_else(|| {
         let job = Job::submitted(id, unknown(), now);
-        let spec = Box::new((*job.spec).clone());
+        let spec = job.spec.clone();
         kept.push(job.recorded(Event::Submitted { spec }));
         lost.get_or_insert_with(|| "its first event is missing".to_owned());
         job

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use crate::ids::JobId;
+use crate::job::Receipt;
 use crate::job::state::State;
-use crate::job::{Job, Receipt};
 use crate::kernel::{Error, Kernel};
 use crate::limits::CANCEL_WAIT;
 use crate::ports::{Clock as _, Env};
@@ -45,7 +45,8 @@ impl<E: Env> Kernel<E> {
             let Some(changed) = self.changes(id) else {
                 // What is not in the table has ended, and is done with.
                 let job = self.job(id).await?;
-                let told = verdict(&job).unwrap_or(Told::TooLate);
+                let told = verdict(job.state, job.receipt, job.counts_in_hand());
+                let told = told.unwrap_or(Told::TooLate);
                 return Ok(Cancelled {
                     told,
                     state: job.state,
@@ -55,17 +56,14 @@ impl<E: Env> Kernel<E> {
             let heard = changed.notified();
             tokio::pin!(heard);
             heard.as_mut().enable();
-            let Some(job) = self.table().jobs.get(&id).map(|slot| slot.job.clone()) else {
+            let Some((told, state)) = self.told(id) else {
                 continue;
             };
-            if let Some(told) = verdict(&job) {
-                return Ok(Cancelled {
-                    told,
-                    state: job.state,
-                });
+            if let Some(told) = told {
+                return Ok(Cancelled { told, state });
             }
             let now = clock.monotonic();
-            let wait = if job.state == State::Cancelled {
+            let wait = if state == State::Cancelled {
                 let since = *cancelled_since.get_or_insert(now);
                 let left = CANCEL_WAIT.saturating_sub(now.since(since));
                 if left.is_zero() {
@@ -87,13 +85,22 @@ impl<E: Env> Kernel<E> {
         }
     }
 
+    /// What a cancel has achieved with a job in the table so far, and where the job is.
+    fn told(&self, id: JobId) -> Option<(Option<Told>, State)> {
+        let table = self.table();
+        let gist = &table.jobs.get(&id)?.gist;
+        let told = verdict(gist.state, gist.receipt, gist.counts_in_hand);
+        Some((told, gist.state))
+    }
+
     /// Wants a job cancelled for a reason, or its cancel answered.
     fn wish(&self, id: JobId, cancel: Option<&str>) {
         self.with_table(|table| {
             if let Some(slot) = table.jobs.get_mut(&id) {
+                let wishes = &mut slot.astir().wishes;
                 match cancel {
-                    Some(reason) => slot.wishes.cancel = Some(reason.to_owned()),
-                    None => slot.wishes.receipt = true,
+                    Some(reason) => wishes.cancel = Some(reason.to_owned()),
+                    None => wishes.receipt = true,
                 }
             }
         });
@@ -102,12 +109,12 @@ impl<E: Env> Kernel<E> {
 }
 
 /// What a cancel achieved with the job as it is; `None` when that is still open.
-fn verdict(job: &Job) -> Option<Told> {
-    if job.counts_in_hand() {
+fn verdict(state: State, receipt: Option<Receipt>, counts_in_hand: bool) -> Option<Told> {
+    if counts_in_hand {
         return Some(Told::TooLate);
     }
-    match job.state {
-        State::Cancelled => job.receipt.map(Told::Receipt),
+    match state {
+        State::Cancelled => receipt.map(Told::Receipt),
         State::Completed | State::Failed | State::Timeout => Some(Told::TooLate),
         _ => None,
     }

@@ -13,6 +13,7 @@ mod record;
 mod recover;
 mod retain;
 mod run;
+mod slot;
 mod submit;
 mod table;
 mod upkeep;
@@ -30,7 +31,7 @@ use crate::devices::{Book, Policy};
 use crate::ids::{DeviceId, Epoch, JobId};
 use crate::job::request::Violation;
 use crate::job::state::State;
-use crate::kernel::table::{Around, Table};
+use crate::kernel::table::{Around, Claim, Table};
 use crate::limits::Limits;
 use crate::observe::{Metrics, Traces};
 use crate::ports::store::{JobStore as _, ReadError};
@@ -240,7 +241,7 @@ impl<E: Env> Kernel<E> {
         if alarm_moved {
             self.timers_moved.notify_one();
         }
-        woken.into_iter().for_each(|job| self.launch(job));
+        woken.into_iter().for_each(|claim| self.launch(claim));
         changed
     }
 
@@ -251,18 +252,18 @@ impl<E: Env> Kernel<E> {
             let place = |job| table.place(job, &self.devices, around);
             jobs.into_iter().filter_map(place).collect()
         });
-        due.into_iter().for_each(|job| self.launch(job));
+        due.into_iter().for_each(|claim| self.launch(claim));
     }
 
     /// Starts the loop of a job. A loop that panics has broken a law of ours: nobody can say what
     /// holds any more, so the kernel stops, and the next one goes on from what is stored.
-    fn launch(&self, job: Arc<crate::job::Job>) {
+    fn launch(&self, claim: Claim) {
         let Some(kernel) = self.me.upgrade() else {
             return;
         };
-        let id = job.id;
+        let id = claim.id;
         self.env.spawn(async move {
-            let run = AssertUnwindSafe(kernel.clone().run_job(job)).catch_unwind();
+            let run = AssertUnwindSafe(kernel.clone().run_job(claim)).catch_unwind();
             if run.await.is_err() {
                 kernel.stop(&format!(
                     "the loop of {id} panicked; the log has the reason"

@@ -42,6 +42,16 @@ pub struct Outlook {
     pub wait: Option<Duration>,
 }
 
+/// What the table has of a job.
+#[derive(Debug, PartialEq)]
+enum Seen {
+    AtHand(Arc<Job>),
+    /// It lies in the store, up to the event of this number.
+    Stored(u64),
+    /// Its end is dealt with, or it never was.
+    Nothing,
+}
+
 /// All devices, when the list was made, and why it cannot be renewed.
 pub(crate) type Devices = (Vec<Outlook>, Option<Timestamp>, Option<String>);
 
@@ -51,13 +61,30 @@ impl<E: Env> Kernel<E> {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Unavailable`], [`Error::Corrupt`].
     pub async fn job(&self, id: JobId) -> Result<Arc<Job>, Error> {
-        if let Some(slot) = self.table().jobs.get(&id) {
-            return Ok(slot.job.clone());
+        let mut seen = self.seen(id);
+        loop {
+            if let Seen::AtHand(job) = seen {
+                return Ok(job);
+            }
+            let stored = self.env.store().job(id).await?;
+            // What the table does not tell yet nobody may know: who asks next must see no less.
+            let now = self.seen(id);
+            if now == seen {
+                let found = stored.map(Arc::new);
+                return found.ok_or_else(|| Error::NotFound(id.to_string()));
+            }
+            seen = now;
         }
-        let stored = self.env.store().job(id).await?;
-        stored
-            .map(Arc::new)
-            .ok_or_else(|| Error::NotFound(id.to_string()))
+    }
+
+    fn seen(&self, id: JobId) -> Seen {
+        match self.table().jobs.get(&id) {
+            Some(slot) => match slot.job() {
+                Some(job) => Seen::AtHand(job.clone()),
+                None => Seen::Stored(slot.gist.seq),
+            },
+            None => Seen::Nothing,
+        }
     }
 
     /// The results of an ended job.

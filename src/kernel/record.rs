@@ -8,19 +8,19 @@ use std::time::Duration;
 use crate::job::Job;
 use crate::job::event::{Event, Recorded};
 use crate::job::state::Phase;
-use crate::kernel::table::Since;
+use crate::kernel::slot::Since;
 use crate::kernel::{Kernel, Stopped};
 use crate::observe::log;
 use crate::planted::{Bug, planted};
 use crate::ports::store::{Append, AppendError, JobStore as _};
 use crate::ports::{Clock as _, Env};
-use crate::time::Timestamp;
+use crate::time::{Monotonic, Timestamp};
 
 /// A job in the hands of its loop, which knows more of it than the store may do yet.
 #[derive(Debug)]
 pub(super) struct InHand {
     /// The job with all that has happened.
-    pub(super) job: Job,
+    pub(super) job: Arc<Job>,
     pub(super) since: Since,
     /// What has happened and waits to be stored.
     pub(super) unstored: Vec<Happened>,
@@ -29,15 +29,15 @@ pub(super) struct InHand {
 /// One event, and the job around it.
 #[derive(Debug)]
 pub(super) struct Happened {
-    before: Job,
-    after: Job,
+    before: Arc<Job>,
+    after: Arc<Job>,
     recorded: Recorded,
     at: Timestamp,
     since: Since,
 }
 
 impl InHand {
-    pub(super) fn new(job: Job, since: Since) -> Self {
+    pub(super) fn new(job: Arc<Job>, since: Since) -> Self {
         Self {
             job,
             since,
@@ -67,7 +67,7 @@ impl<E: Env> Kernel<E> {
         let due = !events.iter().all(Event::may_wait);
         for event in events {
             let before = hand.job.clone();
-            hand.job
+            Arc::make_mut(&mut hand.job)
                 .apply(&event, at)
                 .unwrap_or_else(|refused| panic!("{}: {refused}", before.id));
             if hand.job.state_seq != before.state_seq {
@@ -90,64 +90,81 @@ impl<E: Env> Kernel<E> {
         }
     }
 
-    /// Stores what waits for it; `job` is as the last of it left it.
+    /// Stores what waits for it, repeating the append until the store has taken it: it is the
+    /// truth, so nothing goes on without it. `job` is as the last of it left it.
     pub(super) async fn store(
         &self,
-        job: &Job,
+        job: &Arc<Job>,
         unstored: &mut Vec<Happened>,
     ) -> Result<(), Stopped> {
         if unstored.is_empty() {
             return Ok(());
         }
-        let events = unstored.iter().map(|happened| happened.recorded.clone());
-        let append = Append {
-            job: job.clone(),
-            events: events.collect(),
-            submission: None,
-        };
-        self.commit(append).await?;
-        unstored
-            .drain(..)
-            .for_each(|happened| self.publish(happened));
-        Ok(())
-    }
-
-    /// Repeats an append until the store has taken it: it is the truth, so nothing goes on
-    /// without it.
-    async fn commit(&self, append: Append) -> Result<u64, Stopped> {
         let mut pause = Duration::from_millis(self.limits.backoff_ms_base);
         loop {
-            let job = append.job.id;
-            match self.env.store().append(self.epoch, append.clone()).await {
-                Ok(submission) => return Ok(submission),
-                Err(AppendError::Unavailable(_)) if planted(Bug::AppendNotRepeated) => {
-                    return Ok(0);
-                }
+            let events = unstored.iter().map(|happened| happened.recorded.clone());
+            let append = Append {
+                job: job.clone(),
+                events: events.collect(),
+                submission: None,
+            };
+            let id = job.id;
+            match self.env.store().append(self.epoch, append).await {
+                Ok(_) => break,
+                Err(AppendError::Unavailable(_)) if planted(Bug::AppendNotRepeated) => break,
                 Err(why @ (AppendError::Unavailable(_) | AppendError::Full(_))) => {
-                    tracing::error!(job_id = %job, "{why}; it is tried again in {pause:?}");
+                    tracing::error!(job_id = %id, "{why}; it is tried again in {pause:?}");
                 }
-                Err(why) => return Err(self.stop(&format!("{job} cannot be recorded: {why}"))),
+                Err(why) => return Err(self.stop(&format!("{id} cannot be recorded: {why}"))),
             }
             self.env.clock().sleep(pause).await;
             pause = (pause * 2).min(Duration::from_millis(self.limits.backoff_ms_max));
         }
+        self.publish(std::mem::take(unstored));
+        Ok(())
     }
 
-    /// Everybody may know now.
-    fn publish(&self, happened: Happened) {
+    /// Everybody may know now, and looks once for all that one commit has brought.
+    fn publish(&self, stored: Vec<Happened>) {
+        let now = self.env.clock().monotonic();
+        for happened in &stored {
+            self.show(happened, now);
+        }
+        let Some(last) = stored.last() else { return };
+        let after = &last.after;
+        let held = stored
+            .iter()
+            .flat_map(|happened| [happened.before.holds(), happened.after.holds()]);
+        self.with_table(|table| {
+            table.changed(after.clone(), last.since, now);
+            for device in held.flatten() {
+                self.metrics
+                    .set_device(device, table.scheduler.load(device));
+            }
+            if let Some(not_before) = after.not_before
+                && !planted(Bug::BackoffForgotten)
+            {
+                // Not since the record's own time, which stands still while the wall clock is
+                // behind it.
+                table.pause(after.id, now + not_before.since(last.at));
+            }
+        });
+    }
+
+    /// One event, where each is told of.
+    fn show(&self, happened: &Happened, now: Monotonic) {
         let Happened {
             before,
             after,
             recorded,
-            at,
             since,
+            ..
         } = happened;
-        log::event(&after, &recorded);
+        log::event(after, recorded);
         if before.state != after.state {
-            self.metrics.moved(&before, &after);
-            self.traces.moved(&before, &after);
+            self.metrics.moved(before, after);
+            self.traces.moved(before, after);
         }
-        let now = self.env.clock().monotonic();
         if let (
             Event::PhaseReached {
                 phase: Phase::PostProcessing,
@@ -157,20 +174,5 @@ impl<E: Env> Kernel<E> {
         {
             self.devices.took(device, now.since(since.entered));
         }
-        let after = Arc::new(after);
-        self.with_table(|table| {
-            table.changed(&before, after.clone(), since, now);
-            for device in [before.holds(), after.holds()].into_iter().flatten() {
-                self.metrics
-                    .set_device(device, table.scheduler.load(device));
-            }
-            if let Some(not_before) = after.not_before
-                && !planted(Bug::BackoffForgotten)
-            {
-                // Not since the record's own time, which stands still while the wall clock is
-                // behind it.
-                table.pause(after.id, now + not_before.since(at));
-            }
-        });
     }
 }

@@ -3,6 +3,7 @@
 //! ended with what is left of it, and holds up nobody.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::ids::{Epoch, JobId, Sha256Sum};
 use crate::job::Job;
@@ -38,7 +39,7 @@ impl<E: Env> Kernel<E> {
                 };
                 if let Some(job) = job.filter(|job| job.duty().is_some() && !forgotten(job)) {
                     jobs.push(job.id);
-                    self.take_in(job, now);
+                    self.take_in(Arc::new(job), now);
                 }
             }
         }
@@ -50,7 +51,11 @@ impl<E: Env> Kernel<E> {
     }
 
     /// Writes down what is left of a job whose record cannot be read.
-    async fn quarantine(&self, id: JobId, reason: &str) -> Result<Option<Job>, ReadError> {
+    pub(super) async fn quarantine(
+        &self,
+        id: JobId,
+        reason: &str,
+    ) -> Result<Option<Job>, ReadError> {
         let now = self.env.clock().now();
         match mend(self.env.store(), self.epoch, id, now).await {
             Ok(None) => Ok(None),
@@ -80,7 +85,7 @@ impl<E: Env> Kernel<E> {
 
     /// Puts a job into the table as its record says. Wall times become times on the monotonic
     /// clock here, and only here; `now` is the same moment on both.
-    pub(super) fn take_in(&self, job: Job, (now, wall): (Monotonic, Timestamp)) {
+    pub(super) fn take_in(&self, job: Arc<Job>, (now, wall): (Monotonic, Timestamp)) {
         // A clock that went back is behind what is stored, and would prolong every wait.
         let wall = wall.max(job.updated_at);
         let entered = now - wall.since(job.state_since);
@@ -90,7 +95,7 @@ impl<E: Env> Kernel<E> {
         let (id, not_before) = (job.id, job.not_before);
         self.with_table(|table| {
             let times = Times { entered, deadline };
-            table.insert(std::sync::Arc::new(job), now, times);
+            table.insert(job, now, times);
             if let Some(not_before) = not_before {
                 table.pause(id, now + not_before.since(wall));
             }

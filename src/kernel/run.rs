@@ -9,9 +9,11 @@ use crate::job::event::Event;
 use crate::job::{Duty, Job};
 use crate::kernel::judge::{Judgement, Stay, judge};
 use crate::kernel::record::InHand;
-use crate::kernel::table::{Since, Step};
+use crate::kernel::slot::Since;
+use crate::kernel::table::{Claim, Step};
 use crate::kernel::{Kernel, Stopped};
 use crate::limits::TELL_WITHIN;
+use crate::ports::store::{JobStore as _, ReadError};
 use crate::ports::{Clock as _, Env};
 use crate::stages::{self, Context, Hand, Setback, lost_call};
 use crate::time::Monotonic;
@@ -23,9 +25,12 @@ impl<E: Env> Kernel<E> {
     ///
     /// # Panics
     /// If the job were to wait as data while its record is behind.
-    pub(super) async fn run_job(self: Arc<Self>, job: Arc<Job>) {
+    pub(super) async fn run_job(self: Arc<Self>, claim: Claim) {
+        let Ok(job) = self.recall(claim).await else {
+            return;
+        };
         let since = self.since(job.id);
-        let mut job = InHand::new(Arc::unwrap_or_clone(job), since);
+        let mut job = InHand::new(job, since);
         let mut hand = Hand::Empty;
         loop {
             let answered = hand.is_answered();
@@ -47,6 +52,36 @@ impl<E: Env> Kernel<E> {
             if done.is_err() {
                 return;
             }
+        }
+    }
+
+    /// The job of a claim, read from the store if it is not at hand. One that cannot be read is
+    /// ended with what is left of it, as at a start.
+    async fn recall(&self, claim: Claim) -> Result<Arc<Job>, Stopped> {
+        let Claim { id, job } = claim;
+        if let Some(job) = job {
+            return Ok(job);
+        }
+        let mut pause = Duration::from_millis(self.limits.backoff_ms_base);
+        loop {
+            let read = match self.env.store().job(id).await {
+                Err(ReadError::Corrupt { reason, .. }) => self.quarantine(id, &reason).await,
+                read => read,
+            };
+            match read {
+                Ok(Some(job)) => {
+                    let job = Arc::new(job);
+                    let now = self.env.clock().monotonic();
+                    self.with_table(|table| table.recalled(job.clone(), now));
+                    return Ok(job);
+                }
+                Ok(None) => return Err(self.stop(&format!("the record of {id} is gone"))),
+                Err(why) => {
+                    tracing::error!(job_id = %id, "{why}; it is tried again in {pause:?}");
+                }
+            }
+            self.env.clock().sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_millis(self.limits.backoff_ms_max));
         }
     }
 
@@ -105,7 +140,7 @@ impl<E: Env> Kernel<E> {
 
     /// Waits for a wish that can be granted, and says what to record for it.
     async fn interruption(&self, job: JobId, answered: bool) -> Event {
-        let Some(wished) = self.table().jobs.get(&job).map(|slot| slot.wished.clone()) else {
+        let Some(wished) = self.table().jobs.get_mut(&job).map(|slot| slot.wished()) else {
             return std::future::pending().await;
         };
         loop {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use tokio::sync::oneshot;
 
 use crate::ids::{JobId, Sha256Sum};
@@ -61,11 +62,9 @@ impl<E: Env> Kernel<E> {
             program,
             fingerprint,
         } = accepted;
-        let event = Event::Submitted {
-            spec: Box::new(spec.clone()),
-        };
-        let job = Job::submitted(id, spec, around.now);
-        let events = vec![job.recorded(event)];
+        let spec = Arc::new(spec);
+        let job = Job::submitted(id, spec.clone(), around.now);
+        let events = vec![job.recorded(Event::Submitted { spec })];
         let submission = Some(Submission {
             program,
             key: key.filter(|_| !planted(Bug::KeyForgotten)),
@@ -74,7 +73,7 @@ impl<E: Env> Kernel<E> {
         match self
             .store_and_start(
                 Append {
-                    job,
+                    job: Arc::new(job),
                     events,
                     submission,
                 },
@@ -132,45 +131,46 @@ impl<E: Env> Kernel<E> {
         })
     }
 
-    /// In a task of its own: a caller that gives up must not leave a job in the store that
-    /// nobody drives.
+    /// In a task of its own, if the store does not take the job at once: a caller that gives up
+    /// must not leave a job in the store that nobody drives.
     async fn store_and_start(
         &self,
         append: Append,
         accepted_at: Monotonic,
     ) -> Result<Arc<Job>, AppendError> {
-        let (tell, told) = oneshot::channel();
-        if let Some(kernel) = self.me.upgrade() {
-            self.env.spawn(async move {
-                let (id, stored) = (append.job.id, kernel.store_new(&append, accepted_at).await);
-                let in_doubt = matches!(stored, Err(AppendError::Unavailable(_)));
-                // Nobody listens when the caller has given up.
-                let _ = tell.send(stored);
-                if in_doubt {
-                    kernel.look_for(id, accepted_at).await;
-                }
-                kernel.table().arrived();
-            });
-        }
         let gone = || AppendError::Unavailable("the kernel is stopping".to_owned());
+        let kernel = self.me.upgrade().ok_or_else(gone)?;
+        let (tell, told) = oneshot::channel();
+        let mut work = Box::pin(async move {
+            let id = append.job.id;
+            let stored = kernel.store_new(append, accepted_at).await;
+            let in_doubt = matches!(stored, Err(AppendError::Unavailable(_)));
+            // Nobody listens when the caller has given up.
+            let _ = tell.send(stored);
+            if in_doubt {
+                kernel.look_for(id, accepted_at).await;
+            }
+            kernel.table().arrived();
+        });
+        if work.as_mut().now_or_never().is_none() {
+            self.env.spawn(work);
+        }
         told.await.unwrap_or_else(|_| Err(gone()))
     }
 
     /// The deadline runs from the acceptance on, whatever the wall clock does meanwhile.
     async fn store_new(
         &self,
-        append: &Append,
+        append: Append,
         accepted_at: Monotonic,
     ) -> Result<Arc<Job>, AppendError> {
-        let submission = self.env.store().append(self.epoch, append.clone()).await?;
-        let job = Job {
-            submission,
-            ..append.job.clone()
-        };
-        log::event(&job, &append.events[0]);
+        let (mut job, submitted) = (append.job.clone(), append.events.clone());
+        let submission = self.env.store().append(self.epoch, append).await?;
+        Arc::make_mut(&mut job).submission = submission;
+        submitted.iter().for_each(|event| log::event(&job, event));
         self.take_in(job.clone(), (accepted_at, job.created_at));
         self.wake([job.id]);
-        Ok(Arc::new(job))
+        Ok(job)
     }
 
     /// Whether a job whose append failed is in the store is told by the store alone: if it is,
@@ -182,7 +182,7 @@ impl<E: Env> Kernel<E> {
                 Ok(Some(job)) => {
                     tracing::warn!(job_id = %id, "the store has the job after all");
                     let accepted = (accepted_at, job.created_at);
-                    self.take_in(job, accepted);
+                    self.take_in(Arc::new(job), accepted);
                     return self.wake([id]);
                 }
                 Ok(None) => return,

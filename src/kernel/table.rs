@@ -2,11 +2,9 @@
 //! while it has something to do; else it waits here as data (D17). Whoever wants something of a
 //! job says so here, and its loop does it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
-
-use tokio::sync::Notify;
 
 use crate::devices::{Book, Standing};
 use crate::ids::JobId;
@@ -14,11 +12,11 @@ use crate::job::event::Event;
 use crate::job::failure::{Category, Failure};
 use crate::job::state::State;
 use crate::job::{Duty, Job};
+use crate::kernel::slot::{Known, Since, Slot};
 use crate::limits::Limits;
 use crate::planted::{Bug, planted};
 use crate::schedule::policy::Policy;
 use crate::schedule::pool::Pool;
-use crate::schedule::rank::Rank;
 use crate::schedule::timers::{Alarm, Timers};
 use crate::schedule::{Pick, Scheduler};
 use crate::time::Monotonic;
@@ -26,7 +24,9 @@ use crate::time::Monotonic;
 /// Where jobs meet.
 #[derive(Debug)]
 pub(super) struct Table {
-    pub(super) jobs: BTreeMap<JobId, Slot>,
+    pub(super) jobs: BTreeMap<JobId, Box<Slot>>,
+    /// Jobs that nobody owns and that are still at hand, in the order in which they came to rest.
+    at_hand: VecDeque<JobId>,
     pub(super) scheduler: Scheduler,
     pub(super) timers: Timers,
     pub(super) compile: Pool,
@@ -41,35 +41,17 @@ pub(super) struct Table {
     age_step: Duration,
 }
 
-/// One job in the table.
+/// A job that a loop owns from now on.
 #[derive(Debug)]
-pub(super) struct Slot {
-    /// The job as its last event left it.
-    pub(super) job: Arc<Job>,
-    pub(super) since: Since,
-    /// Its deadline on our clock.
-    pub(super) deadline: Monotonic,
-    /// The end of its back-off.
-    pub(super) resume_at: Option<Monotonic>,
-    /// The turn that it was given and that its record does not tell yet.
-    pub(super) turn: Option<Pick>,
-    /// Whether a loop owns it.
-    owned: bool,
-    pub(super) wishes: Wishes,
-    /// Told whenever the job has changed.
-    pub(super) changed: Arc<Notify>,
-    /// Told whenever there is a wish.
-    pub(super) wished: Arc<Notify>,
+pub(super) struct Claim {
+    pub(super) id: JobId,
+    /// The job as its last event left it; `None` if it lies in the store alone.
+    pub(super) job: Option<Arc<Job>>,
 }
 
-/// Since when a job is where it is, on our clock.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Since {
-    /// When it came to its state.
-    pub(super) entered: Monotonic,
-    /// When its open execution began, or was taken over from an earlier life.
-    pub(super) opened: Monotonic,
-}
+/// So many jobs that came to rest are kept at hand, because their turn may come at once. All
+/// others lie in the store.
+const AT_HAND_MAX: usize = 1024;
 
 /// What the wall times in a job's record are on our clock.
 #[derive(Debug, Clone, Copy)]
@@ -78,17 +60,6 @@ pub(super) struct Times {
     pub(super) entered: Monotonic,
     /// Its deadline.
     pub(super) deadline: Monotonic,
-}
-
-/// What is wanted of a job.
-#[derive(Debug, Default)]
-pub(super) struct Wishes {
-    /// A client cancelled, for this reason.
-    pub(super) cancel: Option<String>,
-    /// The deadline passed, while the job was waiting for this.
-    pub(super) deadline: Option<String>,
-    /// A cancel must be answered now.
-    pub(super) receipt: bool,
 }
 
 /// What a job's loop does next.
@@ -111,6 +82,7 @@ impl Table {
         };
         Self {
             jobs: BTreeMap::new(),
+            at_hand: VecDeque::new(),
             scheduler: Scheduler::new(policy),
             age_step,
             timers: Timers::default(),
@@ -135,33 +107,27 @@ impl Table {
             self.active += 1;
             self.timers.set(job.id, Alarm::Deadline, deadline);
         }
-        let slot = Slot {
-            since: Since {
-                entered,
-                // How long ago that was only the wall clock could say, which may have jumped: a
-                // slot is rather held for too long.
-                opened: now,
-            },
-            deadline,
-            resume_at: None,
-            turn: None,
-            owned: false,
-            wishes: Wishes::default(),
-            changed: Arc::default(),
-            wished: Arc::default(),
-            job,
+        let id = job.id;
+        let since = Since {
+            entered,
+            // How long ago that was only the wall clock could say, which may have jumped: a slot
+            // is rather held for too long.
+            opened: now,
         };
-        self.jobs.insert(slot.job.id, slot);
+        let slot = Slot::new(job, self.age_step, since, deadline);
+        self.jobs.insert(id, Box::new(slot));
+        self.rest(id);
     }
 
     /// Looks at a job that nobody owns, because something changed for it: a loop is due, or it
     /// goes on waiting. A loop that owns it hears of it.
-    pub(super) fn place(&mut self, job: JobId, book: &Book, around: Around) -> Option<Arc<Job>> {
-        if self.jobs.get(&job).is_some_and(|slot| slot.owned) {
+    pub(super) fn place(&mut self, job: JobId, book: &Book, around: Around) -> Option<Claim> {
+        let slot = self.jobs.get(&job)?;
+        if slot.is_owned() {
             return self.claim(job);
         }
-        let as_stored = self.jobs.get(&job)?.job.clone();
-        match self.next_step(&as_stored, book, around) {
+        let gist = slot.gist.clone();
+        match self.decide(gist.known(job), book, around) {
             Step::Leave => None,
             // The loop decides again, and the same.
             Step::Record(_) | Step::Perform(_) => self.claim(job),
@@ -170,14 +136,36 @@ impl Table {
 
     /// Makes a loop the owner of a job that waits; `None` if a loop owns it already, which then
     /// hears of the wish, or if it is not here.
-    pub(super) fn claim(&mut self, job: JobId) -> Option<Arc<Job>> {
-        let slot = self.jobs.get_mut(&job)?;
-        if slot.owned {
-            slot.wished.notify_one();
-            return None;
+    pub(super) fn claim(&mut self, id: JobId) -> Option<Claim> {
+        let slot = self.jobs.get_mut(&id)?;
+        let job = slot.job().cloned();
+        slot.own().then_some(Claim { id, job })
+    }
+
+    /// The job as the store has it, for the loop that owns it. If it was ended there because its
+    /// record could not be read, that is a change like any other.
+    pub(super) fn recalled(&mut self, job: Arc<Job>, now: Monotonic) {
+        let Some(slot) = self.jobs.get_mut(&job.id) else {
+            return;
+        };
+        let since = slot.since;
+        if slot.gist.seq == job.seq {
+            slot.follow(job);
+        } else {
+            self.changed(job, since, now);
         }
-        slot.owned = true;
-        Some(slot.job.clone())
+    }
+
+    /// A job that nobody owns stays at hand until enough others have come after it.
+    fn rest(&mut self, job: JobId) {
+        self.at_hand.push_back(job);
+        if self.at_hand.len() > AT_HAND_MAX
+            && let Some(longest) = self.at_hand.pop_front()
+            && let Some(slot) = self.jobs.get_mut(&longest)
+            && !slot.is_owned()
+        {
+            slot.rest();
+        }
     }
 
     /// Jobs that have not ended, those that are just being stored among them.
@@ -211,46 +199,54 @@ impl Table {
 
     /// A job's record has changed, and this is known at `now`: what it no longer needs is given
     /// back.
-    pub(super) fn changed(&mut self, before: &Job, after: Arc<Job>, since: Since, now: Monotonic) {
+    pub(super) fn changed(&mut self, after: Arc<Job>, since: Since, now: Monotonic) {
         let id = after.id;
-        if !matches!(after.state, State::Validating | State::Compiling)
-            && !planted(Bug::CompileSlotLeaks)
-        {
+        let Some(slot) = self.jobs.get_mut(&id) else {
+            return;
+        };
+        let (held, had_ended) = (slot.gist.holds, slot.gist.state.is_terminal());
+        let ended = after.state.is_terminal();
+        // A slot that was picked for a queued job is held before the record says so.
+        let picked = after.state == State::Queued && !held;
+        let early = planted(Bug::SlotFreedAtEnd) && ended;
+        let lets_go = (after.holds().is_none() || early) && !picked;
+        let compiles = matches!(after.state, State::Validating | State::Compiling);
+        let stores = matches!(after.duty(), Some(Duty::Complete | Duty::Report));
+        slot.resume_at = None;
+        if !picked {
+            slot.astir().turn = None;
+        }
+        slot.since = since;
+        slot.follow(after);
+        slot.tell();
+        if !compiles && !planted(Bug::CompileSlotLeaks) {
             self.compile.leave(id);
         }
-        if !matches!(after.duty(), Some(Duty::Complete | Duty::Report)) {
+        if !stores {
             self.store.leave(id);
         }
-        // A slot that was picked for a queued job is held before the record says so.
-        let picked = after.state == State::Queued && before.holds().is_none();
-        let early = planted(Bug::SlotFreedAtEnd) && after.state.is_terminal();
-        if (after.holds().is_none() || early) && !picked {
+        if lets_go {
             self.scheduler.remove(id);
             self.scheduler.release(id, now);
         }
-        if after.state.is_terminal() && !before.state.is_terminal() {
+        if ended && !had_ended {
             self.active -= 1;
             self.timers.clear(id, Alarm::Deadline);
-        }
-        if let Some(slot) = self.jobs.get_mut(&id) {
-            slot.resume_at = None;
-            if !picked {
-                slot.turn = None;
-            }
-            slot.since = since;
-            slot.job = after;
-            slot.changed.notify_waiters();
         }
     }
 
     /// Decides what the owner of a job does next, who knows it best; on [`Step::Leave`] it owns it
     /// no longer.
     pub(super) fn next_step(&mut self, known: &Job, book: &Book, around: Around) -> Step {
-        let job = known.id;
+        self.decide(Known::of(known, self.age_step), book, around)
+    }
+
+    fn decide(&mut self, known: Known<'_>, book: &Book, around: Around) -> Step {
+        let Known { id: job, rank, .. } = known;
         let Some(slot) = self.jobs.get_mut(&job) else {
             return Step::Leave;
         };
-        let Some(duty) = known.duty() else {
+        let Some(duty) = known.duty else {
             self.forget(job, around.now);
             return Step::Leave;
         };
@@ -267,11 +263,10 @@ impl Table {
             }
             slot.resume_at = None;
         }
-        let rank = Rank::of(known, self.age_step);
         match duty {
             Duty::Admit | Duty::Validate | Duty::Compile => {
                 // What the device can do must be known before anything is compiled for it.
-                if book.standing(&known.spec.target) == Standing::NeverReached {
+                if book.standing(known.target) == Standing::NeverReached {
                     return self.wait_for_contact(known, book, around);
                 }
                 if !self.compile.take(job) {
@@ -288,21 +283,23 @@ impl Table {
                     return self.leave(job);
                 }
             }
-            Duty::Assign => return self.assign(known, rank, book, around),
+            Duty::Assign => return self.assign(known, book, around),
             Duty::Allocate | Duty::Execute | Duty::Settle => {}
         }
         Step::Perform(duty)
     }
 
     /// Its turn, a place in the queue, or no hope for one.
-    fn assign(&mut self, known: &Job, rank: Rank, book: &Book, around: Around) -> Step {
-        let (job, spec) = (known.id, &known.spec);
+    fn assign(&mut self, known: Known<'_>, book: &Book, around: Around) -> Step {
+        let Known {
+            id: job, target, ..
+        } = known;
         if let Some(Pick {
             device,
             left_waiting,
             passed_over,
             ..
-        }) = self.jobs[&job].turn.clone()
+        }) = self.jobs[&job].turn().cloned()
         {
             return Step::Record(Event::Assigned {
                 device,
@@ -310,22 +307,22 @@ impl Table {
                 passed_over,
             });
         }
-        match book.standing(&spec.target) {
+        match book.standing(target) {
             Standing::Known => {}
-            Standing::Unknown => return fail(book.unknown_device(&spec.target)),
+            Standing::Unknown => return fail(book.unknown_device(target)),
             Standing::NeverReached => return self.wait_for_contact(known, book, around),
         }
-        self.scheduler
-            .enqueue(job, &spec.target, &spec.owner.tenant, rank);
+        let Known { tenant, rank, .. } = known;
+        self.scheduler.enqueue(job, target, tenant, rank);
         self.leave(job)
     }
 
     /// Nothing is known of any device: the job waits until there is, but not for ever (D19).
-    fn wait_for_contact(&mut self, known: &Job, book: &Book, around: Around) -> Step {
+    fn wait_for_contact(&mut self, known: Known<'_>, book: &Book, around: Around) -> Step {
         let job = known.id;
         self.compile.leave(job);
         if around.first_contact_over {
-            let why = book.why_waiting(&known.spec.target).unwrap_or_default();
+            let why = book.why_waiting(known.target).unwrap_or_default();
             return fail(format!("{why}; it was never reached since start"));
         }
         self.unreached.insert(job);
@@ -338,8 +335,10 @@ impl Table {
     }
 
     fn leave(&mut self, job: JobId) -> Step {
-        if let Some(slot) = self.jobs.get_mut(&job) {
-            slot.owned = false;
+        if let Some(slot) = self.jobs.get_mut(&job)
+            && slot.disown()
+        {
+            self.rest(job);
         }
         Step::Leave
     }
@@ -356,17 +355,17 @@ impl Table {
         self.timers.clear(job, Alarm::Deadline);
         self.timers.clear(job, Alarm::Wake);
         if let Some(slot) = self.jobs.remove(&job) {
-            slot.changed.notify_waiters();
+            slot.tell();
         }
     }
 
     /// Every job for which there is room now; each is owned by the loop that the caller starts.
-    pub(super) fn pump(&mut self, now: Monotonic) -> Vec<Arc<Job>> {
+    pub(super) fn pump(&mut self, now: Monotonic) -> Vec<Claim> {
         let mut woken = Vec::new();
         while let Some(pick) = self.scheduler.pick(now) {
             woken.push(pick.job);
             if let Some(slot) = self.jobs.get_mut(&pick.job) {
-                slot.turn = Some(pick);
+                slot.astir().turn = Some(pick);
             }
         }
         while let Some(job) = self.compile.pick() {
@@ -398,30 +397,4 @@ pub(super) struct Around {
     pub(super) first_contact_over: bool,
     /// Whether the answer of a device is in the loop's hand.
     pub(super) answered: bool,
-}
-
-impl Slot {
-    /// The event that a wish calls for, if the job is where it can be granted.
-    pub(super) fn wish(&mut self, answered: bool) -> Option<Event> {
-        let state = self.job.state;
-        if state.is_terminal() {
-            let due =
-                self.wishes.receipt && state == State::Cancelled && self.job.receipt.is_none();
-            return due.then_some(Event::ReceiptGiven);
-        }
-        if let Some(waited_for) = self.wishes.deadline.clone() {
-            return Some(Event::DeadlinePassed { waited_for });
-        }
-        if self.job.counts_in_hand() && !planted(Bug::CancelAfterCounts) {
-            // Whoever cancelled finds out by looking at the job.
-            self.wishes.cancel = None;
-        }
-        if answered {
-            return None;
-        }
-        self.wishes
-            .cancel
-            .clone()
-            .map(|reason| Event::CancelRequested { reason })
-    }
 }

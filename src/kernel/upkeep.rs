@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::devices::{Book, Standing};
-use crate::job::Job;
 use crate::job::state::State;
 use crate::kernel::Kernel;
+use crate::kernel::slot::Gist;
 use crate::ports::devices::Devices as _;
 use crate::ports::{Clock as _, Env};
 use crate::schedule::timers::Alarm;
@@ -39,7 +39,8 @@ impl<E: Env> Kernel<E> {
                     if alarm == Alarm::Deadline
                         && let Some(slot) = table.jobs.get_mut(&job)
                     {
-                        slot.wishes.deadline = Some(waited_for(&slot.job, &self.devices));
+                        let waited_for = waited_for(&slot.gist, &self.devices);
+                        slot.astir().wishes.deadline = Some(waited_for);
                     }
                     due.push(job);
                 }
@@ -104,16 +105,14 @@ impl<E: Env> Kernel<E> {
 }
 
 /// What a job that waits for a device would need, for a person; else nothing.
-fn waited_for(job: &Job, devices: &Book) -> String {
-    if job.counts_in_hand() {
+fn waited_for(job: &Gist, devices: &Book) -> String {
+    if job.counts_in_hand {
         return "the counts are here, but the artifact store does not take them".to_owned();
     }
     let waits = matches!(
         job.state,
         State::Pending | State::Queued | State::Allocating
     );
-    let why = waits
-        .then(|| devices.why_waiting(&job.spec.target))
-        .flatten();
+    let why = waits.then(|| devices.why_waiting(&job.target)).flatten();
     why.unwrap_or_default()
 }

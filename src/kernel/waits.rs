@@ -147,7 +147,7 @@ impl Table {
             return unknown("it does not stand in the queue of its device yet".to_owned());
         }
         let slot = self.jobs.get(&job.id);
-        if slot.is_some_and(|slot| slot.turn.is_some()) {
+        if slot.is_some_and(|slot| slot.turn().is_some()) {
             return unknown("it has just come".to_owned());
         }
         let Some(Queue { line, .. }) = queue else {

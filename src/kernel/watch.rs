@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use crate::ids::JobId;
 use crate::job::event::Recorded;
+use crate::job::state::State;
 use crate::kernel::{Error, Kernel};
 use crate::limits::WATCH_PAGE;
 use crate::planted::{Bug, planted};
@@ -45,14 +46,14 @@ impl<E: Env> Kernel<E> {
         };
         Ok(futures::stream::unfold(watcher, |mut watcher| async move {
             let next = watcher.next().await.transpose()?;
-            watcher.ended = next.is_err();
+            watcher.ended |= next.is_err();
             Some((next, watcher))
         }))
     }
 
     /// What tells that a job has changed; `None` when it will not change any more.
     pub(super) fn changes(&self, job: JobId) -> Option<Arc<Notify>> {
-        self.table().jobs.get(&job).map(|slot| slot.changed.clone())
+        self.table().jobs.get_mut(&job).map(|slot| slot.changed())
     }
 }
 
@@ -75,7 +76,9 @@ impl<E: Env> Watcher<E> {
             }
             let store = self.kernel.env.store();
             self.read = store.events(self.job, self.seq, WATCH_PAGE).await?.into();
-            if !self.read.is_empty() {
+            if let Some(last) = self.read.back() {
+                // Nothing ever follows it, so there is nothing to look for.
+                self.ended = last.state == State::Completed;
                 continue;
             }
             let job = self.kernel.job(self.job).await?;

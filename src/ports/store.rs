@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +17,7 @@ use crate::time::Timestamp;
 #[derive(Debug, Clone)]
 pub struct Append {
     /// The job after the events. Its `submission` is the store's to give.
-    pub job: Job,
+    pub job: Arc<Job>,
     /// The events, the last of which is number `job.seq`.
     pub events: Vec<Recorded>,
     /// Only with the first event.

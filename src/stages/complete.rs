@@ -32,23 +32,45 @@ pub(super) async fn perform<E: Env>(ctx: &Context<'_, E>, job: &Job) -> Result<E
             manifest,
         });
     }
-    artifacts.push(ctx.artifacts.keep(job.id, "results.json", &results).await?);
-    for artifact in artifacts.iter().filter(|_| !planted(Bug::NotReadBack)) {
-        ctx.artifacts
-            .read(job.id, artifact)
-            .await
-            .map_err(Setback::from_damage)?;
-    }
+    artifacts.push(write(ctx, job, "results.json", &results).await?);
     let manifest = documents::manifest(job, &artifacts);
-    let manifest = ctx.artifacts.keep(job.id, "meta.json", &manifest).await?;
-    ctx.artifacts
-        .read(job.id, &manifest)
-        .await
-        .map_err(Setback::from_damage)?;
+    let manifest = write(ctx, job, "meta.json", &manifest).await?;
     Ok(Event::Stored {
         artifacts,
         manifest,
     })
+}
+
+/// Keeps a file and reads it back.
+async fn write<E: Env>(
+    ctx: &Context<'_, E>,
+    job: &Job,
+    file: &str,
+    content: &[u8],
+) -> Result<ArtifactRef, Setback> {
+    let kept = ctx.artifacts.keep(job.id, file, content).await?;
+    if !planted(Bug::NotReadBack) {
+        let read = ctx.artifacts.read(job.id, &kept).await;
+        read.map_err(Setback::from_damage)?;
+    }
+    Ok(kept)
+}
+
+/// Reads back what an earlier stage has kept, and writes it again if it is not that any more.
+async fn read_back<E: Env>(
+    ctx: &Context<'_, E>,
+    job: &Job,
+    file: &str,
+    content: &[u8],
+) -> Result<ArtifactRef, Setback> {
+    let wanted = ArtifactRef::of(file, content);
+    match ctx.artifacts.read(job.id, &wanted).await {
+        Ok(_) => Ok(wanted),
+        Err(ArtifactError::Missing(_) | ArtifactError::Damaged { .. }) => {
+            write(ctx, job, file, content).await
+        }
+        Err(away) => Err(away.into()),
+    }
 }
 
 impl Setback {
@@ -78,34 +100,40 @@ async fn large_counts<E: Env>(
     })
 }
 
-/// What the earlier stages kept. The store can make the request and the program again.
+/// What the earlier stages kept, read back. The store can make the request and the program again.
 async fn inputs<E: Env>(ctx: &Context<'_, E>, job: &Job) -> Result<Vec<ArtifactRef>, Setback> {
     let request = documents::request(job);
     let program = ctx.env.store().program(job.id).await?.unwrap_or_default();
     let circuit = compile::file_of(job.circuit.as_ref().expect("Completing has a circuit"));
-    if let Err(ArtifactError::Missing(_) | ArtifactError::Damaged { .. }) =
-        ctx.artifacts.read(job.id, &circuit).await
-    {
-        // The same program and request make the same circuit again; the read-back will tell.
-        let again = compile::circuit(ctx, job, &program).await;
-        // Whatever stands in the way, what is missing is something stored.
-        let again = again.map_err(|_| {
-            Setback::persist(format!(
-                "{} is lost and cannot be compiled again",
-                circuit.file
-            ))
-        })?;
-        ctx.artifacts
-            .keep(job.id, &circuit.file, &again.data)
-            .await?;
+    match ctx.artifacts.read(job.id, &circuit).await {
+        Ok(_) => {}
+        Err(ArtifactError::Missing(_) | ArtifactError::Damaged { .. }) => {
+            compile_again(ctx, job, &program, &circuit).await?;
+        }
+        Err(away) => return Err(away.into()),
     }
     Ok(vec![
-        ctx.artifacts
-            .keep(job.id, "input.job.json", &request)
-            .await?,
-        ctx.artifacts
-            .keep(job.id, job.spec.format.file_name(), &program)
-            .await?,
+        read_back(ctx, job, "input.job.json", &request).await?,
+        read_back(ctx, job, job.spec.format.file_name(), &program).await?,
         circuit,
     ])
+}
+
+/// The same program and request make the same circuit again; the read-back tells.
+async fn compile_again<E: Env>(
+    ctx: &Context<'_, E>,
+    job: &Job,
+    program: &[u8],
+    circuit: &ArtifactRef,
+) -> Result<(), Setback> {
+    let again = compile::circuit(ctx, job, program).await;
+    // Whatever stands in the way, what is missing is something stored.
+    let again = again.map_err(|_| {
+        let lost = format!("{} is lost and cannot be compiled again", circuit.file);
+        Setback::persist(lost)
+    })?;
+    let kept = ctx.artifacts.keep(job.id, &circuit.file, &again.data);
+    kept.await?;
+    let read = ctx.artifacts.read(job.id, circuit).await;
+    read.map(drop).map_err(Setback::from_damage)
 }

@@ -22,6 +22,16 @@ pub(super) enum Order {
     Down,
 }
 
+impl Order {
+    /// The next row of a range that is gone through this way.
+    pub(super) fn next<I: DoubleEndedIterator>(self, rows: &mut I) -> Option<I::Item> {
+        match self {
+            Self::Up => rows.next(),
+            Self::Down => rows.next_back(),
+        }
+    }
+}
+
 /// What a scan gives each row to; it breaks to end the scan.
 pub(super) type OnRow<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
 
@@ -66,10 +76,7 @@ impl Map for Rows {
             return Ok(());
         }
         let mut rows = self.range(from.to_vec()..to.to_vec());
-        while let Some((key, value)) = match order {
-            Order::Up => rows.next(),
-            Order::Down => rows.next_back(),
-        } {
+        while let Some((key, value)) = order.next(&mut rows) {
             if on_row(key, value).is_break() {
                 break;
             }

@@ -1,6 +1,7 @@
 //! Jobs for tests: a builder that states only what matters, and the lives that jobs lead.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use qrtx::ids::{Epoch, FencingToken, JobId, Sha256Sum};
 use qrtx::job::Job;
@@ -96,11 +97,9 @@ impl Draft {
 
     /// The same, accepted at a moment of its own.
     pub fn submitted_at(self, number: u64, at: Timestamp) -> Life {
-        let event = Event::Submitted {
-            spec: Box::new(self.0.clone()),
-        };
-        let job = Job::submitted(JobId::new(number, [0; 10]), self.0, at);
-        let history = vec![job.recorded(event)];
+        let spec = Arc::new(self.0);
+        let job = Job::submitted(JobId::new(number, [0; 10]), spec.clone(), at);
+        let history = vec![job.recorded(Event::Submitted { spec })];
         Life {
             job,
             history,
@@ -143,7 +142,7 @@ impl Life {
         });
         self.committed = self.history.len();
         Append {
-            job: self.job.clone(),
+            job: Arc::new(self.job.clone()),
             events,
             submission,
         }

@@ -27,6 +27,7 @@ mod recovery;
 mod responsive;
 mod retention;
 mod spans;
+mod still;
 mod system_api;
 mod torn;
 mod watch;

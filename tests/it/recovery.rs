@@ -1,134 +1,21 @@
 //! A kernel dies at every point at which something is stored, and the next one goes on.
 
-use std::collections::BTreeSet;
-use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use qrtx::grpc::proto::kernel as wire;
-use qrtx::ids::{DeviceId, Epoch, JobId, Sha256Sum};
-use qrtx::job::Job;
+use qrtx::ids::Sha256Sum;
 use qrtx::job::event::Recorded;
 use qrtx::job::state::State;
 use qrtx::observe::Traces;
 use qrtx::os::clock::SystemClock;
 use qrtx::os::serve;
-use qrtx::ports::JobStore;
-use qrtx::ports::store::{
-    Append, AppendError, Ended, Filter, Key, KeyHolder, Page, ReadError, Salvage, Unfinished,
-};
-use qrtx::store::MemoryStore;
+use qrtx::ports::JobStore as _;
+use qrtx_testkit::gated_store::{GatedStore, Passage};
 use qrtx_testkit::neighbours::{DriverDouble, Served, Unserved};
 
 use crate::circuits::bell;
 use crate::harness::{Deployment, client_of, enqueue, events, finish, history, request, until};
-
-/// A store whose kernel dies at an append: nothing it does afterwards reaches anything.
-#[derive(Clone)]
-struct Mortal {
-    store: MemoryStore,
-    /// Appends left to live, of those that something follows from.
-    left: Arc<AtomicI64>,
-    /// Whether the last one is still written.
-    written: bool,
-}
-
-impl JobStore for Mortal {
-    async fn claim(&self) -> Result<Epoch, ReadError> {
-        self.store.claim().await
-    }
-
-    async fn append(&self, epoch: Epoch, append: Append) -> Result<u64, AppendError> {
-        let waited = |recorded: &Recorded| recorded.event.may_wait();
-        if self.left.load(Ordering::SeqCst) >= 0 && append.events.iter().all(waited) {
-            // Whether these come alone is a matter of time.
-            return self.store.append(epoch, append).await;
-        }
-        let left = self.left.fetch_sub(1, Ordering::SeqCst);
-        if left > 0 {
-            return self.store.append(epoch, append).await;
-        }
-        if left == 0 && self.written {
-            let _ = self.store.append(epoch, append).await;
-        }
-        pending().await
-    }
-
-    async fn job(&self, job: JobId) -> Result<Option<Job>, ReadError> {
-        self.store.job(job).await
-    }
-
-    async fn events(
-        &self,
-        job: JobId,
-        after: u64,
-        most: usize,
-    ) -> Result<Vec<Recorded>, ReadError> {
-        self.store.events(job, after, most).await
-    }
-
-    async fn program(&self, job: JobId) -> Result<Option<Vec<u8>>, ReadError> {
-        self.store.program(job).await
-    }
-
-    async fn key_holder(&self, key: &Key) -> Result<Option<KeyHolder>, ReadError> {
-        self.store.key_holder(key).await
-    }
-
-    async fn list(&self, filter: &Filter, before: u64, most: usize) -> Result<Page, ReadError> {
-        self.store.list(filter, before, most).await
-    }
-
-    async fn unfinished(&self, after: u64, most: usize) -> Result<Vec<Unfinished>, ReadError> {
-        self.store.unfinished(after, most).await
-    }
-
-    async fn salvage(&self, job: JobId) -> Result<Option<Salvage>, ReadError> {
-        self.store.salvage(job).await
-    }
-
-    async fn replace(
-        &self,
-        epoch: Epoch,
-        job: Job,
-        events: Vec<Recorded>,
-    ) -> Result<(), AppendError> {
-        self.store.replace(epoch, job, events).await
-    }
-
-    async fn ended(&self, after: u64, most: usize) -> Result<(Vec<Ended>, Option<u64>), ReadError> {
-        self.store.ended(after, most).await
-    }
-
-    async fn forget(&self, epoch: Epoch, jobs: Vec<JobId>) -> Result<(), AppendError> {
-        self.store.forget(epoch, jobs).await
-    }
-
-    async fn forgotten(&self, most: usize) -> Result<Vec<JobId>, ReadError> {
-        self.store.forgotten(most).await
-    }
-
-    async fn cleared(&self, epoch: Epoch, jobs: Vec<JobId>) -> Result<(), AppendError> {
-        self.store.cleared(epoch, jobs).await
-    }
-
-    async fn set_draining(
-        &self,
-        epoch: Epoch,
-        device: DeviceId,
-        draining: bool,
-    ) -> Result<(), AppendError> {
-        self.store.set_draining(epoch, device, draining).await
-    }
-
-    async fn draining(&self) -> Result<BTreeSet<DeviceId>, ReadError> {
-        self.store.draining().await
-    }
-
-    async fn count(&self) -> Result<u64, ReadError> {
-        self.store.count().await
-    }
-}
 
 /// Stops the deployment's kernel, and gives a Bell job to one that lives for so many appends; it
 /// is dead on return.
@@ -139,11 +26,19 @@ async fn submit_to_a_dying_kernel(
 ) -> String {
     deployment.stop().await;
     let left = Arc::new(AtomicI64::new(appends));
-    let mortal = Mortal {
-        store: deployment.store.clone(),
-        left: left.clone(),
-        written,
-    };
+    let lives = left.clone();
+    let mortal = GatedStore::new(deployment.store.clone(), move |append| {
+        let waited = |recorded: &Recorded| recorded.event.may_wait();
+        if lives.load(Ordering::SeqCst) >= 0 && append.events.iter().all(waited) {
+            // Whether these come alone is a matter of time.
+            return Passage::Through;
+        }
+        match lives.fetch_sub(1, Ordering::SeqCst) {
+            1.. => Passage::Through,
+            0 if written => Passage::Unheard,
+            _ => Passage::Lost,
+        }
+    });
     let dying = serve::start_on(&deployment.config, false, mortal, Traces::none())
         .await
         .unwrap();

@@ -1,5 +1,7 @@
 //! What an acknowledgement is worth when the disk is not to be trusted.
 
+use std::sync::Arc;
+
 use qrtx::ids::{Epoch, Sha256Sum};
 use qrtx::job::Job;
 use qrtx::ports::JobStore as _;
@@ -56,7 +58,7 @@ fn again(doubt: &Life) -> Append {
         fingerprint: Sha256Sum::of(doubt.job.spec.name.as_bytes()),
     });
     Append {
-        job: doubt.job.clone(),
+        job: Arc::new(doubt.job.clone()),
         events: doubt.history.last().cloned().into_iter().collect(),
         submission,
     }

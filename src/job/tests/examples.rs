@@ -1,6 +1,7 @@
 //! One example of everything that a job can record.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::ids::{Epoch, FencingToken, JobId, Sha256Sum};
 use crate::job::Job;
@@ -82,7 +83,7 @@ pub(super) fn every_event() -> Vec<Event> {
 fn example_after(last: Option<&Event>) -> Option<Event> {
     let Some(last) = last else {
         return Some(Event::Submitted {
-            spec: Box::new(spec()),
+            spec: Arc::new(spec()),
         });
     };
     Some(match last {

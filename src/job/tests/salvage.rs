@@ -8,7 +8,7 @@ use crate::job::salvage::remains;
 /// A life up to the counts.
 fn history() -> Vec<Recorded> {
     let mut job = job();
-    let spec = Box::new((*job.spec).clone());
+    let spec = job.spec.clone();
     let mut history = vec![job.recorded(Event::Submitted { spec })];
     let way = [
         "Admitted",

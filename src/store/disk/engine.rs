@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::io::ErrorKind;
-use std::ops::{Bound, ControlFlow};
+use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
@@ -22,7 +22,7 @@ const ROWS: TableDefinition<'static, &'static [u8], &'static [u8]> = TableDefini
 pub(super) type Opener = Box<dyn Fn() -> Result<Database, DatabaseError> + Send + Sync>;
 
 /// The engine, open or not.
-pub(super) struct Engine {
+pub(in crate::store) struct Engine {
     opener: Opener,
     database: RwLock<Option<Database>>,
     /// Something failed since it was opened.
@@ -65,7 +65,7 @@ impl Engine {
         let begun = database.begin_read().map_err(redb::Error::from);
         let rows = begun.and_then(|begun| Ok(begun.open_table(ROWS)?));
         let rows = rows.map_err(|why| self.failed(why))?;
-        look(&Snapshot { rows, engine: self })
+        look(&View { rows, engine: self })
     }
 
     /// One commit, on stable storage on return; after an error it may be there or not.
@@ -81,7 +81,7 @@ impl Engine {
         commit.set_quick_repair(true);
         let done = {
             let rows = commit.open_table(ROWS).map_err(|why| self.failed(why))?;
-            change(&mut Changes { rows, engine: self })
+            change(&mut View { rows, engine: self })
         };
         match done {
             Ok(done) => {
@@ -175,85 +175,57 @@ fn failure(why: redb::Error) -> Failed {
     }
 }
 
-/// The rows as one commit left them.
-pub(super) struct Snapshot<'a> {
-    rows: ReadOnlyTable<&'static [u8], &'static [u8]>,
+/// The rows in one view of them; a failure of the engine makes it suspect.
+pub(in crate::store) struct View<'a, T> {
+    rows: T,
     engine: &'a Engine,
 }
+
+/// The rows as one commit left them.
+pub(in crate::store) type Snapshot<'a> = View<'a, ReadOnlyTable<&'static [u8], &'static [u8]>>;
 
 /// The rows as the commit that is being made will leave them.
-pub(super) struct Changes<'a, 'c> {
-    rows: Table<'c, &'static [u8], &'static [u8]>,
-    engine: &'a Engine,
+pub(super) type Changes<'a, 'c> = View<'a, Table<'c, &'static [u8], &'static [u8]>>;
+
+impl<T> View<'_, T> {
+    fn told<R>(&self, outcome: Result<R, impl Into<redb::Error>>) -> Result<R, Failed> {
+        outcome.map_err(|why| self.engine.failed(why))
+    }
 }
 
-fn get<T>(
-    rows: &impl ReadableTable<&'static [u8], &'static [u8]>,
-    key: &[u8],
-    read: impl FnOnce(&[u8]) -> T,
-) -> Result<Option<T>, redb::Error> {
-    Ok(rows.get(key)?.map(|value| read(value.value())))
-}
+impl<R: ReadableTable<&'static [u8], &'static [u8]>> Map for View<'_, R> {
+    fn get<T>(&self, key: &[u8], read: impl FnOnce(&[u8]) -> T) -> Result<Option<T>, Failed> {
+        let value = self.told(self.rows.get(key))?;
+        Ok(value.map(|value| read(value.value())))
+    }
 
-fn scan(
-    rows: &impl ReadableTable<&'static [u8], &'static [u8]>,
-    (from, to): (&[u8], &[u8]),
-    order: Order,
-    on_row: &mut OnRow<'_>,
-) -> Result<(), redb::Error> {
-    let mut range = rows.range::<&[u8]>((Bound::Included(from), Bound::Excluded(to)))?;
-    while let Some(row) = match order {
-        Order::Up => range.next(),
-        Order::Down => range.next_back(),
-    } {
-        let (key, value) = row?;
-        if on_row(key.value(), value.value()) == ControlFlow::Break(()) {
-            break;
+    fn scan(
+        &self,
+        from: &[u8],
+        to: &[u8],
+        order: Order,
+        on_row: &mut OnRow<'_>,
+    ) -> Result<(), Failed> {
+        let bounds = (Bound::Included(from), Bound::Excluded(to));
+        let mut rows = self.told(self.rows.range::<&[u8]>(bounds))?;
+        while let Some(row) = order.next(&mut rows) {
+            let (key, value) = self.told(row)?;
+            if on_row(key.value(), value.value()).is_break() {
+                break;
+            }
         }
-    }
-    Ok(())
-}
-
-impl Map for Snapshot<'_> {
-    fn get<T>(&self, key: &[u8], read: impl FnOnce(&[u8]) -> T) -> Result<Option<T>, Failed> {
-        get(&self.rows, key, read).map_err(|why| self.engine.failed(why))
-    }
-
-    fn scan(
-        &self,
-        from: &[u8],
-        to: &[u8],
-        order: Order,
-        on_row: &mut OnRow<'_>,
-    ) -> Result<(), Failed> {
-        scan(&self.rows, (from, to), order, on_row).map_err(|why| self.engine.failed(why))
-    }
-}
-
-impl Map for Changes<'_, '_> {
-    fn get<T>(&self, key: &[u8], read: impl FnOnce(&[u8]) -> T) -> Result<Option<T>, Failed> {
-        get(&self.rows, key, read).map_err(|why| self.engine.failed(why))
-    }
-
-    fn scan(
-        &self,
-        from: &[u8],
-        to: &[u8],
-        order: Order,
-        on_row: &mut OnRow<'_>,
-    ) -> Result<(), Failed> {
-        scan(&self.rows, (from, to), order, on_row).map_err(|why| self.engine.failed(why))
+        Ok(())
     }
 }
 
 impl MapMut for Changes<'_, '_> {
     fn put(&mut self, key: &[u8], value: &[u8]) -> Result<(), Failed> {
         let put = self.rows.insert(key, value).map(drop);
-        put.map_err(|why| self.engine.failed(why))
+        self.told(put)
     }
 
     fn remove(&mut self, key: &[u8]) -> Result<(), Failed> {
         let removed = self.rows.remove(key).map(drop);
-        removed.map_err(|why| self.engine.failed(why))
+        self.told(removed)
     }
 }

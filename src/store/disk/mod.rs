@@ -6,25 +6,19 @@ mod engine;
 mod queue;
 mod writer;
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 
 use redb::{Builder, DatabaseError, StorageBackend};
 
-use crate::ids::{DeviceId, Epoch, JobId};
-use crate::job::Job;
-use crate::job::event::Recorded;
+use crate::ids::Epoch;
 use crate::ports::offload::{self, Offload};
-use crate::ports::store::{
-    Append, AppendError, Ended, Filter, JobStore, Key, KeyHolder, Page, ReadError, Salvage,
-    Unfinished,
-};
-use crate::store::commit::{self, Change, Encoded};
+use crate::ports::store::{AppendError, ReadError};
+use crate::store::commit::{self, Change};
 use crate::store::disk::engine::{Engine, Snapshot};
 use crate::store::disk::writer::Writer;
-use crate::store::look;
+use crate::store::ground::Ground;
 use crate::time::Monotonic;
 
 pub use queue::Room;
@@ -103,18 +97,11 @@ impl RedbStore {
             surroundings,
         })
     }
+}
 
-    async fn change(&self, epoch: Epoch, change: Change) -> Result<u64, AppendError> {
-        let now = (self.surroundings.now)();
-        let (told, lead) = self.writer.ask(now, epoch, change)?;
-        if let Some(lead) = lead {
-            (self.surroundings.offload)(Box::new(move || lead.follow_through()));
-        }
-        let broke_off = || AppendError::Unavailable("the commit broke off".to_owned());
-        told.await.unwrap_or_else(|_| Err(broke_off()))
-    }
+impl Ground for RedbStore {
+    type View<'a> = Snapshot<'a>;
 
-    /// A look at one thing: it is in memory, or a few pages away.
     fn glance<T>(
         &self,
         look: impl FnOnce(&Snapshot<'_>) -> Result<T, ReadError>,
@@ -122,7 +109,6 @@ impl RedbStore {
         self.writer.engine.read(look)
     }
 
-    /// A look at many things, off the async threads.
     async fn survey<T: Send + 'static>(
         &self,
         look: impl FnOnce(&Snapshot<'_>) -> Result<T, ReadError> + Send + 'static,
@@ -132,10 +118,8 @@ impl RedbStore {
         let broke_off = || ReadError::Unavailable("the look at it broke off".to_owned());
         seen.await.unwrap_or_else(|_| Err(broke_off()))
     }
-}
 
-impl JobStore for RedbStore {
-    async fn claim(&self) -> Result<Epoch, ReadError> {
+    async fn take_over(&self) -> Result<Epoch, ReadError> {
         let writer = self.writer.clone();
         let claimed = offload::run(self.surroundings.offload, move || {
             writer.engine.write(|map| commit::claim(map))
@@ -144,88 +128,13 @@ impl JobStore for RedbStore {
         Ok(claimed.await.map_err(|_| broke_off())??)
     }
 
-    async fn append(&self, epoch: Epoch, append: Append) -> Result<u64, AppendError> {
-        self.change(epoch, Change::Append(Encoded::new(append)))
-            .await
-    }
-
-    async fn job(&self, job: JobId) -> Result<Option<Job>, ReadError> {
-        self.glance(|map| look::job(map, job))
-    }
-
-    async fn events(
-        &self,
-        job: JobId,
-        after: u64,
-        most: usize,
-    ) -> Result<Vec<Recorded>, ReadError> {
-        self.glance(|map| look::events(map, job, after, most))
-    }
-
-    async fn program(&self, job: JobId) -> Result<Option<Vec<u8>>, ReadError> {
-        self.glance(|map| look::program(map, job))
-    }
-
-    async fn key_holder(&self, key: &Key) -> Result<Option<KeyHolder>, ReadError> {
-        self.glance(|map| look::key_holder(map, key))
-    }
-
-    async fn list(&self, filter: &Filter, before: u64, most: usize) -> Result<Page, ReadError> {
-        let filter = filter.clone();
-        self.survey(move |map| look::list(map, &filter, before, most))
-            .await
-    }
-
-    async fn unfinished(&self, after: u64, most: usize) -> Result<Vec<Unfinished>, ReadError> {
-        self.survey(move |map| look::unfinished(map, after, most))
-            .await
-    }
-
-    async fn salvage(&self, job: JobId) -> Result<Option<Salvage>, ReadError> {
-        self.survey(move |map| look::salvage(map, job)).await
-    }
-
-    async fn replace(
-        &self,
-        epoch: Epoch,
-        job: Job,
-        events: Vec<Recorded>,
-    ) -> Result<(), AppendError> {
-        let change = Change::replace(&job, &events);
-        self.change(epoch, change).await.map(drop)
-    }
-
-    async fn ended(&self, after: u64, most: usize) -> Result<(Vec<Ended>, Option<u64>), ReadError> {
-        self.survey(move |map| look::ended(map, after, most)).await
-    }
-
-    async fn forget(&self, epoch: Epoch, jobs: Vec<JobId>) -> Result<(), AppendError> {
-        self.change(epoch, Change::Forget(jobs)).await.map(drop)
-    }
-
-    async fn forgotten(&self, most: usize) -> Result<Vec<JobId>, ReadError> {
-        self.survey(move |map| look::forgotten(map, most)).await
-    }
-
-    async fn cleared(&self, epoch: Epoch, jobs: Vec<JobId>) -> Result<(), AppendError> {
-        self.change(epoch, Change::Cleared(jobs)).await.map(drop)
-    }
-
-    async fn set_draining(
-        &self,
-        epoch: Epoch,
-        device: DeviceId,
-        draining: bool,
-    ) -> Result<(), AppendError> {
-        let change = Change::Draining(device, draining);
-        self.change(epoch, change).await.map(drop)
-    }
-
-    async fn draining(&self) -> Result<BTreeSet<DeviceId>, ReadError> {
-        self.glance(|map| look::draining(map))
-    }
-
-    async fn count(&self) -> Result<u64, ReadError> {
-        self.glance(|map| Ok(commit::count(map)?))
+    async fn change(&self, epoch: Epoch, change: Change) -> Result<u64, AppendError> {
+        let now = (self.surroundings.now)();
+        let (told, lead) = self.writer.ask(now, epoch, change)?;
+        if let Some(lead) = lead {
+            (self.surroundings.offload)(Box::new(move || lead.follow_through()));
+        }
+        let broke_off = || AppendError::Unavailable("the commit broke off".to_owned());
+        told.await.unwrap_or_else(|_| Err(broke_off()))
     }
 }

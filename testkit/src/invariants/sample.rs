@@ -64,7 +64,7 @@ pub(super) fn good() -> History {
     let (id, at) = (job(), Timestamp(5));
     let mut job = Job::submitted(id, spec(), at);
     let mut events = vec![job.recorded(Event::Submitted {
-        spec: Box::new(spec()),
+        spec: Arc::new(spec()),
     })];
     let circuit = CircuitRef {
         format: CircuitFormat::AqoJson,
