@@ -36,6 +36,13 @@ pub(super) struct Happened {
     since: Since,
 }
 
+impl Happened {
+    /// Whether an execution begins with it.
+    fn opens(&self) -> bool {
+        self.after.open_run().is_some() && self.before.open_run().is_none()
+    }
+}
+
 impl InHand {
     pub(super) fn new(job: Arc<Job>, since: Since) -> Self {
         Self {
@@ -73,9 +80,6 @@ impl<E: Env> Kernel<E> {
             if hand.job.state_seq != before.state_seq {
                 hand.since.entered = now;
             }
-            if hand.job.open_run().is_some() && before.open_run().is_none() {
-                hand.since.opened = now;
-            }
             hand.unstored.push(Happened {
                 before,
                 after: hand.job.clone(),
@@ -85,16 +89,23 @@ impl<E: Env> Kernel<E> {
             });
         }
         match due {
-            true => self.store(&hand.job, &mut hand.unstored).await,
+            true => {
+                self.store(&hand.job, &mut hand.since, &mut hand.unstored)
+                    .await
+            }
             false => Ok(()),
         }
     }
 
     /// Stores what waits for it, repeating the append until the store has taken it: it is the
     /// truth, so nothing goes on without it. `job` is as the last of it left it.
+    ///
+    /// The time of an execution begins when its intent is stored: a store that was away, or a
+    /// kernel that stood still before, takes nothing of it.
     pub(super) async fn store(
         &self,
         job: &Arc<Job>,
+        since: &mut Since,
         unstored: &mut Vec<Happened>,
     ) -> Result<(), Stopped> {
         if unstored.is_empty() {
@@ -120,13 +131,20 @@ impl<E: Env> Kernel<E> {
             self.env.clock().sleep(pause).await;
             pause = (pause * 2).min(Duration::from_millis(self.limits.backoff_ms_max));
         }
-        self.publish(std::mem::take(unstored));
+        let now = self.env.clock().monotonic();
+        for happened in unstored.iter_mut().filter(|happened| happened.opens()) {
+            *since = Since {
+                entered: now,
+                opened: now,
+            };
+            happened.since = *since;
+        }
+        self.publish(std::mem::take(unstored), now);
         Ok(())
     }
 
     /// Everybody may know now, and looks once for all that one commit has brought.
-    fn publish(&self, stored: Vec<Happened>) {
-        let now = self.env.clock().monotonic();
+    fn publish(&self, stored: Vec<Happened>, now: Monotonic) {
         for happened in &stored {
             self.show(happened, now);
         }

@@ -95,7 +95,11 @@ impl<E: Env> Kernel<E> {
     ) -> Result<Result<Vec<Event>, Setback>, Stopped> {
         let answered = matches!(hand, Hand::Answered(_));
         let ctx = self.context(job.since);
-        let InHand { job, unstored, .. } = job;
+        let InHand {
+            job,
+            since,
+            unstored,
+        } = job;
         let stage = stages::perform(&ctx, job, duty, hand);
         tokio::pin!(stage);
         loop {
@@ -105,7 +109,7 @@ impl<E: Env> Kernel<E> {
                 outcome = &mut stage => return Ok(outcome),
                 event = self.interruption(job.id, answered) => return Ok(Ok(vec![event])),
                 () = self.env.clock().sleep(TELL_WITHIN), if !unstored.is_empty() => {
-                    self.store(job, unstored).await?;
+                    self.store(job, since, unstored).await?;
                 }
             }
         }

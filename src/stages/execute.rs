@@ -34,6 +34,13 @@ pub(super) async fn perform<E: Env>(
     hand: &mut Hand,
 ) -> Result<Vec<Event>, Setback> {
     match hand {
+        // Who has stood still until the time was over could only give the answer up.
+        Hand::Ready(_) if ctx.execution_left().is_zero() => {
+            *hand = Hand::Empty;
+            let cause = "the kernel stood still before it could ask the device".to_owned();
+            let proof = Settlement::not_run(job.spec.shots, "the request never left the kernel");
+            Err(again(cause, None, proof))
+        }
         Hand::Ready(run) => {
             *hand = Hand::Out(fire(ctx, job, (**run).clone()));
             Ok(vec![Event::PhaseReached {

@@ -138,6 +138,10 @@ impl Network {
     /// Serves `routes` for the process `me`, which must be the one that calls. Handlers run on
     /// its node, and die with it.
     pub async fn serve(&self, me: Process, routes: Routes) {
+        // The address is with whoever was started last, also when an earlier one gets here late.
+        if !self.nemesis().is_current(&me) {
+            return;
+        }
         let (calls, mut arriving) = mpsc::unbounded_channel();
         {
             let mut state = self.state();

@@ -168,8 +168,7 @@ impl World {
 
     /// Ends whatever still runs: a task that waits keeps what it waits for, which keeps the task,
     /// and a process that runs a thousand worlds would keep them all.
-    async fn tear_down(&self, own: [madsim::task::JoinHandle<()>; 2]) {
-        own.iter().for_each(madsim::task::JoinHandle::abort);
+    async fn tear_down(&self) {
         let nodes = std::mem::take(&mut *self.nodes.lock().expect("no holder panics"));
         for node in nodes {
             Handle::current().kill(node);
@@ -241,7 +240,10 @@ impl Built {
             async move { world.network.serve(process, routes).await }
         });
         world.server("kernel", FIRST_KERNEL, World::kernel);
-        let watch = madsim::task::spawn(watch_devices(
+        // What happens to the deployment has a node of its own, which ends with the others.
+        let fate = Handle::current().create_node().name("fate").build();
+        world.made(fate.id());
+        fate.spawn(watch_devices(
             world.scenario.clone(),
             world.clock("driver-manager"),
             world.doubles.driver.clone(),
@@ -260,12 +262,12 @@ impl Built {
                 another.server("kernel", "another kernel", World::kernel)
             }),
         };
-        let command = madsim::task::spawn(world.nemesis.clone().command(orders, hands));
+        fate.spawn(world.nemesis.clone().command(orders, hands));
         let clients = world.clients();
 
         let last = world.until_quiet(&clients).await;
         let outcome = world.outcome(last).await;
-        world.tear_down([watch, command]).await;
+        world.tear_down().await;
         outcome
     }
 }
