@@ -14,7 +14,7 @@ use crate::verdict::{Outcome, Verdict};
 use rows::Rows;
 
 /// Pixels from one lane to the next, and from the left edge to the first.
-const LANE: f64 = 230.0;
+const LANE: f64 = 175.0;
 const LEFT: f64 = 190.0;
 const LANES: [&str; 6] = [
     "clients",
@@ -29,11 +29,12 @@ const NOISE: [&str; 3] = ["ListDevices", "GetJobStatus", "WatchJob"];
 
 /// The picture of a run.
 pub fn html(scenario: &Scenario, seed: u64, outcome: &Outcome, verdict: &Verdict) -> String {
-    let blamed = blamed(outcome, verdict);
+    let told = verdict.complaints().join(" ");
     let mut picture = Picture {
         outcome,
         rows: Rows::of(outcome),
-        blamed,
+        blamed: blamed(outcome, &told),
+        told,
         svg: String::new(),
     };
     picture.bands();
@@ -44,14 +45,16 @@ pub fn html(scenario: &Scenario, seed: u64, outcome: &Outcome, verdict: &Verdict
     picture.clients();
     let (height, svg) = (picture.rows.height(), picture.svg);
     // What the last lane's labels need.
-    let width = LEFT + LANE * LANES.len() as f64 + 150.0;
+    let width = LEFT + LANE * LANES.len() as f64 + 160.0;
     page::page(scenario, seed, (outcome, verdict), (width, height, &svg))
 }
 
 struct Picture<'a> {
     outcome: &'a Outcome,
     rows: Rows,
-    /// Jobs that a broken promise is about, by their place.
+    /// How promises are broken, in words.
+    told: String,
+    /// Jobs that they are about, by their place.
     blamed: Vec<usize>,
     svg: String,
 }
@@ -176,7 +179,8 @@ impl Picture<'_> {
         label: &str,
     ) {
         let (y1, y2) = (self.rows.y(sent), self.rows.y(arrived));
-        let (x, y) = ((x1 * 2.0 + x2) / 3.0, (y1 * 2.0 + y2) / 3.0 - 2.0);
+        // Nearer to the end: what is sent at once arrives in rows of its own.
+        let (x, y) = ((x1 + x2 * 2.0) / 3.0, (y1 + y2 * 2.0) / 3.0 - 2.0);
         let label = page::escaped(label);
         self.put(format_args!(
             r#"<g class="{class}"><line class="call" marker-end="url(#head)" x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}"/><text class="label" x="{x}" y="{y}" text-anchor="middle">{label}</text></g>"#
@@ -194,17 +198,22 @@ impl Picture<'_> {
     }
 
     fn devices(&mut self) {
+        let mut columns = Vec::new();
         for run in self.outcome.history.runs.clone() {
             let job = run
                 .job
                 .parse()
                 .ok()
                 .and_then(|id| self.outcome.ordinals.get(&id).copied());
-            let class = self.class(job);
+            let class = match self.blamed.is_empty() && self.told.contains(&run.device) {
+                true => "blamed",
+                false => self.class(job),
+            };
             let top = self.rows.y(run.started.0);
             let ended = run.ended.map_or(self.outcome.ended, |ended| ended.0);
             let height = (self.rows.y(ended) - top).max(6.0);
-            let (x, y) = (lane("devices") - 6.0, top + 11.0);
+            let column = beside(&mut columns, run.started.0, ended);
+            let (x, y) = (lane("devices") - 6.0 + 14.0 * column as f64, top + 11.0);
             let job = job.map_or_else(|| run.job.clone(), |job| format!("job {job}"));
             let attempt = run
                 .execution
@@ -266,9 +275,20 @@ impl Picture<'_> {
     }
 }
 
+/// The first column that is free from then on: what takes place at the same time stands beside
+/// each other.
+fn beside(columns: &mut Vec<Duration>, began: Duration, ended: Duration) -> usize {
+    let free = columns.iter().position(|until| *until <= began);
+    let column = free.unwrap_or_else(|| {
+        columns.push(Duration::ZERO);
+        columns.len() - 1
+    });
+    columns[column] = ended;
+    column
+}
+
 /// The jobs that are named where a promise is broken.
-fn blamed(outcome: &Outcome, verdict: &Verdict) -> Vec<usize> {
-    let told = verdict.complaints().join(" ");
+fn blamed(outcome: &Outcome, told: &str) -> Vec<usize> {
     let named = outcome.ordinals.iter().filter(|(id, ordinal)| {
         told.contains(&id.to_string()) || told.contains(&format!("job {ordinal} "))
     });
