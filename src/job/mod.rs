@@ -1,6 +1,7 @@
 //! A job: the fold of its events. What it waits for, holds and owes is a function of its record,
 //! so a crash loses nothing that is not derived again.
 
+pub mod brief;
 pub mod event;
 pub mod failure;
 mod fold;
@@ -123,6 +124,21 @@ pub enum Duty {
     Settle,
     /// `error.json`, after the end.
     Report,
+}
+
+impl Duty {
+    /// Every duty, in the order in which they are stored by number.
+    pub const ALL: [Self; 9] = [
+        Self::Admit,
+        Self::Validate,
+        Self::Compile,
+        Self::Assign,
+        Self::Allocate,
+        Self::Execute,
+        Self::Complete,
+        Self::Settle,
+        Self::Report,
+    ];
 }
 
 impl Job {

@@ -110,13 +110,14 @@ impl JobRequest {
         else {
             return Err(wrong.0);
         };
-        let fingerprint = self.fingerprint(priority, shots, timeout);
+        let program_sha256 = Sha256Sum::of(&self.program);
+        let fingerprint = self.fingerprint(program_sha256, priority, shots, timeout);
         // A seed that is no number means nothing to any driver, so it is only a note.
         let noted_seed = || self.metadata.get("seed").and_then(|seed| seed.parse().ok());
         let spec = JobSpec {
             name: self.name,
             format,
-            program_sha256: Sha256Sum::of(&self.program),
+            program_sha256,
             program_bytes: self.program.len() as u64,
             target,
             priority,
@@ -143,7 +144,13 @@ impl JobRequest {
     }
 
     /// Everything that makes this job what it is; request id, trace and key left out (D21).
-    fn fingerprint(&self, priority: u8, shots: u32, timeout: Duration) -> Sha256Sum {
+    fn fingerprint(
+        &self,
+        program_sha256: Sha256Sum,
+        priority: u8,
+        shots: u32,
+        timeout: Duration,
+    ) -> Sha256Sum {
         #[derive(Serialize)]
         struct Content<'a> {
             name: &'a str,
@@ -159,7 +166,7 @@ impl JobRequest {
         }
         let content = Content {
             name: &self.name,
-            program_sha256: Sha256Sum::of(&self.program),
+            program_sha256,
             program_format: &self.program_format,
             target: &self.target,
             priority,

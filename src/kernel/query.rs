@@ -11,9 +11,9 @@ use crate::job::event::{ArtifactRef, Counts, Recorded};
 use crate::job::history::{Stay, stays};
 use crate::job::state::{Phase, State};
 use crate::kernel::{Error, Kernel, waits};
-use crate::ports::Env;
 use crate::ports::devices::Hardware;
-use crate::ports::store::{Filter, JobStore as _, Page};
+use crate::ports::store::{Filter, JobStore as _, Page, ReadError};
+use crate::ports::{Clock as _, Env};
 use crate::schedule::Load;
 use crate::stages::documents;
 use crate::store::artifacts::ArtifactError;
@@ -52,6 +52,9 @@ enum Seen {
     Nothing,
 }
 
+/// How long a reader waits for a record to be mended.
+const MEND_WAIT: Duration = Duration::from_secs(5);
+
 /// All devices, when the list was made, and why it cannot be renewed.
 pub(crate) type Devices = (Vec<Outlook>, Option<Timestamp>, Option<String>);
 
@@ -61,12 +64,20 @@ impl<E: Env> Kernel<E> {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Unavailable`], [`Error::Corrupt`].
     pub async fn job(&self, id: JobId) -> Result<Arc<Job>, Error> {
-        let mut seen = self.seen(id);
+        let (mut seen, mut mended) = (self.seen(id), false);
         loop {
             if let Seen::AtHand(job) = seen {
                 return Ok(job);
             }
-            let stored = self.env.store().job(id).await?;
+            let stored = match self.env.store().job(id).await {
+                Err(ReadError::Corrupt { .. }) if seen != Seen::Nothing && !mended => {
+                    self.mended(id).await;
+                    mended = true;
+                    seen = self.seen(id);
+                    continue;
+                }
+                stored => stored?,
+            };
             // What the table does not tell yet nobody may know: who asks next must see no less.
             let now = self.seen(id);
             if now == seen {
@@ -75,6 +86,20 @@ impl<E: Env> Kernel<E> {
             }
             seen = now;
         }
+    }
+
+    /// Lets a job that waits, and whose record cannot be read, be made again or ended now, and not
+    /// when its turn comes.
+    async fn mended(&self, id: JobId) {
+        let Some(changed) = self.changes(id) else {
+            return;
+        };
+        let heard = changed.notified();
+        tokio::pin!(heard);
+        heard.as_mut().enable();
+        let claim = self.table().claim(id);
+        claim.into_iter().for_each(|claim| self.launch(claim));
+        self.env.clock().timeout(MEND_WAIT, heard).await;
     }
 
     fn seen(&self, id: JobId) -> Seen {

@@ -5,8 +5,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures::future::join;
+
 use crate::ids::{Epoch, JobId, Sha256Sum};
 use crate::job::Job;
+use crate::job::brief::Brief;
 use crate::job::salvage::{Remains, remains};
 use crate::job::spec::{JobSpec, Owner, ProgramFormat};
 use crate::job::state::State;
@@ -14,7 +17,7 @@ use crate::job::trace::TraceContext;
 use crate::kernel::Kernel;
 use crate::kernel::table::Times;
 use crate::planted::{Bug, planted};
-use crate::ports::store::{AppendError, JobStore, ReadError, Salvage};
+use crate::ports::store::{AppendError, JobStore, ReadError, Salvage, Unfinished};
 use crate::ports::{Clock as _, Env};
 use crate::time::{Monotonic, Timestamp};
 
@@ -23,30 +26,44 @@ const PAGE: usize = 4096;
 
 impl<E: Env> Kernel<E> {
     /// Takes over all jobs first and looks at them then: what one of them holds must be known
-    /// before another is given anything.
+    /// before another is given anything. While one page is taken over, the next is read.
     pub(super) async fn recover(&self) -> Result<(), ReadError> {
         let mut jobs = Vec::new();
-        let mut after = 0;
         let now = (self.env.clock().monotonic(), self.env.clock().now());
-        loop {
-            let page = self.env.store().unfinished(after, PAGE).await?;
-            let Some(last) = page.last() else { break };
-            after = last.submission;
-            for unfinished in page {
-                let job = match unfinished.job {
-                    Ok(job) => Some(job),
-                    Err(reason) => self.quarantine(unfinished.id, &reason).await?,
-                };
-                if let Some(job) = job.filter(|job| job.duty().is_some() && !forgotten(job)) {
-                    jobs.push(job.id);
-                    self.take_in(Arc::new(job), now);
-                }
-            }
+        let store = self.env.store();
+        let mut page = store.unfinished(0, PAGE).await?;
+        while let Some(last) = page.last() {
+            let rest = store.unfinished(last.submission, PAGE);
+            let (rest, taken) = join(rest, self.take_over(page, &mut jobs, now)).await;
+            taken?;
+            page = rest?;
         }
         if !jobs.is_empty() {
             tracing::info!(jobs = jobs.len(), "jobs of the last run are taken over");
         }
         self.wake(jobs);
+        Ok(())
+    }
+
+    async fn take_over(
+        &self,
+        page: Vec<Unfinished>,
+        jobs: &mut Vec<JobId>,
+        now: (Monotonic, Timestamp),
+    ) -> Result<(), ReadError> {
+        for unfinished in page {
+            let (brief, at_hand) = match unfinished.job {
+                Ok(brief) => (brief, None),
+                Err(reason) => match self.quarantine(unfinished.id, &reason).await? {
+                    Some(job) => (Brief::of(&job), Some(Arc::new(job))),
+                    None => continue,
+                },
+            };
+            if brief.duty.is_some() && !forgotten(&brief) {
+                jobs.push(brief.id);
+                self.take_in(brief, at_hand, now);
+            }
+        }
         Ok(())
     }
 
@@ -85,17 +102,22 @@ impl<E: Env> Kernel<E> {
 
     /// Puts a job into the table as its record says. Wall times become times on the monotonic
     /// clock here, and only here; `now` is the same moment on both.
-    pub(super) fn take_in(&self, job: Arc<Job>, (now, wall): (Monotonic, Timestamp)) {
+    pub(super) fn take_in(
+        &self,
+        job: Brief,
+        at_hand: Option<Arc<Job>>,
+        (now, wall): (Monotonic, Timestamp),
+    ) {
         // A clock that went back is behind what is stored, and would prolong every wait.
         let wall = wall.max(job.updated_at);
         let entered = now - wall.since(job.state_since);
-        let left = job.spec.expires_at.since(wall);
+        let left = job.expires_at.since(wall);
         let forgotten = planted(Bug::RecoveryForgetsDeadlines) && job.seq > 1;
         let deadline = now + if forgotten { left * 1000 } else { left };
         let (id, not_before) = (job.id, job.not_before);
         self.with_table(|table| {
             let times = Times { entered, deadline };
-            table.insert(job, now, times);
+            table.insert(job, at_hand, now, times);
             if let Some(not_before) = not_before {
                 table.pause(id, now + not_before.since(wall));
             }
@@ -104,7 +126,7 @@ impl<E: Env> Kernel<E> {
 }
 
 /// What a mistake that can be planted does not take over.
-fn forgotten(job: &Job) -> bool {
+fn forgotten(job: &Brief) -> bool {
     let executing = job.state == State::Executing && planted(Bug::RecoveryForgetsExecuting);
     let ended = job.state.is_terminal() && planted(Bug::RecoveryForgetsEnded);
     executing || ended

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::ids::{DeviceId, JobId};
+use crate::job::brief::Brief;
 use crate::job::event::Event;
 use crate::job::state::State;
 use crate::job::{Duty, Job, Receipt};
@@ -80,7 +81,7 @@ pub(super) struct Wishes {
     pub(super) receipt: bool,
 }
 
-/// What a decision in the table depends on, be the job at hand or not.
+/// What a decision in the table depends on.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Known<'a> {
     pub(super) id: JobId,
@@ -90,32 +91,18 @@ pub(super) struct Known<'a> {
     pub(super) rank: Rank,
 }
 
-impl<'a> Known<'a> {
-    pub(super) fn of(job: &'a Job, age_step: Duration) -> Self {
-        Self {
-            id: job.id,
-            duty: job.duty(),
-            target: &job.spec.target,
-            tenant: &job.spec.owner.tenant,
-            rank: Rank::of(job, age_step),
-        }
-    }
-}
-
 impl Gist {
-    fn of(job: &Job, age_step: Duration) -> Self {
-        let Known {
-            duty, tenant, rank, ..
-        } = Known::of(job, age_step);
+    fn of(job: Brief, age_step: Duration) -> Self {
+        let rank = Rank::of(&job, age_step);
         Self {
             seq: job.seq,
             state: job.state,
-            duty,
-            holds: job.holds().is_some(),
-            counts_in_hand: job.counts_in_hand(),
+            duty: job.duty,
+            holds: job.holds.is_some(),
+            counts_in_hand: job.counts_in_hand,
             receipt: job.receipt,
-            target: job.spec.target.clone(),
-            tenant: tenant.into(),
+            target: job.target,
+            tenant: job.tenant.into(),
             rank,
         }
     }
@@ -130,10 +117,11 @@ impl Gist {
         self.receipt = job.receipt;
     }
 
-    pub(super) fn known(&self, id: JobId) -> Known<'_> {
+    /// What a decision needs; `duty` is what whoever knows the job best says comes next.
+    pub(super) fn known(&self, id: JobId, duty: Option<Duty>) -> Known<'_> {
         Known {
             id,
-            duty: self.duty,
+            duty,
             target: &self.target,
             tenant: &self.tenant,
             rank: self.rank,
@@ -143,22 +131,14 @@ impl Gist {
 
 impl Slot {
     /// The slot of a job that nobody owns yet.
-    pub(super) fn new(
-        job: Arc<Job>,
-        age_step: Duration,
-        since: Since,
-        deadline: Monotonic,
-    ) -> Self {
+    pub(super) fn new(job: Brief, age_step: Duration, since: Since, deadline: Monotonic) -> Self {
         Self {
-            gist: Gist::of(&job, age_step),
+            gist: Gist::of(job, age_step),
             since,
             deadline,
             resume_at: None,
             owned: false,
-            astir: Some(Box::new(Astir {
-                job: Some(job),
-                ..Astir::default()
-            })),
+            astir: None,
         }
     }
 

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 
 use crate::ids::{JobId, Sha256Sum};
 use crate::job::Job;
+use crate::job::brief::Brief;
 use crate::job::event::Event;
 use crate::job::request::{Accepted, Circumstances, JobRequest};
 use crate::kernel::{Error, Kernel};
@@ -168,7 +169,8 @@ impl<E: Env> Kernel<E> {
         let submission = self.env.store().append(self.epoch, append).await?;
         Arc::make_mut(&mut job).submission = submission;
         submitted.iter().for_each(|event| log::event(&job, event));
-        self.take_in(job.clone(), (accepted_at, job.created_at));
+        let accepted = (accepted_at, job.created_at);
+        self.take_in(Brief::of(&job), Some(job.clone()), accepted);
         self.wake([job.id]);
         Ok(job)
     }
@@ -182,7 +184,7 @@ impl<E: Env> Kernel<E> {
                 Ok(Some(job)) => {
                     tracing::warn!(job_id = %id, "the store has the job after all");
                     let accepted = (accepted_at, job.created_at);
-                    self.take_in(Arc::new(job), accepted);
+                    self.take_in(Brief::of(&job), Some(Arc::new(job)), accepted);
                     return self.wake([id]);
                 }
                 Ok(None) => return,

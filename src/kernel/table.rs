@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::devices::{Book, Standing};
 use crate::ids::JobId;
+use crate::job::brief::Brief;
 use crate::job::event::Event;
 use crate::job::failure::{Category, Failure};
 use crate::job::state::State;
@@ -94,29 +95,37 @@ impl Table {
         }
     }
 
-    /// Takes a job in at `now`. Nobody owns it yet.
-    pub(super) fn insert(&mut self, job: Arc<Job>, now: Monotonic, times: Times) {
+    /// Takes a job in at `now`, which may be at hand. Nobody owns it yet.
+    pub(super) fn insert(
+        &mut self,
+        job: Brief,
+        at_hand: Option<Arc<Job>>,
+        now: Monotonic,
+        times: Times,
+    ) {
         let Times { entered, deadline } = times;
-        if let Some(device) = job.holds()
+        let id = job.id;
+        if let Some(device) = &job.holds
             && !planted(Bug::SlotsForgottenOnRecovery)
         {
-            self.scheduler
-                .hold(job.id, device, &job.spec.owner.tenant, entered);
+            self.scheduler.hold(id, device, &job.tenant, entered);
         }
         if !job.state.is_terminal() {
             self.active += 1;
-            self.timers.set(job.id, Alarm::Deadline, deadline);
+            self.timers.set(id, Alarm::Deadline, deadline);
         }
-        let id = job.id;
         let since = Since {
             entered,
             // How long ago that was only the wall clock could say, which may have jumped: a slot
             // is rather held for too long.
             opened: now,
         };
-        let slot = Slot::new(job, self.age_step, since, deadline);
+        let mut slot = Slot::new(job, self.age_step, since, deadline);
+        if let Some(job) = at_hand {
+            slot.follow(job);
+            self.rest(id);
+        }
         self.jobs.insert(id, Box::new(slot));
-        self.rest(id);
     }
 
     /// Looks at a job that nobody owns, because something changed for it: a loop is due, or it
@@ -127,7 +136,7 @@ impl Table {
             return self.claim(job);
         }
         let gist = slot.gist.clone();
-        match self.decide(gist.known(job), book, around) {
+        match self.decide(gist.known(job, gist.duty), book, around) {
             Step::Leave => None,
             // The loop decides again, and the same.
             Step::Record(_) | Step::Perform(_) => self.claim(job),
@@ -151,6 +160,7 @@ impl Table {
         let since = slot.since;
         if slot.gist.seq == job.seq {
             slot.follow(job);
+            slot.tell();
         } else {
             self.changed(job, since, now);
         }
@@ -238,7 +248,11 @@ impl Table {
     /// Decides what the owner of a job does next, who knows it best; on [`Step::Leave`] it owns it
     /// no longer.
     pub(super) fn next_step(&mut self, known: &Job, book: &Book, around: Around) -> Step {
-        self.decide(Known::of(known, self.age_step), book, around)
+        let Some(slot) = self.jobs.get(&known.id) else {
+            return Step::Leave;
+        };
+        let gist = slot.gist.clone();
+        self.decide(gist.known(known.id, known.duty()), book, around)
     }
 
     fn decide(&mut self, known: Known<'_>, book: &Book, around: Around) -> Step {

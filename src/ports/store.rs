@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{DeviceId, Epoch, JobId, Sha256Sum};
 use crate::job::Job;
+use crate::job::brief::Brief;
 use crate::job::event::Recorded;
 use crate::job::state::State;
 use crate::time::Timestamp;
@@ -135,8 +136,8 @@ pub struct Unfinished {
     pub submission: u64,
     /// Its name.
     pub id: JobId,
-    /// The job, or why it cannot be read.
-    pub job: Result<Job, String>,
+    /// The job in brief, or why it cannot be read. That the rest of it can be is not said.
+    pub job: Result<Brief, String>,
 }
 
 /// What can still be read of a job.

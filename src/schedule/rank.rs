@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::job::Job;
+use crate::job::brief::Brief;
 use crate::planted::{Bug, planted};
 use crate::time::Timestamp;
 
@@ -48,18 +48,17 @@ impl Rank {
         }
     }
 
-    /// The place of `job`.
-    pub fn of(job: &Job, step: Duration) -> Self {
-        let spec = &job.spec;
+    /// The place of a job.
+    pub fn of(job: &Brief, step: Duration) -> Self {
         let priority = match planted(Bug::UrgentGoLast) {
-            true => 100 - spec.priority,
-            false => spec.priority,
+            true => 100 - job.priority,
+            false => job.priority,
         };
         Self::new(
             priority,
             job.created_at,
             step,
-            spec.expires_at,
+            job.expires_at,
             job.submission,
         )
     }

@@ -195,7 +195,7 @@ impl<E: Env> Artifacts<E> {
     ) -> Result<Vec<u8>, ArtifactError> {
         let read = async { store.get(path).await?.bytes().await };
         match self.bounded(read).await {
-            Ok(bytes) => Ok(bytes.to_vec()),
+            Ok(bytes) => Ok(bytes.into()),
             Err(Failed::Store(why)) if names_nothing(&why) => {
                 Err(ArtifactError::Missing(path.to_string()))
             }

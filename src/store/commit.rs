@@ -80,7 +80,7 @@ impl Encoded {
         let hash = submission
             .as_ref()
             .and_then(|submission| submission.key.as_ref())
-            .map(place::hash);
+            .map(|key| place::hash(&key.tenant, &key.project, &key.key));
         Self {
             key: hash.zip(holder.map(|holder| record::encode(&holder))),
             program: submission.map(|submission| record::seal(&submission.program)),

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 
 use crate::ids::{DeviceId, JobId};
 use crate::job::Job;
+use crate::job::brief::Brief;
 use crate::job::event::Recorded;
 use crate::ports::store::{
     Ended, Filter, Key, KeyHolder, Page, ReadError, SCAN_MAX, Salvage, Unfinished,
@@ -108,7 +109,8 @@ pub(super) fn program(map: &impl Map, job: JobId) -> Result<Option<Vec<u8>>, Rea
 }
 
 pub(super) fn key_holder(map: &impl Map, key: &Key) -> Result<Option<KeyHolder>, ReadError> {
-    let holder = map.get(&place::key(place::hash(key)), record::decode)?;
+    let hash = place::hash(&key.tenant, &key.project, &key.key);
+    let holder = map.get(&place::key(hash), record::decode)?;
     holder.transpose().map_err(|why| {
         ReadError::Unavailable(format!("the idempotency key cannot be looked up: {why}"))
     })
@@ -168,7 +170,7 @@ pub(super) fn unfinished(
             let submission = place::submission_at(place).unwrap_or(0);
             let one = match Summary::decode(row) {
                 Ok(summary) if !summary.duty => return ControlFlow::Continue(()),
-                Ok(summary) => head(map, submission, summary.id).map(|job| (summary.id, job)),
+                Ok(summary) => brief(map, submission, summary),
                 Err(why) => name_of(map, submission).map(|id| (id, Err(why))),
             };
             match one {
@@ -186,6 +188,19 @@ pub(super) fn unfinished(
         },
     )?;
     failed.map_or(Ok(found), |failed| Err(failed.into()))
+}
+
+/// A job and what its summary says of it. For one of the first form the job itself is read.
+fn brief(
+    map: &impl Map,
+    submission: u64,
+    summary: Summary,
+) -> Result<(JobId, Result<Brief, String>), Failed> {
+    let id = summary.id;
+    match summary.brief(submission) {
+        Some(brief) => Ok((id, Ok(brief))),
+        None => Ok((id, head(map, submission, id)?.map(|job| Brief::of(&job)))),
+    }
 }
 
 /// The job of a submission whose summary cannot be read.

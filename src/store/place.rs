@@ -4,7 +4,6 @@
 //! A change of this file changes what is stored: the golden stores in `tests/` find that out.
 
 use crate::ids::{DeviceId, JobId, Sha256Sum};
-use crate::ports::store::Key;
 
 /// The number of the head among the rows of a job; its events have their own numbers.
 pub(super) const HEAD: u64 = 0;
@@ -80,9 +79,9 @@ pub(super) fn job_at(place: &[u8]) -> Option<JobId> {
 
 /// The hash of a key in its scope. Each part is told with its length, so that no two scopes run
 /// into one another.
-pub(super) fn hash(key: &Key) -> [u8; 32] {
+pub(super) fn hash(tenant: &str, project: &str, key: &str) -> [u8; 32] {
     let mut text = Vec::new();
-    for part in [&key.tenant, &key.project, &key.key] {
+    for part in [tenant, project, key] {
         text.extend((part.len() as u64).to_be_bytes());
         text.extend(part.as_bytes());
     }

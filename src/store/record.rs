@@ -13,18 +13,23 @@ const HEADER: usize = 5;
 pub(super) fn encode<T: Serialize>(record: &T) -> Vec<u8> {
     let mut row = vec![0; HEADER];
     serde_json::to_writer(&mut row, record).expect("records have a JSON form");
-    sealed(row)
+    sealed(version(), row)
 }
 
 /// Bytes as they are.
 pub(super) fn seal(record: &[u8]) -> Vec<u8> {
-    let mut row = vec![0; HEADER];
-    row.extend_from_slice(record);
-    sealed(row)
+    seal_as(version(), record)
 }
 
-fn sealed(mut row: Vec<u8>) -> Vec<u8> {
-    row[0] = version();
+/// Bytes that have a form, and versions of it, of their own.
+pub(super) fn seal_as(form: u8, record: &[u8]) -> Vec<u8> {
+    let mut row = vec![0; HEADER];
+    row.extend_from_slice(record);
+    sealed(form, row)
+}
+
+fn sealed(form: u8, mut row: Vec<u8>) -> Vec<u8> {
+    row[0] = form;
     let sum = crc32fast::hash(&row[HEADER..]);
     row[1..HEADER].copy_from_slice(&sum.to_be_bytes());
     row
@@ -50,19 +55,24 @@ pub(super) fn as_number(row: &[u8]) -> Result<u64, String> {
 
 /// What [`seal`] wrote, or what is wrong with it.
 pub(super) fn open(row: &[u8]) -> Result<&[u8], String> {
+    open_up_to(version(), row).map(|(_, record)| record)
+}
+
+/// What [`seal_as`] wrote in this form or an earlier one, and in which.
+pub(super) fn open_up_to(newest: u8, row: &[u8]) -> Result<(u8, &[u8]), String> {
     let Some((header, record)) = row.split_at_checked(HEADER) else {
         return Err(format!("it has only {} bytes", row.len()));
     };
-    if header[0] != version() {
+    let form = header[0];
+    if !(1..=newest).contains(&form) {
         return Err(format!(
-            "its form is version {}, this kernel reads {FORMAT}",
-            header[0]
+            "its form is version {form}, this kernel reads up to {newest}"
         ));
     }
     if crc32fast::hash(record).to_be_bytes() != header[1..] {
         return Err("it is damaged: its bytes are not those that were written".to_owned());
     }
-    Ok(record)
+    Ok((form, record))
 }
 
 fn version() -> u8 {

@@ -1,10 +1,11 @@
 //! What is told of a job where it is looked for among others: enough to pick it, to page through
 //! it and to forget it without reading the job itself.
 
-use crate::ids::JobId;
-use crate::job::Job;
+use crate::ids::{DeviceId, JobId};
+use crate::job::brief::Brief;
 use crate::job::state::State;
-use crate::ports::store::{Filter, Key};
+use crate::job::{Duty, Job, Receipt};
+use crate::ports::store::Filter;
 use crate::store::{place, record};
 use crate::time::Timestamp;
 
@@ -22,29 +23,83 @@ pub(super) struct Summary {
     pub(super) key: Option<[u8; 32]>,
     pub(super) tenant: String,
     pub(super) target: String,
+    /// What makes a brief of it; the first form of summaries has none.
+    brief: Option<Rest>,
 }
+
+/// What a brief has beyond that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Rest {
+    updated_at: Timestamp,
+    expires_at: Timestamp,
+    not_before: Option<Timestamp>,
+    priority: u8,
+    duty: Option<Duty>,
+    counts_in_hand: bool,
+    receipt: Option<Receipt>,
+    holds: Option<DeviceId>,
+}
+
+/// The present form of a summary. The first ends with tenant and target, where this has the rest of
+/// the brief behind them.
+const FORM: u8 = 2;
 
 impl Summary {
     pub(super) fn of(job: &Job) -> Self {
         let owner = &job.spec.owner;
-        let key = job.spec.idempotency_key.clone().map(|key| {
-            place::hash(&Key {
-                tenant: owner.tenant.clone(),
-                project: owner.project.clone(),
-                key,
-            })
-        });
+        let key = job.spec.idempotency_key.as_ref();
+        let key = key.map(|key| place::hash(&owner.tenant, &owner.project, key));
+        let Brief {
+            duty,
+            holds,
+            counts_in_hand,
+            tenant,
+            ..
+        } = Brief::of(job);
         Self {
             id: job.id,
             state: job.state,
-            duty: job.duty().is_some(),
+            duty: duty.is_some(),
             seq: job.seq,
             created_at: job.created_at,
             state_since: job.state_since,
             key,
-            tenant: owner.tenant.clone(),
+            tenant,
             target: job.spec.target.to_string(),
+            brief: Some(Rest {
+                updated_at: job.updated_at,
+                expires_at: job.spec.expires_at,
+                not_before: job.not_before,
+                priority: job.spec.priority,
+                duty,
+                counts_in_hand,
+                receipt: job.receipt,
+                holds,
+            }),
         }
+    }
+
+    /// The job in brief, unless the job itself must be read for that.
+    pub(super) fn brief(self, submission: u64) -> Option<Brief> {
+        let rest = self.brief?;
+        Some(Brief {
+            id: self.id,
+            submission,
+            seq: self.seq,
+            state: self.state,
+            state_since: self.state_since,
+            created_at: self.created_at,
+            updated_at: rest.updated_at,
+            expires_at: rest.expires_at,
+            not_before: rest.not_before,
+            priority: rest.priority,
+            target: self.target.parse().ok()?,
+            tenant: self.tenant,
+            duty: rest.duty,
+            holds: rest.holds,
+            counts_in_hand: rest.counts_in_hand,
+            receipt: rest.receipt,
+        })
     }
 
     pub(super) fn matches(&self, filter: &Filter) -> bool {
@@ -72,15 +127,42 @@ impl Summary {
         bytes.extend(self.created_at.0.to_be_bytes());
         bytes.extend(self.state_since.0.to_be_bytes());
         bytes.extend(self.key.iter().flatten());
-        bytes.extend((self.tenant.len() as u32).to_be_bytes());
-        bytes.extend(self.tenant.as_bytes());
-        bytes.extend(self.target.as_bytes());
-        record::seal(&bytes)
+        for text in [&self.tenant, &self.target] {
+            bytes.extend((text.len() as u32).to_be_bytes());
+            bytes.extend(text.as_bytes());
+        }
+        let rest = self.brief.as_ref().expect("what is written has a brief");
+        rest.encode(&mut bytes);
+        record::seal_as(FORM, &bytes)
     }
 
     pub(super) fn decode(row: &[u8]) -> Result<Self, String> {
-        let mut rest = Reader(record::open(row)?);
-        rest.summary().ok_or_else(|| "it is no summary".to_owned())
+        let (form, bytes) = record::open_up_to(FORM, row)?;
+        let summary = Reader(bytes).summary(form);
+        summary.ok_or_else(|| "it is no summary".to_owned())
+    }
+}
+
+impl Rest {
+    fn encode(&self, bytes: &mut Vec<u8>) {
+        let number = |duty| Duty::ALL.iter().position(|one| *one == duty);
+        let duty = self.duty.and_then(number).map_or(u8::MAX, |at| at as u8);
+        let (receipt, shots_used) = match self.receipt {
+            None => (0, 0),
+            Some(Receipt::NotStarted) => (1, 0),
+            Some(Receipt::StoppedOnDevice { shots_used }) => (2, shots_used),
+            Some(Receipt::StopUnconfirmed) => (3, 0),
+        };
+        let counts_in_hand = u8::from(self.counts_in_hand);
+        let waits = u8::from(self.not_before.is_some());
+        bytes.extend([self.priority, duty, receipt, counts_in_hand | waits << 1]);
+        bytes.extend(shots_used.to_be_bytes());
+        let not_before = self.not_before.unwrap_or(Timestamp(0));
+        for time in [self.updated_at, self.expires_at, not_before] {
+            bytes.extend(time.0.to_be_bytes());
+        }
+        let holds = self.holds.as_ref().map_or("", DeviceId::as_str);
+        bytes.extend(holds.as_bytes());
     }
 }
 
@@ -97,7 +179,18 @@ impl Reader<'_> {
         self.take().map(i64::from_be_bytes).map(Timestamp)
     }
 
-    fn summary(&mut self) -> Option<Summary> {
+    fn text(&mut self) -> Option<String> {
+        let length = u32::from_be_bytes(self.take()?) as usize;
+        let (text, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        String::from_utf8(text.to_vec()).ok()
+    }
+
+    fn rest_as_text(&self) -> Option<&str> {
+        std::str::from_utf8(self.0).ok()
+    }
+
+    fn summary(&mut self, form: u8) -> Option<Summary> {
         let [state, flags] = self.take()?;
         let id = JobId::from_be_bytes(self.take()?);
         let seq = u64::from_be_bytes(self.take()?);
@@ -106,8 +199,11 @@ impl Reader<'_> {
             0 => None,
             _ => Some(self.take()?),
         };
-        let length = u32::from_be_bytes(self.take()?) as usize;
-        let (tenant, target) = self.0.split_at_checked(length)?;
+        let tenant = self.text()?;
+        let (target, brief) = match form {
+            1 => (self.rest_as_text()?.to_owned(), None),
+            _ => (self.text()?, Some(self.rest()?)),
+        };
         Some(Summary {
             id,
             state: *State::ALL.get(usize::from(state))?,
@@ -116,8 +212,35 @@ impl Reader<'_> {
             created_at,
             state_since,
             key,
-            tenant: String::from_utf8(tenant.to_vec()).ok()?,
-            target: String::from_utf8(target.to_vec()).ok()?,
+            tenant,
+            target,
+            brief,
+        })
+    }
+
+    fn rest(&mut self) -> Option<Rest> {
+        let [priority, duty, receipt, flags] = self.take()?;
+        let shots_used = u32::from_be_bytes(self.take()?);
+        let (updated_at, expires_at, not_before) = (self.time()?, self.time()?, self.time()?);
+        let holds = self.rest_as_text()?;
+        Some(Rest {
+            updated_at,
+            expires_at,
+            not_before: (flags & 2 != 0).then_some(not_before),
+            priority,
+            duty: Duty::ALL.get(usize::from(duty)).copied(),
+            counts_in_hand: flags & 1 != 0,
+            receipt: match receipt {
+                0 => None,
+                1 => Some(Receipt::NotStarted),
+                2 => Some(Receipt::StoppedOnDevice { shots_used }),
+                3 => Some(Receipt::StopUnconfirmed),
+                _ => return None,
+            },
+            holds: match holds {
+                "" => None,
+                device => Some(device.parse().ok()?),
+            },
         })
     }
 }
@@ -126,24 +249,84 @@ impl Reader<'_> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_summary_reads_back() {
-        for (state, key) in State::ALL
-            .into_iter()
-            .zip([None, Some([7; 32])].into_iter().cycle())
-        {
-            let summary = Summary {
+    fn summaries() -> impl Iterator<Item = Summary> {
+        let states = State::ALL.into_iter();
+        let keys = [None, Some([7; 32])].into_iter().cycle();
+        let receipts = [
+            None,
+            Some(Receipt::NotStarted),
+            Some(Receipt::StoppedOnDevice { shots_used: 9 }),
+            Some(Receipt::StopUnconfirmed),
+        ];
+        let duties = Duty::ALL.into_iter().map(Some).chain([None]).cycle();
+        let rest = duties
+            .zip(receipts.into_iter().cycle())
+            .zip([3, 100].into_iter().cycle());
+        states
+            .zip(keys)
+            .zip(rest)
+            .map(|((state, key), ((duty, receipt), priority))| Summary {
                 id: JobId::new(1, [2; 10]),
                 state,
-                duty: !state.is_terminal(),
+                duty: duty.is_some(),
                 seq: 7,
                 created_at: Timestamp(-1),
                 state_since: Timestamp(i64::MAX),
                 key,
                 tenant: "tenant ä".to_owned(),
-                target: String::new(),
+                target: "sim-1".to_owned(),
+                brief: Some(Rest {
+                    updated_at: Timestamp(5),
+                    expires_at: Timestamp(6),
+                    not_before: key.map(|_| Timestamp(-7)),
+                    priority,
+                    duty,
+                    counts_in_hand: key.is_some(),
+                    receipt,
+                    holds: receipt.map(|_| "sim-2".parse().unwrap()),
+                }),
+            })
+    }
+
+    #[test]
+    fn a_summary_reads_back_and_any_part_of_it_is_none() {
+        for summary in summaries() {
+            let row = summary.encode();
+            assert_eq!(Summary::decode(&row), Ok(summary.clone()));
+            let brief = summary
+                .clone()
+                .brief(11)
+                .expect("it has all there is to a brief");
+            assert_eq!((brief.submission, brief.duty.is_some()), (11, summary.duty));
+            for length in 0..row.len() {
+                assert!(Summary::decode(&row[..length]).is_err(), "{length} bytes");
+            }
+        }
+    }
+
+    #[test]
+    fn a_summary_of_the_first_form_reads_without_a_brief() {
+        for summary in summaries() {
+            let row = summary.encode();
+            let (_, bytes) = record::open_up_to(FORM, &row).unwrap();
+            // Up to the tenant both are alike; the target ends the first form.
+            let upto = bytes.len() - summary.brief.as_ref().unwrap().bytes() - 4 - 5;
+            let first = [&bytes[..upto], b"sim-1"].concat();
+            let read = Summary::decode(&record::seal(&first)).unwrap();
+            let wanted = Summary {
+                brief: None,
+                ..summary
             };
-            assert_eq!(Summary::decode(&summary.encode()), Ok(summary));
+            assert_eq!(read, wanted);
+            assert_eq!(read.brief(1), None);
+        }
+    }
+
+    impl Rest {
+        fn bytes(&self) -> usize {
+            let mut bytes = Vec::new();
+            self.encode(&mut bytes);
+            bytes.len()
         }
     }
 }

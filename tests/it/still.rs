@@ -247,7 +247,7 @@ async fn jobs_that_lie_in_the_store_alone_are_shown_cancelled_and_run() {
         ids.push(id);
     }
     let read_before = bench.store.jobs_read();
-    let [shown, cancelled, headless, lost] = [ids[0], ids[1], ids[2], ids[3]];
+    let [shown, cancelled, headless, lost, asked] = [0, 1, 2, 3, 4].map(|at| ids[at]);
     assert_eq!(bench.kernel.job(shown).await.unwrap().seq, 4);
     assert_eq!(
         bench.store.jobs_read(),
@@ -262,8 +262,14 @@ async fn jobs_that_lie_in_the_store_alone_are_shown_cancelled_and_run() {
     let watch = bench.kernel.watch(shown, 0).await.unwrap();
     let watch = tokio::spawn(watch.map(|event| event.unwrap().seq).collect::<Vec<_>>());
 
-    assert!(bench.rows.spoil(headless, 0));
-    assert!(bench.rows.spoil(lost, 0) && bench.rows.spoil(lost, 3));
+    for (damaged, row) in [(headless, 0), (asked, 0), (lost, 0), (lost, 3)] {
+        assert!(bench.rows.spoil(damaged, row));
+    }
+    let asked = bench.kernel.job(asked).await.unwrap();
+    assert_eq!(
+        asked.seq, 4,
+        "who asks after it does not have to wait for its turn"
+    );
     bench.drain(false).await;
     let failed = bench.until(lost, State::Failed).await;
     let failure = failed.failure.as_ref().unwrap();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use super::*;
 use crate::devices::Policy;
 use crate::ids::{Epoch, FencingToken, JobId, Sha256Sum};
+use crate::job::brief::Brief;
 use crate::job::event::{CircuitFormat, CircuitRef, Counts, Event, OnUnknown, Outcome};
 use crate::job::spec::{JobSpec, Owner, ProgramFormat};
 use crate::job::trace::TraceContext;
@@ -92,7 +93,8 @@ impl Hall {
             entered: START,
             deadline: START + HOUR,
         };
-        self.table.insert(job.clone(), START, times);
+        self.table
+            .insert(Brief::of(&job), Some(job.clone()), START, times);
         if let Some(at) = job.not_before {
             self.table.pause(job.id, START + at.since(Timestamp(0)));
         }

@@ -5,6 +5,11 @@
     expect(clippy::disallowed_methods, reason = "time is what is measured here")
 )]
 
+/// That of the kernel's own binary, for both sides.
+#[cfg(not(madsim))]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[cfg(madsim)]
 fn main() {}
 

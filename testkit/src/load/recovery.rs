@@ -168,6 +168,7 @@ pub(super) fn recovery(jobs: u64, rounds: usize, progress: Progress<'_>) -> Resu
             per_second: jobs as f64 / middle,
             p50: Duration::from_secs_f64(middle),
             p99: Duration::from_secs_f64(longest),
+            cpu: None,
         }
     };
     let seen = (rate(&mut ready), rate(&mut scans));

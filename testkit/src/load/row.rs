@@ -25,6 +25,12 @@ pub struct Row {
     pub reference_per_second: f64,
     /// Ours to the reference.
     pub ratio: f64,
+    /// What the processors worked for one of ours, in ms, callers and neighbours included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu_ms: Option<f64>,
+    /// The same of the reference to ours: steadier than the ratio while others use the machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu_ratio: Option<f64>,
     /// Jobs in the store.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jobs: Option<u64>,
@@ -49,6 +55,8 @@ impl Row {
         (name, per): (&str, f64),
     ) -> Self {
         let reference_per_second = reference.per_second / per;
+        let cpu = |seen: Seen| seen.cpu.map(|cpu| cpu.as_secs_f64());
+        let (ours, theirs) = (cpu(seen), cpu(reference));
         Self {
             what,
             store,
@@ -59,6 +67,8 @@ impl Row {
             reference: name.to_owned(),
             reference_per_second,
             ratio: seen.per_second / reference_per_second,
+            cpu_ms: ours.map(|ours| ours * 1e3),
+            cpu_ratio: ours.zip(theirs).map(|(ours, theirs)| theirs * per / ours),
             jobs: None,
             rpcs: None,
             ready_seconds: None,
@@ -70,7 +80,7 @@ impl Row {
 /// The rows for people.
 pub fn table(rows: &[Row]) -> String {
     let mut text = format!(
-        "{:<13} {:<7} {:>7} {:>10} {:>9} {:>9}  {:<22} {:>10} {:>6}\n",
+        "{:<13} {:<7} {:>7} {:>10} {:>9} {:>9}  {:<22} {:>10} {:>6} {:>9}\n",
         "what",
         "store",
         "callers",
@@ -79,11 +89,12 @@ pub fn table(rows: &[Row]) -> String {
         "p99 ms",
         "reference",
         "per second",
-        "ratio"
+        "ratio",
+        "cpu ratio"
     );
     for row in rows {
         text += &format!(
-            "{:<13} {:<7} {:>7} {:>10.0} {:>9.2} {:>9.2}  {:<22} {:>10.0} {:>6.2}{}\n",
+            "{:<13} {:<7} {:>7} {:>10.0} {:>9.2} {:>9.2}  {:<22} {:>10.0} {:>6.2} {:>9}{}\n",
             row.what,
             row.store,
             row.callers,
@@ -93,6 +104,9 @@ pub fn table(rows: &[Row]) -> String {
             row.reference,
             row.reference_per_second,
             row.ratio,
+            row.cpu_ratio
+                .map(|ratio| format!("{ratio:.2}"))
+                .unwrap_or_default(),
             beside(row),
         );
     }
