@@ -10,13 +10,23 @@
 //! cycle, sessions in which a user submits much that is alike, and times with a heavy tail. The
 //! numbers of that part are the constants here.
 
+mod fairness;
+mod orders;
+mod replay;
+mod score;
 mod shapes;
 #[cfg(test)]
 mod tests;
 
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::circuits::Dice;
+pub use fairness::fairness;
+pub use orders::Order;
+pub use replay::{Replay, Told};
+pub use score::{Score, Truth};
 use shapes::{Zipf, exponential, lognormal, pareto};
 
 const HOUR: f64 = 3600.0;
@@ -35,18 +45,18 @@ const SESSION_GAP_SECONDS: f64 = 30.0;
 const ROAMS_ONCE_IN: usize = 4;
 /// How much the logarithms of execution times deviate: between tenants, between the sessions of
 /// one, and between the jobs of a session.
-const SIGMAS: [f64; 3] = [0.7, 0.4, 0.25];
+const SIGMAS: [f64; 3] = [0.6, 0.4, 0.25];
 /// Once in so many jobs an execution takes much longer than its session's: a tail index, and at
 /// most so many times as long.
 const LONG_ONCE_IN: usize = 25;
-const LONG: (f64, f64) = (1.1, 60.0);
+const LONG: (f64, f64) = (1.1, 25.0);
 /// Of ten sessions one is urgent and one can wait.
 const PRIORITIES: [u8; 10] = [20, 50, 50, 50, 50, 50, 50, 50, 50, 80];
 /// A daily calibration takes between so many seconds.
 const CALIBRATION_SECONDS: (f64, f64) = (1200.0, 3000.0);
 
 /// A workload to be thrown.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Workload {
     /// What its chance depends on.
     pub seed: u64,
@@ -111,6 +121,15 @@ pub struct Trace {
     pub calibrations: Vec<Calibration>,
     /// When all have come.
     pub span: Duration,
+}
+
+impl Trace {
+    /// How many devices there are.
+    #[must_use]
+    pub fn devices(&self) -> usize {
+        let devices = self.calibrations.iter().map(|window| window.device);
+        devices.max().map_or(0, |last| last + 1)
+    }
 }
 
 /// What the jobs of one tenant have in common.
