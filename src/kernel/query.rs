@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::devices::{Shown, Standing};
 use crate::ids::JobId;
@@ -11,10 +10,12 @@ use crate::job::event::{ArtifactRef, Counts, Recorded};
 use crate::job::history::{Stay, stays};
 use crate::job::state::{Phase, State};
 use crate::kernel::{Error, Kernel, waits};
+use crate::ports::Clock as _;
 use crate::ports::Env;
 use crate::ports::devices::Hardware;
 use crate::ports::store::{Filter, JobStore as _, Page};
 use crate::schedule::Load;
+use crate::schedule::forecast::Interval;
 use crate::stages::documents;
 use crate::store::artifacts::ArtifactError;
 use crate::time::Timestamp;
@@ -39,7 +40,7 @@ pub struct Outlook {
     pub load: Load,
     /// What a job that is enqueued now would wait; `None` before the first execution, and while the
     /// device takes no jobs.
-    pub wait: Option<Duration>,
+    pub wait: Option<Interval>,
 }
 
 /// All devices, when the list was made, and why it cannot be renewed.
@@ -144,14 +145,16 @@ impl<E: Env> Kernel<E> {
     /// What hardware and schedule say together about every device.
     pub fn devices(&self) -> Devices {
         let (shown, as_of, problem) = self.devices.show();
+        let now = self.env.clock().monotonic();
         let table = self.table();
         let outlook = |shown: Shown| {
-            let load = table.scheduler.load(&shown.info.id);
+            let device = &shown.info.id;
+            let load = table.scheduler.load(device);
             // Nobody can say for how long a device takes nothing.
             let takes =
                 problem.is_none() && shown.info.hardware == Hardware::Online && !shown.draining;
-            let seconds = shown.execution_seconds.filter(|_| takes);
-            let wait = seconds.map(|seconds| waits::until_turn(seconds, load.waiting, load));
+            let forecast = || table.forecast.of_another(&table.scheduler, device, now);
+            let wait = takes.then(forecast).flatten();
             Outlook { shown, load, wait }
         };
         (shown.into_iter().map(outlook).collect(), as_of, problem)

@@ -148,17 +148,19 @@ impl<E: Env> Kernel<E> {
             self.traces.moved(&before, &after);
         }
         let now = self.env.clock().monotonic();
-        if let (
+        let executed = matches!(
+            recorded.event,
             Event::PhaseReached {
-                phase: Phase::PostProcessing,
-            },
-            Some(device),
-        ) = (&recorded.event, &after.device)
-        {
-            self.devices.took(device, now.since(since.entered));
-        }
+                phase: Phase::PostProcessing
+            }
+        );
         let after = Arc::new(after);
         self.with_table(|table| {
+            if let Some(device) = after.device.as_ref().filter(|_| executed) {
+                let span = now.since(since.entered);
+                let tenant = &after.spec.owner.tenant;
+                table.forecast.took(device, tenant, span);
+            }
             table.changed(&before, after.clone(), since, now);
             for device in [before.holds(), after.holds()].into_iter().flatten() {
                 self.metrics

@@ -16,6 +16,7 @@ use crate::job::state::State;
 use crate::job::{Duty, Job};
 use crate::limits::Limits;
 use crate::planted::{Bug, planted};
+use crate::schedule::forecast::{Forecast, Kept};
 use crate::schedule::policy::Policy;
 use crate::schedule::pool::Pool;
 use crate::schedule::rank::Rank;
@@ -28,6 +29,9 @@ use crate::time::Monotonic;
 pub(super) struct Table {
     pub(super) jobs: BTreeMap<JobId, Slot>,
     pub(super) scheduler: Scheduler,
+    pub(super) forecast: Forecast,
+    /// What was told of waits that are over, to be counted.
+    pub(super) kept: Vec<Kept>,
     pub(super) timers: Timers,
     pub(super) compile: Pool,
     pub(super) store: Pool,
@@ -112,6 +116,8 @@ impl Table {
         Self {
             jobs: BTreeMap::new(),
             scheduler: Scheduler::new(policy),
+            forecast: Forecast::default(),
+            kept: Vec::new(),
             age_step,
             timers: Timers::default(),
             compile: Pool::new(limits.compile_slots),
@@ -227,6 +233,7 @@ impl Table {
         if (after.holds().is_none() || early) && !picked {
             self.scheduler.remove(id);
             self.scheduler.release(id, now);
+            self.forecast.left(id);
         }
         if after.state.is_terminal() && !before.state.is_terminal() {
             self.active -= 1;
@@ -315,8 +322,12 @@ impl Table {
             Standing::Unknown => return fail(book.unknown_device(&spec.target)),
             Standing::NeverReached => return self.wait_for_contact(known, book, around),
         }
+        let is_new = self.scheduler.waits_for(job).is_none();
         self.scheduler
             .enqueue(job, &spec.target, &spec.owner.tenant, rank);
+        if is_new {
+            self.forecast.came(&self.scheduler, job, around.now);
+        }
         self.leave(job)
     }
 
@@ -352,6 +363,7 @@ impl Table {
         self.store.leave(job);
         self.scheduler.remove(job);
         self.scheduler.release(job, now);
+        self.forecast.left(job);
         self.unreached.remove(&job);
         self.timers.clear(job, Alarm::Deadline);
         self.timers.clear(job, Alarm::Wake);
@@ -365,6 +377,7 @@ impl Table {
         let mut woken = Vec::new();
         while let Some(pick) = self.scheduler.pick(now) {
             woken.push(pick.job);
+            self.kept.extend(self.forecast.started(pick.job, now));
             if let Some(slot) = self.jobs.get_mut(&pick.job) {
                 slot.turn = Some(pick);
             }
