@@ -10,6 +10,7 @@ use qrtx::schedule::Scheduler;
 use qrtx::schedule::policy::Policy;
 use qrtx::schedule::rank::Rank;
 use qrtx::time::{Monotonic, Timestamp};
+use qrtx_testkit::workload::{Arrival, Trace, Workload};
 
 const WAITING: [u64; 2] = [1_000, 1_000_000];
 
@@ -19,62 +20,75 @@ fn job(number: u64) -> JobId {
     JobId::new(number, chance)
 }
 
-/// Priorities and deadlines that are spread without any chance; a hundred jobs come each second.
-fn rank(number: u64) -> Rank {
-    let mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let priority = u8::try_from(mixed % 101).expect("it is below 101");
-    let expires_at = i64::try_from(mixed >> 40).expect("24 bits are left");
-    let accepted = i64::try_from(number * 10_000).expect("a bench is short");
-    let step = Duration::from_secs(60);
-    Rank::new(
-        priority,
-        Timestamp(accepted),
-        step,
-        Timestamp(expires_at),
-        number,
-    )
-}
+/// The jobs of a workload of the published shape, one after the other and over again.
+struct Jobs(Trace);
 
-/// A hundred tenants, of which a few send most.
-fn tenant(number: u64) -> String {
-    let mixed = number.wrapping_mul(0xd1b5_4a32_d192_ed03) >> 44;
-    format!("tenant-{}", 100 * mixed * mixed / (1 << 40))
+impl Jobs {
+    fn new() -> Self {
+        let workload = Workload {
+            jobs: 1_000_000,
+            tenants: 100,
+            days: 30,
+            ..Workload::default()
+        };
+        Self(workload.trace())
+    }
+
+    fn arrival(&self, number: u64) -> (Timestamp, &Arrival) {
+        let count = self.0.arrivals.len() as u64;
+        let place = usize::try_from(number % count).expect("it is below a length");
+        let rounds = u32::try_from(number / count).expect("a bench is short");
+        let arrival = &self.0.arrivals[place];
+        (Timestamp(0) + self.0.span * rounds + arrival.at, arrival)
+    }
+
+    fn rank(&self, number: u64) -> Rank {
+        let (accepted, arrival) = self.arrival(number);
+        let (step, day) = (Duration::from_secs(60), Duration::from_secs(24 * 3600));
+        Rank::new(arrival.priority, accepted, step, accepted + day, number)
+    }
+
+    fn tenant(&self, number: u64) -> String {
+        format!("tenant-{}", self.arrival(number).1.tenant)
+    }
 }
 
 fn device() -> DeviceId {
     "sim-1".parse().expect("it is short and plain")
 }
 
-fn waiting_scheduler(jobs: u64) -> Scheduler {
+fn waiting_scheduler(all: &Jobs, jobs: u64) -> Scheduler {
     let mut scheduler = Scheduler::new(Policy {
         tenant_running: 10,
         ..Policy::default()
     });
     scheduler.set_device(&device(), 1, true);
     for number in 0..jobs {
-        scheduler.enqueue(job(number), &device(), &tenant(number), rank(number));
+        let (tenant, rank) = (all.tenant(number), all.rank(number));
+        scheduler.enqueue(job(number), &device(), &tenant, rank);
     }
     scheduler
 }
 
-fn waiting_heap(jobs: u64) -> BinaryHeap<std::cmp::Reverse<(Rank, JobId)>> {
+fn waiting_heap(all: &Jobs, jobs: u64) -> BinaryHeap<std::cmp::Reverse<(Rank, JobId)>> {
     (0..jobs)
-        .map(|number| std::cmp::Reverse((rank(number), job(number))))
+        .map(|number| std::cmp::Reverse((all.rank(number), job(number))))
         .collect()
 }
 
 /// One job comes, the most urgent one gets its turn and is done: the queue keeps its length.
 fn scheduler(criterion: &mut Criterion) {
+    let jobs = &Jobs::new();
     let mut group = criterion.benchmark_group("scheduler");
     for waiting in WAITING {
         // Filled once: the closure runs for every sample.
-        let (mut queue, device, mut next) = (waiting_scheduler(waiting), device(), waiting);
+        let (mut queue, device, mut next) = (waiting_scheduler(jobs, waiting), device(), waiting);
         group.bench_function(BenchmarkId::new("enqueue_pick", waiting), |bencher| {
             bencher.iter_batched(
                 || {
                     next += 1;
                     let now = Monotonic(Duration::from_millis(10 * next));
-                    (job(next), tenant(next), rank(next), now)
+                    (job(next), jobs.tenant(next), jobs.rank(next), now)
                 },
                 |(job, tenant, rank, now)| {
                     queue.enqueue(job, &device, &tenant, rank);
@@ -85,12 +99,12 @@ fn scheduler(criterion: &mut Criterion) {
                 BatchSize::SmallInput,
             );
         });
-        let (mut heap, mut next) = (waiting_heap(waiting), waiting);
+        let (mut heap, mut next) = (waiting_heap(jobs, waiting), waiting);
         group.bench_function(BenchmarkId::new("binary_heap", waiting), |bencher| {
             bencher.iter_batched(
                 || {
                     next += 1;
-                    (job(next), rank(next))
+                    (job(next), jobs.rank(next))
                 },
                 |(job, rank)| {
                     heap.push(std::cmp::Reverse((rank, job)));

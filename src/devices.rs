@@ -1,9 +1,7 @@
-//! The device book: what the driver-manager told last, how old that is, and what executions
-//! took lately. Pure data behind a lock; the kernel's poller fills it.
+//! The device book: what the driver-manager told last, and how old that is. Pure data behind a lock; the kernel's poller fills it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
-use std::time::Duration;
 
 use crate::ids::DeviceId;
 use crate::job::event::OnUnknown;
@@ -43,8 +41,6 @@ struct Pages {
 #[derive(Debug, Clone)]
 struct Page {
     info: DeviceInfo,
-    /// Seconds an execution takes: a moving mean, the latest weighing a fifth.
-    execution_seconds: Option<f64>,
     /// Whether the driver-manager listed it the last time.
     listed: bool,
 }
@@ -108,8 +104,6 @@ pub struct Lane {
 pub struct Shown {
     /// What it said last.
     pub info: DeviceInfo,
-    /// What an execution takes.
-    pub execution_seconds: Option<f64>,
     /// Whether an operator lets it take no new jobs.
     pub draining: bool,
 }
@@ -137,13 +131,7 @@ impl Book {
             page.listed = false;
         }
         for info in devices {
-            let known = pages.devices.get(&info.id);
-            let execution_seconds = known.and_then(|page| page.execution_seconds);
-            let page = Page {
-                info,
-                execution_seconds,
-                listed: true,
-            };
+            let page = Page { info, listed: true };
             pages.devices.insert(page.info.id.clone(), page);
         }
         pages.as_of = Some(at);
@@ -183,17 +171,6 @@ impl Book {
     /// Whether an operator lets `device` take no new jobs.
     pub fn is_draining(&self, device: &DeviceId) -> bool {
         self.pages().draining.contains(device)
-    }
-
-    /// An execution took that long.
-    pub fn took(&self, device: &DeviceId, span: Duration) {
-        if let Some(page) = self.pages().devices.get_mut(device) {
-            let latest = span.as_secs_f64();
-            let mean = page
-                .execution_seconds
-                .map_or(latest, |mean| mean + (latest - mean) / 5.0);
-            page.execution_seconds = Some(mean);
-        }
     }
 
     /// Whether `device` is known.
@@ -278,7 +255,6 @@ impl Book {
         let pages = self.pages();
         let shown = |page: &Page| Shown {
             info: page.info.clone(),
-            execution_seconds: page.execution_seconds,
             draining: pages.draining.contains(&page.info.id),
         };
         (
@@ -286,12 +262,6 @@ impl Book {
             pages.as_of,
             pages.problem.clone(),
         )
-    }
-
-    /// Seconds an execution on `device` took lately; `None` before the first.
-    pub fn execution_seconds(&self, device: &DeviceId) -> Option<f64> {
-        let pages = self.pages();
-        pages.devices.get(device)?.execution_seconds
     }
 
     /// What keeps jobs from their turn on `device`; empty if it takes them.

@@ -51,6 +51,7 @@ pub(super) async fn run(arguments: Arguments) -> Outcome {
         "reasons": reasons.collect::<Vec<_>>(),
         "queue": explained.queue.map(QueuePlace::from),
         "estimated_wait_seconds": explained.estimated_wait.map(view::seconds),
+        "estimated_wait_p90_seconds": explained.estimated_wait_p90.map(view::seconds),
         "estimate_basis": view::some(explained.estimate_basis),
         "decisions": decisions,
     }))?;
@@ -81,7 +82,13 @@ fn tell(told: &wire::ExplainJobResponse, now: SystemTime, width: Option<usize>) 
     if !told.estimate_basis.is_empty() {
         let (when, basis) = (told.estimated_wait, &told.estimate_basis);
         let start = match when.map(view::seconds) {
-            Some(seconds) => format!("its turn may come in about {}", text::span(seconds)),
+            Some(seconds) => {
+                let most = told.estimated_wait_p90.map(view::seconds);
+                let most = most.filter(|most| *most > seconds).map(text::span);
+                let most = most.map(|most| format!(", and nine times in ten within {most}"));
+                let most = most.unwrap_or_default();
+                format!("its turn may come in about {}{most}", text::span(seconds))
+            }
             None => "when its turn comes is unknown".to_owned(),
         };
         let start = format!("{start}: {basis}");
@@ -157,6 +164,10 @@ mod tests {
             }),
             estimated_wait: Some(prost_types::Duration {
                 seconds: 754,
+                nanos: 0,
+            }),
+            estimated_wait_p90: Some(prost_types::Duration {
+                seconds: 3000,
                 nanos: 0,
             }),
             estimate_basis: "1000 jobs ahead and 1 running".to_owned(),

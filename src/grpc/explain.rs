@@ -12,11 +12,13 @@ pub(super) fn explanation(explained: &Explanation, situation: String) -> wire::E
         decisions,
     } = explained;
     let start = wait.start.as_ref();
+    let wait_for_turn = start.and_then(|start| start.wait);
     wire::ExplainJobResponse {
         job: Some(convert::job_status(job, situation)),
         reasons: wait.reasons.iter().map(reason).collect(),
         queue: wait.queue.as_ref().map(queue),
-        estimated_wait: start.and_then(|start| start.wait).map(convert::duration),
+        estimated_wait: wait_for_turn.map(|wait| convert::duration(wait.p50)),
+        estimated_wait_p90: wait_for_turn.map(|wait| convert::duration(wait.p90)),
         estimate_basis: start.map(|start| start.basis.clone()).unwrap_or_default(),
         decisions: decisions.iter().map(convert::event).collect(),
     }

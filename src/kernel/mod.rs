@@ -236,11 +236,13 @@ impl<E: Env> Kernel<E> {
         let woken = table.pump(self.env.clock().monotonic());
         self.metrics
             .set_jobs(table.scheduler.waiting(), table.active());
+        let kept = std::mem::take(&mut table.kept);
         let alarm_moved = table.timers.next() != alarm;
         drop(table);
         if alarm_moved {
             self.timers_moved.notify_one();
         }
+        kept.iter().for_each(|kept| self.metrics.waited(kept));
         woken.into_iter().for_each(|claim| self.launch(claim));
         changed
     }

@@ -15,6 +15,7 @@ use crate::ports::devices::Hardware;
 use crate::ports::store::{Filter, JobStore as _, Page, ReadError};
 use crate::ports::{Clock as _, Env};
 use crate::schedule::Load;
+use crate::schedule::forecast::Interval;
 use crate::stages::documents;
 use crate::store::artifacts::ArtifactError;
 use crate::time::Timestamp;
@@ -39,7 +40,7 @@ pub struct Outlook {
     pub load: Load,
     /// What a job that is enqueued now would wait; `None` before the first execution, and while the
     /// device takes no jobs.
-    pub wait: Option<Duration>,
+    pub wait: Option<Interval>,
 }
 
 /// What the table has of a job.
@@ -196,14 +197,16 @@ impl<E: Env> Kernel<E> {
     /// What hardware and schedule say together about every device.
     pub fn devices(&self) -> Devices {
         let (shown, as_of, problem) = self.devices.show();
+        let now = self.env.clock().monotonic();
         let table = self.table();
         let outlook = |shown: Shown| {
-            let load = table.scheduler.load(&shown.info.id);
+            let device = &shown.info.id;
+            let load = table.scheduler.load(device);
             // Nobody can say for how long a device takes nothing.
             let takes =
                 problem.is_none() && shown.info.hardware == Hardware::Online && !shown.draining;
-            let seconds = shown.execution_seconds.filter(|_| takes);
-            let wait = seconds.map(|seconds| waits::until_turn(seconds, load.waiting, load));
+            let forecast = || table.forecast.of_another(&table.scheduler, device, now);
+            let wait = takes.then(forecast).flatten();
             Outlook { shown, load, wait }
         };
         (shown.into_iter().map(outlook).collect(), as_of, problem)

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::ids::DeviceId;
 use crate::job::Job;
 use crate::job::event::{Event, Recorded};
 use crate::job::state::Phase;
@@ -40,6 +41,17 @@ impl Happened {
     /// Whether an execution begins with it.
     fn opens(&self) -> bool {
         self.after.open_run().is_some() && self.before.open_run().is_none()
+    }
+
+    /// The device whose answer is back with it.
+    fn answered(&self) -> Option<&DeviceId> {
+        let answered = matches!(
+            self.recorded.event,
+            Event::PhaseReached {
+                phase: Phase::PostProcessing
+            }
+        );
+        self.after.device.as_ref().filter(|_| answered)
     }
 }
 
@@ -146,7 +158,7 @@ impl<E: Env> Kernel<E> {
     /// Everybody may know now, and looks once for all that one commit has brought.
     fn publish(&self, stored: Vec<Happened>, now: Monotonic) {
         for happened in &stored {
-            self.show(happened, now);
+            self.show(happened);
         }
         let Some(last) = stored.last() else { return };
         let after = &last.after;
@@ -154,6 +166,13 @@ impl<E: Env> Kernel<E> {
             .iter()
             .flat_map(|happened| [happened.before.holds(), happened.after.holds()]);
         self.with_table(|table| {
+            for happened in &stored {
+                if let Some(device) = happened.answered() {
+                    let span = now.since(happened.since.entered);
+                    let tenant = &happened.after.spec.owner.tenant;
+                    table.forecast.took(device, tenant, span);
+                }
+            }
             table.changed(after.clone(), last.since, now);
             for device in held.flatten() {
                 self.metrics
@@ -170,27 +189,17 @@ impl<E: Env> Kernel<E> {
     }
 
     /// One event, where each is told of.
-    fn show(&self, happened: &Happened, now: Monotonic) {
+    fn show(&self, happened: &Happened) {
         let Happened {
             before,
             after,
             recorded,
-            since,
             ..
         } = happened;
         log::event(after, recorded);
         if before.state != after.state {
             self.metrics.moved(before, after);
             self.traces.moved(before, after);
-        }
-        if let (
-            Event::PhaseReached {
-                phase: Phase::PostProcessing,
-            },
-            Some(device),
-        ) = (&recorded.event, &after.device)
-        {
-            self.devices.took(device, now.since(since.entered));
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::job::{Duty, Job};
 use crate::kernel::slot::{Known, Since, Slot};
 use crate::limits::Limits;
 use crate::planted::{Bug, planted};
+use crate::schedule::forecast::{Forecast, Kept};
 use crate::schedule::policy::Policy;
 use crate::schedule::pool::Pool;
 use crate::schedule::timers::{Alarm, Timers};
@@ -29,6 +30,9 @@ pub(super) struct Table {
     /// Jobs that nobody owns and that are still at hand, in the order in which they came to rest.
     at_hand: VecDeque<JobId>,
     pub(super) scheduler: Scheduler,
+    pub(super) forecast: Forecast,
+    /// What was told of waits that are over, to be counted.
+    pub(super) kept: Vec<Kept>,
     pub(super) timers: Timers,
     pub(super) compile: Pool,
     pub(super) store: Pool,
@@ -85,6 +89,8 @@ impl Table {
             jobs: BTreeMap::new(),
             at_hand: VecDeque::new(),
             scheduler: Scheduler::new(policy),
+            forecast: Forecast::default(),
+            kept: Vec::new(),
             age_step,
             timers: Timers::default(),
             compile: Pool::new(limits.compile_slots),
@@ -238,6 +244,7 @@ impl Table {
         if lets_go {
             self.scheduler.remove(id);
             self.scheduler.release(id, now);
+            self.forecast.left(id);
         }
         if ended && !had_ended {
             self.active -= 1;
@@ -327,7 +334,11 @@ impl Table {
             Standing::NeverReached => return self.wait_for_contact(known, book, around),
         }
         let Known { tenant, rank, .. } = known;
+        let is_new = self.scheduler.waits_for(job).is_none();
         self.scheduler.enqueue(job, target, tenant, rank);
+        if is_new {
+            self.forecast.came(&self.scheduler, job, around.now);
+        }
         self.leave(job)
     }
 
@@ -365,6 +376,7 @@ impl Table {
         self.store.leave(job);
         self.scheduler.remove(job);
         self.scheduler.release(job, now);
+        self.forecast.left(job);
         self.unreached.remove(&job);
         self.timers.clear(job, Alarm::Deadline);
         self.timers.clear(job, Alarm::Wake);
@@ -378,6 +390,7 @@ impl Table {
         let mut woken = Vec::new();
         while let Some(pick) = self.scheduler.pick(now) {
             woken.push(pick.job);
+            self.kept.extend(self.forecast.started(pick.job, now));
             if let Some(slot) = self.jobs.get_mut(&pick.job) {
                 slot.astir().turn = Some(pick);
             }

@@ -1,13 +1,12 @@
 //! Why a job waits, who is ahead of it, and when its turn may come: pure, over what the table, the
 //! schedule and the device book know. No more jobs are looked at than [`Line`] does.
 
-use std::time::Duration;
-
 use crate::devices::{Book, Obstacle};
 use crate::job::Job;
 use crate::job::state::State;
 use crate::kernel::table::Table;
 use crate::schedule::Load;
+use crate::schedule::forecast::Interval;
 use crate::schedule::line::Line;
 use crate::time::{Monotonic, Timestamp};
 
@@ -71,7 +70,7 @@ pub struct Queue {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Start {
     /// From now on, as far as can be told today; `None` if it cannot.
-    pub wait: Option<Duration>,
+    pub wait: Option<Interval>,
     /// What that rests on, or why nothing can be told, for a person.
     pub basis: String,
 }
@@ -90,7 +89,7 @@ impl Table {
             job.state,
             State::Pending | State::Validating | State::Compiling | State::Queued
         )
-        .then(|| self.start(job, book, &reasons, queue.as_ref()));
+        .then(|| self.start(job, &reasons, queue.as_ref(), now));
         Wait {
             reasons,
             queue,
@@ -140,7 +139,7 @@ impl Table {
         (reasons, Some(Queue { place, line }))
     }
 
-    fn start(&self, job: &Job, book: &Book, reasons: &[Reason], queue: Option<&Queue>) -> Start {
+    fn start(&self, job: &Job, reasons: &[Reason], queue: Option<&Queue>, now: Monotonic) -> Start {
         let unknown = |basis: String| Start { wait: None, basis };
         let target = &job.spec.target;
         if job.state != State::Queued {
@@ -157,13 +156,15 @@ impl Table {
         if reasons.iter().any(beyond_turns) {
             return unknown("what holds it has no end that is known".to_owned());
         }
-        let Some(seconds) = book.execution_seconds(target) else {
+        let forecast = self.forecast.of(&self.scheduler, job.id, now);
+        let (Some(wait), Some(seconds)) = (forecast, self.forecast.execution_seconds(target))
+        else {
             return unknown(format!("no execution on {target} was seen since start"));
         };
         let load = self.scheduler.load(target);
         let at_least = if line.is_exact() { "" } else { "at least " };
         Start {
-            wait: Some(until_turn(seconds, line.ahead, load)),
+            wait: Some(wait),
             basis: format!(
                 "{at_least}{} ahead and {} running, executions took {seconds:.3} s lately, {}",
                 count(line.ahead, "job"),
@@ -211,14 +212,6 @@ pub(super) fn tenant_limit(table: &Table, tenant: &str) -> Option<String> {
     let running = table.scheduler.limit_of(tenant)?;
     let jobs = count(running, "job");
     Some(format!("{tenant} has {jobs} running, as many as it may"))
-}
-
-/// How long until a slot is free for a job with so many ahead, if each execution takes so long.
-pub(super) fn until_turn(execution_seconds: f64, ahead: usize, load: Load) -> Duration {
-    let slots = load.slots.max(1);
-    let full = load.running.saturating_sub(slots as usize - 1);
-    let seconds = execution_seconds * (ahead + full) as f64 / f64::from(slots);
-    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
 }
 
 fn count(many: usize, what: &str) -> String {

@@ -10,6 +10,7 @@ use crate::ids::DeviceId;
 use crate::job::Job;
 use crate::job::state::State;
 use crate::schedule::Load;
+use crate::schedule::forecast::Kept;
 
 /// One kernel's metrics.
 #[derive(Debug, Clone)]
@@ -21,6 +22,8 @@ pub struct Metrics {
     active_jobs: IntGauge,
     slots: IntGaugeVec,
     slots_available: IntGaugeVec,
+    waits_foretold: IntCounterVec,
+    waits_within: IntCounterVec,
 }
 
 /// Seconds; from an embedded neighbour's answer to a long execution.
@@ -69,15 +72,33 @@ impl Default for Metrics {
                 &["device_id"],
             )
             .expect("the name is valid"),
+            waits_foretold: IntCounterVec::new(
+                Opts::new(
+                    "eigen_kernel_waits_foretold_total",
+                    "Turns that came and of which it was told before when they would.",
+                ),
+                &["device_id"],
+            )
+            .expect("the name is valid"),
+            waits_within: IntCounterVec::new(
+                Opts::new(
+                    "eigen_kernel_waits_within_total",
+                    "Those that came no later than the quantile that was told.",
+                ),
+                &["device_id", "quantile"],
+            )
+            .expect("the name is valid"),
             registry,
         };
-        let all: [Box<dyn prometheus::core::Collector>; 6] = [
+        let all: [Box<dyn prometheus::core::Collector>; 8] = [
             Box::new(metrics.transitions.clone()),
             Box::new(metrics.stage_duration.clone()),
             Box::new(metrics.queue_depth.clone()),
             Box::new(metrics.active_jobs.clone()),
             Box::new(metrics.slots.clone()),
             Box::new(metrics.slots_available.clone()),
+            Box::new(metrics.waits_foretold.clone()),
+            Box::new(metrics.waits_within.clone()),
         ];
         for collector in all {
             metrics
@@ -124,6 +145,17 @@ impl Metrics {
         let free = i64::from(load.slots) - i64::try_from(load.running).unwrap_or(i64::MAX);
         let available = self.slots_available.with_label_values(&[device.as_str()]);
         available.set(free.max(0));
+    }
+
+    /// Counts a wait that is over and of which something was told: whether that was right is seen
+    /// in the shares of the quantiles, which should be what their names say.
+    pub fn waited(&self, kept: &Kept) {
+        let device = kept.device.as_str();
+        self.waits_foretold.with_label_values(&[device]).inc();
+        for (quantile, told) in [("0.5", kept.told.p50), ("0.9", kept.told.p90)] {
+            let within = self.waits_within.with_label_values(&[device, quantile]);
+            within.inc_by(u64::from(kept.waited <= told));
+        }
     }
 
     /// All metrics in Prometheus' text form.

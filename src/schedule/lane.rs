@@ -207,6 +207,12 @@ impl Lane {
         self.held.keys().copied()
     }
 
+    /// Whose jobs hold the slots, and since when.
+    pub(super) fn since(&self) -> impl Iterator<Item = (&str, Monotonic)> {
+        let held = self.held.values();
+        held.map(|held| (&*held.tenant, held.since))
+    }
+
     #[cfg(test)]
     pub(super) fn tenants_remembered(&self) -> usize {
         self.shares.remembered()

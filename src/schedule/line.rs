@@ -89,16 +89,35 @@ impl Lane {
             let turns = queue.waiting.iter();
             return Line::of(job, turns.map(|(other, job)| (*job, within(*other))));
         }
-        let turns = Turns {
+        let told = self
+            .turns()
+            .map(|(whose, other, job)| match whose == tenant {
+                true => (job, within(other)),
+                false => (job, Rule::FairShare),
+            });
+        Line::of(job, told)
+    }
+
+    /// Whose the turns are before that of a job that waits here, at most [`TURNS_MAX`]; `None` if
+    /// its tenant is at its limit.
+    pub(super) fn tenants_before(
+        &self,
+        job: JobId,
+        tenant: &Tenant,
+    ) -> Option<impl Iterator<Item = &str>> {
+        if self.tenants[tenant].at_limit {
+            return None;
+        }
+        let before = self.turns().take_while(move |(.., other)| *other != job);
+        Some(before.take(TURNS_MAX).map(|(tenant, ..)| &**tenant))
+    }
+
+    fn turns(&self) -> Turns<'_> {
+        Turns {
             lane: self,
             fresh: self.shares.turns().peekable(),
             again: BTreeMap::new(),
-        };
-        let told = turns.map(|(whose, other, job)| match whose == tenant {
-            true => (job, within(other)),
-            false => (job, Rule::FairShare),
-        });
-        Line::of(job, told)
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! On each device, fair share picks the tenant (`share`), and priority with age picks among its
 //! jobs ([`rank`]); then come the earlier deadline and the earlier submission.
 
+pub mod forecast;
 mod lane;
 pub mod line;
 pub mod policy;
@@ -202,6 +203,33 @@ impl Scheduler {
         let place = self.places.get(&job)?;
         let lane = self.lanes.get(&place.device)?;
         Some(lane.line(job, &place.tenant, place.rank?))
+    }
+
+    /// Whose the turns are that would come before that of a job that waits, in order and as
+    /// [`Self::line`] tells them. `None` if it does not wait, or if its tenant may hold no more.
+    pub fn tenants_before(&self, job: JobId) -> Option<impl Iterator<Item = &str>> {
+        let place = self.places.get(&job)?;
+        place.rank?;
+        self.lanes
+            .get(&place.device)?
+            .tenants_before(job, &place.tenant)
+    }
+
+    /// Whose jobs hold the slots of a device, and since when.
+    pub fn holders(&self, device: &DeviceId) -> impl Iterator<Item = (&str, Monotonic)> {
+        let lane = self.lanes.get(device);
+        lane.into_iter().flat_map(Lane::since)
+    }
+
+    /// Whether a device takes jobs.
+    pub fn is_open(&self, device: &DeviceId) -> bool {
+        self.lanes.get(device).is_some_and(|lane| lane.open)
+    }
+
+    /// The device for which a job waits.
+    pub fn waits_for(&self, job: JobId) -> Option<&DeviceId> {
+        let place = self.places.get(&job)?;
+        place.rank.map(|_| &place.device)
     }
 
     /// How many slots a tenant holds, if it may hold no more.

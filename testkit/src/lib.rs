@@ -1,7 +1,7 @@
 //! What tests, benches and the simulated world share: builders of jobs, histories and what must
 //! be true of them, the contracts that every implementation of a port keeps, a clock that is moved
-//! by hand, circuits by chance, a disk that fails, doubles of the two neighbours, and what the load
-//! tool measures. Everything but [`neighbours::serve`] and [`load`] runs in both worlds.
+//! by hand, circuits and workloads by chance, a disk that fails, doubles of the two neighbours, and
+//! what the load tool measures. Everything but [`neighbours::serve`] and [`load`] runs in both worlds.
 
 pub mod circuits;
 pub mod contract;
@@ -14,3 +14,4 @@ pub mod jobs;
 #[cfg(not(madsim))]
 pub mod load;
 pub mod neighbours;
+pub mod workload;

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::*;
 use crate::devices::Policy;
@@ -126,6 +127,7 @@ impl Hall {
             told += &format!("  for {place}, {} ahead: {}\n", line.ahead, rules.join(" "));
         }
         if let Some(Start { wait, basis }) = &wait.start {
+            let wait = wait.map(|Interval { p50, p90 }| (p50, p90));
             told += &format!("  start {wait:?}: {basis}\n");
         }
         told
@@ -170,7 +172,8 @@ fn each_reason_to_wait_is_named() {
     tell("a tenant at its limit", &hall, &limited);
     tell("next, and nothing ran yet", &hall, &next);
     let device = "sim-1".parse().unwrap();
-    hall.book.took(&device, Duration::from_secs(4));
+    let span = Duration::from_secs(4);
+    hall.table.forecast.took(&device, "ada", span);
     tell("next", &hall, &next);
     tell("behind another", &hall, &last);
     for hardware in [

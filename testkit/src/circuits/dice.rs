@@ -31,6 +31,12 @@ impl Dice {
         usize::try_from(scaled).expect("it is below a usize")
     }
 
+    /// A number from 0 up to, and without, 1.
+    pub fn unit(&mut self) -> f64 {
+        // As many bits as a float keeps.
+        (self.0.next_u64() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
     /// One of `from..=to`.
     pub fn within(&mut self, from: usize, to: usize) -> usize {
         from + self.below(to - from + 1)

@@ -151,6 +151,10 @@ impl KernelGateway for Hostile {
                 seconds: i64::MIN,
                 nanos: i32::MIN,
             }),
+            estimated_wait_p90: Some(prost_types::Duration {
+                seconds: i64::MIN,
+                nanos: i32::MIN,
+            }),
             hardware_queue_depth: u32::MAX,
             hardware_wait_seconds: u32::MAX,
             capabilities: BTreeMap::from([(evil(), evil())]),
@@ -216,6 +220,10 @@ impl KernelGateway for Hostile {
                 named: vec![named],
             }),
             estimated_wait: Some(prost_types::Duration {
+                seconds: i64::MAX,
+                nanos: i32::MIN,
+            }),
+            estimated_wait_p90: Some(prost_types::Duration {
                 seconds: i64::MAX,
                 nanos: i32::MIN,
             }),
