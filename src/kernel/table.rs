@@ -29,6 +29,8 @@ pub(super) struct Table {
     pub(super) jobs: BTreeMap<JobId, Box<Slot>>,
     /// Jobs that nobody owns and that are still at hand, in the order in which they came to rest.
     at_hand: VecDeque<JobId>,
+    /// So many; all others lie in the store.
+    at_hand_max: usize,
     pub(super) scheduler: Scheduler,
     pub(super) forecast: Forecast,
     /// What was told of waits that are over, to be counted.
@@ -53,10 +55,6 @@ pub(super) struct Claim {
     /// The job as its last event left it; `None` if it lies in the store alone.
     pub(super) job: Option<Arc<Job>>,
 }
-
-/// So many jobs that came to rest are kept at hand, because their turn may come at once. All
-/// others lie in the store.
-const AT_HAND_MAX: usize = 1024;
 
 /// What the wall times in a job's record are on our clock.
 #[derive(Debug, Clone, Copy)]
@@ -88,6 +86,7 @@ impl Table {
         Self {
             jobs: BTreeMap::new(),
             at_hand: VecDeque::new(),
+            at_hand_max: limits.jobs_at_hand,
             scheduler: Scheduler::new(policy),
             forecast: Forecast::default(),
             kept: Vec::new(),
@@ -175,7 +174,7 @@ impl Table {
     /// A job that nobody owns stays at hand until enough others have come after it.
     fn rest(&mut self, job: JobId) {
         self.at_hand.push_back(job);
-        if self.at_hand.len() > AT_HAND_MAX
+        if self.at_hand.len() > self.at_hand_max
             && let Some(longest) = self.at_hand.pop_front()
             && let Some(slot) = self.jobs.get_mut(&longest)
             && !slot.is_owned()

@@ -103,6 +103,9 @@ fn bounds(chance: &mut Chance) -> Bounds {
         bounds.insert("compile_slots".to_owned(), 2);
         bounds.insert("store_slots".to_owned(), 1);
     }
+    if chance.percent(40) {
+        bounds.insert("jobs_at_hand".to_owned(), chance.within(0, 2));
+    }
     Bounds(bounds)
 }
 
