@@ -70,11 +70,11 @@ fn executions_have_a_heavy_tail() {
             .map(|it| it.takes.as_secs_f64())
             .collect();
         takes.sort_by(|one, other| other.total_cmp(one));
-        // Hill's estimate over the longest fiftieth.
+        // Hill's estimate over the longest fiftieth, raised by the bound on the longest.
         let top = takes.len() / 50;
         let logs: f64 = takes[..top].iter().map(|it| (it / takes[top]).ln()).sum();
         let index = top as f64 / logs;
-        assert!((1.2..2.4).contains(&index), "seed {seed}: {index}");
+        assert!((1.8..3.0).contains(&index), "seed {seed}: {index}");
         let longest: f64 = takes[..takes.len() / 10].iter().sum();
         let share = longest / takes.iter().sum::<f64>();
         assert!((0.3..0.6).contains(&share), "seed {seed}: {share}");
@@ -120,6 +120,7 @@ fn jobs_of_a_tenant_resemble_each_other() {
         let all: Vec<f64> = by_tenant.values().flatten().copied().collect();
         let within: f64 = by_tenant.values().map(|logs| spread(logs)).sum();
         let explained = 1.0 - within / spread(&all);
-        assert!(explained > 0.3, "seed {seed}: {explained}");
+        // By chance it would be one in a hundred.
+        assert!(explained > 0.2, "seed {seed}: {explained}");
     }
 }
