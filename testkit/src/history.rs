@@ -43,7 +43,8 @@ pub struct History {
     pub wall_moved: bool,
     /// For how long kernels stood still, all in all.
     pub stood_still: Duration,
-    /// When the kernel stood still and nobody stood in for it, from and until, in order.
+    /// When the kernel stood still and nobody stood in for it, or could not read what a job's turn
+    /// needs: from and until, in the order in which they ended.
     pub pauses: Vec<(Duration, Duration)>,
     /// When a kernel died, or began to stand still: what it was about to do at that moment it did
     /// later, or another did it.

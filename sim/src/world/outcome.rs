@@ -123,7 +123,7 @@ impl World {
                 .filter(|fired| BREAK_OFF.contains(&fired.kind))
                 .map(|fired| fired.at)
                 .collect(),
-            pauses: Self::pauses(&records),
+            pauses: self.pauses(&records),
             stood_still: records
                 .fired
                 .iter()
@@ -138,15 +138,20 @@ impl World {
         }
     }
 
-    /// When the kernel stood still, and nobody stood in for it.
-    fn pauses(records: &Records) -> Vec<(Duration, Duration)> {
-        let pauses = records
-            .fired
-            .iter()
-            .filter(|fired| fired.kind == "pause-kernel")
-            .filter_map(|fired| Some((fired.at, fired.at + fired.lasts?)));
+    /// When the kernel stood still and nobody stood in for it, or a job whose turn had come lay in
+    /// a store that was away; it is read after a back-off, which may begin just before that ends.
+    fn pauses(&self, records: &Records) -> Vec<(Duration, Duration)> {
+        let back_off = Duration::from_millis(self.settings.limits.backoff_ms_max);
+        let pauses = records.fired.iter().filter_map(|fired| {
+            let after = match fired.kind {
+                "pause-kernel" => Duration::ZERO,
+                "store-away" => back_off,
+                _ => return None,
+            };
+            Some((fired.at, fired.at + fired.lasts? + after))
+        });
         let mut pauses: Vec<_> = pauses.collect();
-        pauses.sort_unstable();
+        pauses.sort_unstable_by_key(|(_, until)| *until);
         pauses
     }
 
