@@ -34,14 +34,15 @@ impl Unitary {
         }
     }
 
-    /// The language's own gate on one qubit, as OpenQASM 3 defines it. Version 2 leaves its phase
-    /// open, so this serves there too.
+    /// The language's own gate on one qubit, with a real first entry, cos(theta/2). The text of
+    /// OpenQASM 3 multiplies by `e^(i theta/2)`, but its own example of a controlled NOT and the
+    /// tools that write OpenQASM do not. Version 2 leaves the phase open.
     pub(super) fn u(theta: f64, phi: f64, lambda: f64, qubit: u32) -> Self {
         let turns = [Gate::Rz(lambda), Gate::Ry(theta), Gate::Rz(phi)];
         let turns = turns.into_iter().filter(|turn| turn.theta() != Some(0.0));
         Self {
             gates: turns.map(|turn| (turn, vec![qubit])).collect(),
-            phase: (theta + phi + lambda) / 2.0,
+            phase: f64::midpoint(phi, lambda),
         }
     }
 
@@ -236,3 +237,7 @@ impl Controlled {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "unitary_tests.rs"]
+mod tests;
