@@ -137,7 +137,7 @@ impl<'t> Elaborator<'t> {
                 let kind = self.scalar(kind, name.span)?;
                 let number = match kind {
                     Scalar::Integer(_) => self.whole(value)?,
-                    Scalar::Real => self.angle(value)?,
+                    Scalar::Real | Scalar::Angle => self.angle(value)?,
                 };
                 let number = number.of(kind, value.span)?;
                 self.names.define(*name, Meaning::Value(number))
