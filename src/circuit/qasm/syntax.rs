@@ -235,6 +235,18 @@ impl Relation {
         })
     }
 
+    /// What holds exactly where this one does not.
+    pub(super) fn opposite(self) -> Self {
+        match self {
+            Self::Equal => Self::Unequal,
+            Self::Unequal => Self::Equal,
+            Self::Less => Self::AtLeast,
+            Self::AtMost => Self::More,
+            Self::More => Self::AtMost,
+            Self::AtLeast => Self::Less,
+        }
+    }
+
     /// The relation with its sides exchanged.
     pub(super) fn mirrored(self) -> Self {
         match self {

@@ -15,9 +15,16 @@ pub(super) struct Unitary {
 /// A gate on qubits, controls first.
 pub(super) type Placed = (Gate, Vec<u32>);
 
-/// More gates than a circuit may have.
+/// What there is too much of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct TooLong;
+pub(super) enum TooLong {
+    /// More gates than a circuit may have.
+    Operations,
+    /// More than this come of one gate under its controls.
+    Controlled(usize),
+    /// More work than one program may make.
+    Steps,
+}
 
 impl Unitary {
     pub(super) fn gate(gate: Gate, qubits: &[u32]) -> Self {
@@ -70,7 +77,7 @@ impl Unitary {
         let once = if times < 0 { self.inverse() } else { self };
         let times = usize::try_from(times.unsigned_abs()).unwrap_or(usize::MAX);
         if once.gates.len().saturating_mul(times) > most {
-            return Err(TooLong);
+            return Err(TooLong::Operations);
         }
         #[expect(
             clippy::cast_precision_loss,
@@ -136,7 +143,7 @@ type Done = Result<(), TooLong>;
 impl Controlled {
     fn push(&mut self, gate: Gate, qubits: &[u32]) -> Done {
         if self.gates.len() == self.most {
-            return Err(TooLong);
+            return Err(TooLong::Operations);
         }
         self.gates.push((gate, qubits.to_vec()));
         Ok(())

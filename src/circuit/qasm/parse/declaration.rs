@@ -125,6 +125,10 @@ impl<'t> Parser<'t> {
         if !self.take("=")? {
             return Err(self.unexpected("="));
         }
+        if self.is("{") {
+            let message = "qubits and registers are joined by ++, as in let both = q ++ r;";
+            return Err(Fault::new(self.token.span, message));
+        }
         let mut parts = vec![self.operand("a register")?];
         while self.take("++")? {
             parts.push(self.operand("a register")?);
