@@ -97,9 +97,9 @@ impl<'t> Lexer<'t> {
             self.at += rest.len() - trimmed.len();
             if trimmed.starts_with("//") {
                 self.at += trimmed.find(['\n', '\r']).unwrap_or(trimmed.len());
-            } else if trimmed.starts_with("/*") {
+            } else if let Some(inner) = trimmed.strip_prefix("/*") {
                 // The star of the opening does not close it as well: /*/ is still open.
-                let Some(length) = trimmed[2..].find("*/") else {
+                let Some(length) = inner.find("*/") else {
                     let span = Span {
                         from: self.at,
                         to: self.at + 2,
