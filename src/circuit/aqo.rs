@@ -103,6 +103,17 @@ pub enum AqoError {
         /// The name that has no value; another than the document's if one refers to the next.
         symbol: String,
     },
+    /// A value of the job that is neither a number nor the name of a parameter.
+    #[error(
+        "{symbol} was given the value {value:?} (--param {symbol}, metadata param.{symbol} on the \
+         wire): give a number, as in 1.5708"
+    )]
+    NotANumber {
+        /// The parameter.
+        symbol: String,
+        /// What it was given.
+        value: String,
+    },
     /// A value for a parameter that the document does not have.
     #[error("a value is given for the parameter {name:?}, which no angle has; {known}")]
     NoSuchParameter {

@@ -115,6 +115,16 @@ fn an_angle_may_come_from_the_document_or_from_the_job() {
         angle(&named("c"), &[("c", "d"), ("param.d", "c")]),
         Err(format!("{place} \"c\", which is defined by itself"))
     );
+    for value in ["pi/2", "", " ", "1,5"] {
+        assert_eq!(
+            angle(&named("c"), &[("param.c", value)]),
+            Err(format!(
+                "c was given the value {:?} (--param c, metadata param.c on the wire): give a \
+                 number, as in 1.5708",
+                value.trim()
+            ))
+        );
+    }
     assert_eq!(
         angle(&named("c"), &[("c", "inf")]),
         Err(format!("{place} inf, but must be finite"))

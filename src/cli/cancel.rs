@@ -15,7 +15,7 @@ The receipt says what the cancel achieved:
   NOT_STARTED        no device was asked to run the job
   STOPPED_ON_DEVICE  the device confirmed that the execution is over
   STOP_UNCONFIRMED   the job is cancelled, but the device may go on
-  TOO_LATE           nothing was changed: the job had ended, or its counts were in
+  TOO_LATE           nothing was changed: the job had ended or had its counts
 A repeated cancel gets the first receipt again.
 
 Examples:

@@ -49,7 +49,7 @@ pub(super) struct Arguments {
     since: Option<Duration>,
     /// How many at most
     #[arg(long, value_name = "N", default_value_t = 20,
-          value_parser = clap::value_parser!(u32).range(1..=PAGE_JOBS_MAX as i64))]
+          value_parser = page_size, allow_hyphen_values = true)]
     limit: u32,
     /// Where the page before ended, as it was printed there
     #[arg(long, value_name = "TOKEN", value_parser = text::parse_some)]
@@ -82,6 +82,12 @@ impl ValueEnum for Named {
     fn to_possible_value(&self) -> Option<PossibleValue> {
         Some(PossibleValue::new(self.0.name()))
     }
+}
+
+fn page_size(text: &str) -> Result<u32, String> {
+    let size = text.parse().ok();
+    size.filter(|size| (1..=PAGE_JOBS_MAX).contains(&(*size as usize)))
+        .ok_or_else(|| format!("it must be a whole number from 1 to {PAGE_JOBS_MAX}"))
 }
 
 pub(super) async fn run(arguments: Arguments) -> Outcome {

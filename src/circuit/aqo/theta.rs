@@ -43,6 +43,8 @@ impl Lookup<'_> {
     /// Follows the names until there is a number, which may still be infinite.
     fn angle(&mut self, text: &str) -> Result<f64, AqoError> {
         let mut text = text.trim();
+        // The parameter that the job gave this text for.
+        let mut given_to = None;
         let mut seen = BTreeSet::new();
         loop {
             if let Ok(number) = text.parse() {
@@ -52,11 +54,15 @@ impl Lookup<'_> {
                 let (operation, symbol) = (self.operation, cut(text));
                 return Err(AqoError::Circular { operation, symbol });
             }
+            let argument = argument(self.arguments, text);
+            let document = self.document.and_then(|all| all.get(text));
+            if let (Some(symbol), None, None) = (given_to, argument, document) {
+                let (symbol, value) = (cut(symbol), cut(text));
+                return Err(AqoError::NotANumber { symbol, value });
+            }
             self.names.insert(text.to_owned());
-            text = match (
-                argument(self.arguments, text),
-                self.document.and_then(|all| all.get(text)),
-            ) {
+            given_to = argument.and(Some(text));
+            text = match (argument, document) {
                 (Some(argument), _) => argument.trim(),
                 (None, Some(Value::String(next))) => next.trim(),
                 (None, Some(Value::Number(number))) => {

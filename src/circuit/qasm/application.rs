@@ -1,11 +1,12 @@
 //! The use of a gate: its angles worked out, its registers taken qubit by qubit.
 
 use super::definition::{Callee, Trouble, angle_of, check_shape, twice};
-use super::elaborate::{Elaborator, too_long};
+use super::elaborate::Elaborator;
 use super::fault::{Fault, Span, quoted};
 use super::modifier::{Budget, changes, controls_of, cost_of_changes, modified};
 use super::syntax::Application;
 use super::unitary::Unitary;
+use super::work::too_long;
 use crate::circuit::limits::OPERATIONS_MAX;
 
 /// So many qubits are compared with one another in the time of a step.
@@ -38,7 +39,7 @@ impl<'t> Elaborator<'t> {
                 .spelled_out(&angles, own, &mut budget)
                 .and_then(|plain| Ok(modified(plain, &changes, controls, &mut budget)?))
                 .map_err(|trouble| match trouble {
-                    Trouble::TooLong => too_long(span),
+                    Trouble::TooLong(why) => too_long(why, span),
                     Trouble::Within(why) => {
                         let message = format!("within {}: {why}", quoted(name.text));
                         Fault::new(span, message)

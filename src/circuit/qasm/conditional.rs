@@ -6,12 +6,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::elaborate::{Elaborator, too_long};
+use super::elaborate::Elaborator;
 use super::fault::{Fault, Span, quoted};
 use super::modifier::conditioned;
 use super::question::{Condition, Question, Wanted, largest, undecided};
 use super::syntax::{Form, Operand, Statement, Term};
-use super::unitary::Unitary;
+use super::unitary::{TooLong, Unitary};
+use super::work::too_long;
 use crate::circuit::limits::OPERATIONS_MAX;
 use crate::circuit::{Gate, Operation, Readout};
 
@@ -255,7 +256,7 @@ impl<'t> Elaborator<'t> {
                         gates.then(unitary);
                     }
                     if gates.gates.len() > OPERATIONS_MAX {
-                        return Err(too_long(span));
+                        return Err(too_long(TooLong::Operations, span));
                     }
                 }
                 Form::If {
@@ -293,7 +294,7 @@ impl<'t> Elaborator<'t> {
         };
         let guarded = conditioned(unitary, &part(true), true, OPERATIONS_MAX)
             .and_then(|inner| conditioned(inner, &part(false), false, OPERATIONS_MAX))
-            .map_err(|_| too_long(span))?;
+            .map_err(|why| too_long(why, span))?;
         self.spend(guarded.gates.len(), span)?;
         self.emit(guarded, span)
     }
@@ -326,11 +327,7 @@ impl<'t> Elaborator<'t> {
                         self.qubits_of(operand)?;
                     }
                 }
-                _ => {
-                    let message = "only gates can stand in an if: no device here decides at run \
-                                   time";
-                    return Err(Fault::new(statement.span, message));
-                }
+                other => return Err(Fault::new(statement.span, unfit_for_branch(other))),
             }
         }
         Ok(())
@@ -349,20 +346,27 @@ impl<'t> Elaborator<'t> {
             if questions.len() == 1 {
                 return Ok(meaning);
             }
-            let mut cases = meaning.cases();
-            if cases.len() > 1 {
-                let message = "beside && this comparison would have too many cases: put another \
-                               if into the block instead";
-                return Err(Fault::new(question.bits.span, message));
-            }
-            whole = match (whole, cases.pop()) {
-                (Some(whole), Some(case)) => Some(joined(whole, &case).ok_or_else(|| {
-                    let message = "this contradicts what stands before it, so both never hold: \
-                                   leave one of them out";
-                    Fault::new(question.bits.span, message)
-                })?),
-                _ => None,
+            let cases = meaning.cases();
+            let Some(before) = whole.take().filter(|_| !cases.is_empty()) else {
+                continue;
             };
+            let both = cases.iter().filter_map(|case| joined(before.clone(), case));
+            let mut both: Vec<_> = both.collect();
+            let message = match both.len() {
+                0 => {
+                    "this contradicts what stands before it, so both never hold: leave one of them \
+                     out"
+                }
+                1 => {
+                    whole = both.pop();
+                    continue;
+                }
+                _ => {
+                    "beside && this comparison would have too many cases: put another if into the \
+                     block instead"
+                }
+            };
+            return Err(Fault::new(question.bits.span, message));
         }
         Ok(Meaning::new(whole))
     }
@@ -414,6 +418,19 @@ impl<'t> Elaborator<'t> {
                 Err(Fault::new(operand.span, message))
             }
         }
+    }
+}
+
+/// Why it cannot stand in an `if` on what was measured.
+fn unfit_for_branch(form: &Form<'_>) -> &'static str {
+    match form {
+        Form::For { .. } => {
+            "a for does not stand in an if on what was measured: put the if into the loop"
+        }
+        Form::Constant { .. } | Form::Alias { .. } => {
+            "nothing is declared in an if on what was measured: declare it before the if"
+        }
+        _ => "only gates can stand in an if: no device here decides at run time",
     }
 }
 

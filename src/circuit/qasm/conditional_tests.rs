@@ -172,3 +172,30 @@ fn a_bit_whose_qubit_was_changed_decides_nothing_any_more() {
         assert!(why.contains("has been changed since"), "{between}: {why}");
     }
 }
+
+#[test]
+fn what_is_denied_is_what_its_opposite_is() {
+    let told = |condition: &str| {
+        let text = format!(
+            "include \"stdgates.inc\"; qubit[3] q; bit[2] c; c[0] = measure q[0]; \
+             c[1] = measure q[1]; if ({condition}) {{ x q[2]; }}"
+        );
+        read(&text)
+    };
+    for (one, other) in [
+        ("!(c[0])", "!c[0]"),
+        ("!(!c[0])", "c[0]"),
+        ("!(c == 1)", "c != 1"),
+        ("!(c != 1)", "c == 1"),
+        ("!(c < 1)", "c >= 1"),
+        ("!(c >= 3)", "c < 3"),
+        ("!(1 > c)", "c > 0"),
+        ("!((c[0] == 1))", "c[0] == 0"),
+        ("!(2 == 3)", "true"),
+        ("!(2 != 3)", "false"),
+        ("!(true)", "false"),
+        ("c[1] && !(c[0])", "!c[0] && c[1]"),
+    ] {
+        assert_eq!(told(one), told(other), "{one} is {other}");
+    }
+}

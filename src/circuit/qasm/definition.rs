@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::elaborate::{STEPS_PER_TURN, too_long};
+use super::elaborate::STEPS_PER_TURN;
 use super::fault::{Fault, Span, quoted};
 use super::indices;
 use super::library::{self, Library};
@@ -15,7 +15,7 @@ use super::names::{Meaning, Names};
 use super::syntax::{Application, Expression, Form, GateForm, Language, Name, Operand, Statement};
 use super::unitary::{TooLong, Unitary};
 use super::value::{self, Division, Known, Value, evaluate};
-use super::work::Work;
+use super::work::{Work, too_long};
 use crate::circuit::Gate;
 use crate::circuit::limits::QUBITS_MAX;
 
@@ -64,14 +64,14 @@ struct Step<'t> {
 /// Why a gate could not be spelled out.
 #[derive(Debug)]
 pub(super) enum Trouble {
-    TooLong,
+    TooLong(TooLong),
     /// In the body of the gate.
     Within(String),
 }
 
 impl From<TooLong> for Trouble {
-    fn from(TooLong: TooLong) -> Self {
-        Self::TooLong
+    fn from(why: TooLong) -> Self {
+        Self::TooLong(why)
     }
 }
 
@@ -222,7 +222,7 @@ impl<'t> Definition<'t> {
             let plain = step.callee.spelled_out(&inner, own, budget)?;
             whole.then(modified(plain, &step.modifiers, controls, budget)?);
             if whole.gates.len() > budget.gates {
-                return Err(Trouble::TooLong);
+                return Err(Trouble::TooLong(TooLong::Operations));
             }
         }
         Ok(whole)
@@ -265,7 +265,7 @@ struct Body<'b, 't, 'w> {
 
 impl<'t> Body<'_, 't, '_> {
     fn spend(&mut self, work: usize, span: Span) -> Result<(), Fault> {
-        self.work.spend(work).map_err(|TooLong| too_long(span))
+        self.work.spend(work).map_err(|why| too_long(why, span))
     }
 
     fn statements(&mut self, statements: &[Statement<'t>]) -> Result<(), Fault> {

@@ -17,7 +17,7 @@ use super::parse::Parser;
 use super::syntax::{Expression, Form, Language, Name, Operand, Scalar, Statement, Type};
 use super::unitary::{TooLong, Unitary};
 use super::value::{BYTES_PER_STEP, Division, Value, cost_of, cost_of_type, evaluate, scalar};
-use super::work::Work;
+use super::work::{Work, too_long};
 use crate::circuit::limits::{CLASSICAL_BITS_MAX, OPERATIONS_MAX, QUBITS_MAX};
 use crate::circuit::{Circuit, Operation, Readout};
 
@@ -137,7 +137,7 @@ impl<'t> Elaborator<'t> {
                 let kind = self.scalar(kind, name.span)?;
                 let number = match kind {
                     Scalar::Integer(_) => self.whole(value)?,
-                    Scalar::Real => self.angle(value)?,
+                    Scalar::Real | Scalar::Angle => self.angle(value)?,
                 };
                 let number = number.of(kind, value.span)?;
                 self.names.define(*name, Meaning::Value(number))
@@ -331,7 +331,7 @@ impl<'t> Elaborator<'t> {
 
     pub(super) fn push(&mut self, operation: Operation, span: Span) -> Result<(), Fault> {
         if self.operations.len() == OPERATIONS_MAX {
-            return Err(too_long(span));
+            return Err(too_long(TooLong::Operations, span));
         }
         self.operations.push(operation);
         Ok(())
@@ -396,13 +396,8 @@ impl<'t> Elaborator<'t> {
     }
 
     pub(super) fn spend(&mut self, work: usize, span: Span) -> Result<(), Fault> {
-        self.work.spend(work).map_err(|TooLong| too_long(span))
+        self.work.spend(work).map_err(|why| too_long(why, span))
     }
-}
-
-pub(super) fn too_long(span: Span) -> Fault {
-    let message = format!("up to here the circuit has more than {OPERATIONS_MAX} operations");
-    Fault::new(span, message)
 }
 
 /// The next `size` elements, unless there would be more than `most` then.

@@ -36,7 +36,7 @@ impl<'t> Elaborator<'t> {
         let Some(text) = argument(self.inputs.arguments, name.text) else {
             self.inputs.lack = true;
             let example = match kind {
-                Scalar::Real => "0.5",
+                Scalar::Real | Scalar::Angle => "0.5",
                 Scalar::Integer(_) => "3",
             };
             let message = format!(
@@ -58,6 +58,9 @@ impl<'t> Elaborator<'t> {
             })
             .map_err(|_| match kind {
                 Scalar::Real => wrong("give a number, as in 0.5 or pi/4"),
+                Scalar::Angle => wrong(
+                    "give a number from 0 to below 2*pi, as in 0.5 or pi/4, or declare input float",
+                ),
                 Scalar::Integer(Range { least, most }) => {
                     wrong(&format!("give a whole number from {least} to {most}"))
                 }

@@ -16,6 +16,7 @@ use super::Circuit;
 use elaborate::circuit;
 use fault::{Fault, Span};
 
+mod angle;
 mod application;
 mod conditional;
 mod definition;

@@ -3,12 +3,16 @@
 use super::fault::{Fault, Span};
 use super::syntax::{Expression, Language, Modifier};
 use super::unitary::{TooLong, Unitary};
-use super::value::{Division, Known, cost_of, evaluate};
+use super::value::{Division, Known, Value, cost_of, evaluate};
 use super::work::Work;
 use crate::circuit::Gate;
 
 /// How many qubits may control one application, and how many modifiers it may have.
-const CONTROLS_MAX: usize = 16;
+const CONTROLS_MAX: usize = 11;
+
+/// So many gates of two qubits are as large a circuit as devices take (`CIRCUIT_BYTES_MAX`). Where
+/// one gate alone has more, it is told at that gate.
+const CONTROLLED_MAX: usize = 80_000;
 
 /// Steps that a modifier takes even where it changes nothing.
 const STEPS_PER_CHANGE: usize = 3;
@@ -67,7 +71,15 @@ pub(super) fn changes(
     let exponent = |expression| {
         let message = "only whole powers of a gate are compiled: for a root write its own gate, as \
                        sx for pow(0.5) @ x, or a part of the angle, as rx(a/2) for pow(0.5) @ rx(a)";
-        whole(expression, Division::Exact, message)
+        match evaluate(expression, Division::Exact, names)? {
+            Value::Real(number) if number.fract() == 0.0 && number.abs() < 1e15 => {
+                let message = format!(
+                    "an exponent is a whole number, and this is a float: write pow({number})"
+                );
+                Err(Fault::new(expression.span, message))
+            }
+            _ => whole(expression, Division::Exact, message),
+        }
     };
     let changes: Vec<_> = modifiers
         .iter()
@@ -129,15 +141,27 @@ pub(super) fn conditioned(
     when: bool,
     most: usize,
 ) -> Result<Unitary, TooLong> {
+    let controlled = |unitary: Unitary| {
+        let bound = most.min(CONTROLLED_MAX);
+        unitary
+            .controlled(controls, bound)
+            .map_err(|why| match why {
+                TooLong::Operations if bound < most => TooLong::Controlled(bound),
+                other => other,
+            })
+    };
+    if controls.is_empty() {
+        return Ok(unitary);
+    }
     if when {
-        return unitary.controlled(controls, most);
+        return controlled(unitary);
     }
     let mut flips = Unitary::default();
     for control in controls {
         flips.then(Unitary::gate(Gate::X, &[*control]));
     }
     let mut whole = flips.clone();
-    whole.then(unitary.controlled(controls, most)?);
+    whole.then(controlled(unitary)?);
     whole.then(flips);
     Ok(whole)
 }

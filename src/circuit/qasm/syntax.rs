@@ -86,6 +86,9 @@ pub(super) enum Type<'t> {
     },
     /// Its width bounds nothing: floats do not round.
     Real,
+    Angle {
+        width: Option<Expression<'t>>,
+    },
 }
 
 /// The same once its width is known.
@@ -93,6 +96,7 @@ pub(super) enum Type<'t> {
 pub(super) enum Scalar {
     Integer(Range),
     Real,
+    Angle,
 }
 
 /// The whole numbers that a type holds, both ends included.
@@ -231,6 +235,18 @@ impl Relation {
         })
     }
 
+    /// What holds exactly where this one does not.
+    pub(super) fn opposite(self) -> Self {
+        match self {
+            Self::Equal => Self::Unequal,
+            Self::Unequal => Self::Equal,
+            Self::Less => Self::AtLeast,
+            Self::AtMost => Self::More,
+            Self::More => Self::AtMost,
+            Self::AtLeast => Self::Less,
+        }
+    }
+
     /// The relation with its sides exchanged.
     pub(super) fn mirrored(self) -> Self {
         match self {
@@ -266,6 +282,8 @@ pub(super) struct Expression<'t> {
 pub(super) enum Part<'t> {
     Integer(i64),
     Real(f64),
+    /// A number of the type angle.
+    Angle(f64),
     Name(&'t str),
     /// How many elements the register of this name has.
     SizeOf(&'t str),

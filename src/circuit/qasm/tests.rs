@@ -36,12 +36,12 @@ fn program(qubits: usize, body: &str) -> String {
     text + body
 }
 
-fn state(text: &str) -> Vec<Complex64> {
+pub(super) fn state(text: &str) -> Vec<Complex64> {
     amplitudes(&read(text)).unwrap()
 }
 
 /// Whether two bodies do the same, up to a global phase.
-fn same(qubits: usize, one: &str, other: &str) {
+pub(super) fn same(qubits: usize, one: &str, other: &str) {
     let states = [one, other].map(|body| state(&program(qubits, body)));
     let unlike = reference::unlikeness(&states[0], &states[1]);
     assert!(unlike < 1e-12, "{one} is not {other}: {unlike}");
@@ -382,21 +382,6 @@ fn a_value_for_an_input_that_is_not_there_is_refused() {
     // What is wrong in the text itself is told first.
     let why = refused(text, "param.thta").unwrap_err();
     assert!(why.contains("theta was given no value"), "{why}");
-}
-
-#[test]
-fn the_gates_that_differ_in_phase_alone_are_as_the_specification_has_them() {
-    // In OpenQASM 3 the language's own gate has a phase that shows under control.
-    same(
-        2,
-        "ctrl @ U(0.4, 0.5, 0.6) q[0], q[1];",
-        "p(0.2) q[0]; cu(0.4, 0.5, 0.6, 0) q[0], q[1];",
-    );
-    same(
-        2,
-        "ctrl @ u3(0.4, 0.5, 0.6) q[0], q[1];",
-        "p(-0.55) q[0]; cu3(0.4, 0.5, 0.6) q[0], q[1];",
-    );
 }
 
 #[test]

@@ -97,8 +97,9 @@ impl<'t> Lexer<'t> {
             self.at += rest.len() - trimmed.len();
             if trimmed.starts_with("//") {
                 self.at += trimmed.find(['\n', '\r']).unwrap_or(trimmed.len());
-            } else if trimmed.starts_with("/*") {
-                let Some(end) = trimmed.find("*/") else {
+            } else if let Some(inner) = trimmed.strip_prefix("/*") {
+                // The star of the opening does not close it as well: /*/ is still open.
+                let Some(length) = inner.find("*/") else {
                     let span = Span {
                         from: self.at,
                         to: self.at + 2,
@@ -108,7 +109,7 @@ impl<'t> Lexer<'t> {
                         "this comment has no end: close it with */",
                     ));
                 };
-                self.at += end + 2;
+                self.at += 2 + length + 2;
             } else {
                 return Ok(());
             }
@@ -271,6 +272,14 @@ mod tests {
     }
 
     #[test]
+    fn a_comment_is_not_closed_by_the_star_that_opens_it() {
+        use Kind::{Mark, Name};
+        let (h, end) = (Name("h"), Mark(";"));
+        assert_eq!(words("/*/ x q; /*/ h;"), [h, end]);
+        assert_eq!(words("/**/ h; /***/ /*//*/"), [h, end]);
+    }
+
+    #[test]
     fn what_is_no_word_is_refused_with_the_reason() {
         let refused = [
             "$0",
@@ -278,6 +287,7 @@ mod tests {
             "`",
             "\"open",
             "/* open",
+            "/*/ open",
             "99999999999999999999",
             "1e999",
             "100ns",

@@ -15,9 +15,16 @@ pub(super) struct Unitary {
 /// A gate on qubits, controls first.
 pub(super) type Placed = (Gate, Vec<u32>);
 
-/// More gates than a circuit may have.
+/// What there is too much of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct TooLong;
+pub(super) enum TooLong {
+    /// More gates than a circuit may have.
+    Operations,
+    /// More than this come of one gate under its controls.
+    Controlled(usize),
+    /// More work than one program may make.
+    Steps,
+}
 
 impl Unitary {
     pub(super) fn gate(gate: Gate, qubits: &[u32]) -> Self {
@@ -34,14 +41,15 @@ impl Unitary {
         }
     }
 
-    /// The language's own gate on one qubit, as OpenQASM 3 defines it. Version 2 leaves its phase
-    /// open, so this serves there too.
+    /// The language's own gate on one qubit, with a real first entry, cos(theta/2). The text of
+    /// OpenQASM 3 multiplies by `e^(i theta/2)`, but its own example of a controlled NOT and the
+    /// tools that write OpenQASM do not. Version 2 leaves the phase open.
     pub(super) fn u(theta: f64, phi: f64, lambda: f64, qubit: u32) -> Self {
         let turns = [Gate::Rz(lambda), Gate::Ry(theta), Gate::Rz(phi)];
         let turns = turns.into_iter().filter(|turn| turn.theta() != Some(0.0));
         Self {
             gates: turns.map(|turn| (turn, vec![qubit])).collect(),
-            phase: (theta + phi + lambda) / 2.0,
+            phase: f64::midpoint(phi, lambda),
         }
     }
 
@@ -69,7 +77,7 @@ impl Unitary {
         let once = if times < 0 { self.inverse() } else { self };
         let times = usize::try_from(times.unsigned_abs()).unwrap_or(usize::MAX);
         if once.gates.len().saturating_mul(times) > most {
-            return Err(TooLong);
+            return Err(TooLong::Operations);
         }
         #[expect(
             clippy::cast_precision_loss,
@@ -135,7 +143,7 @@ type Done = Result<(), TooLong>;
 impl Controlled {
     fn push(&mut self, gate: Gate, qubits: &[u32]) -> Done {
         if self.gates.len() == self.most {
-            return Err(TooLong);
+            return Err(TooLong::Operations);
         }
         self.gates.push((gate, qubits.to_vec()));
         Ok(())
@@ -236,3 +244,7 @@ impl Controlled {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "unitary_tests.rs"]
+mod tests;

@@ -2,6 +2,7 @@
 
 use std::f64::consts::{E, PI, TAU};
 
+use super::angle;
 use super::fault::{Fault, Span, quoted};
 use super::syntax::{Expression, Language, Operator, Part, Range, Scalar, Type};
 
@@ -10,6 +11,8 @@ use super::syntax::{Expression, Language, Operator, Part, Range, Scalar, Type};
 pub(super) enum Value {
     Integer(i64),
     Real(f64),
+    /// From 0 to below 2 pi.
+    Angle(f64),
 }
 
 impl Value {
@@ -20,7 +23,7 @@ impl Value {
                 reason = "that is what becoming real means"
             )]
             Self::Integer(number) => number as f64,
-            Self::Real(number) => number,
+            Self::Real(number) | Self::Angle(number) => number,
         }
     }
 
@@ -29,6 +32,7 @@ impl Value {
         match self {
             Self::Integer(number) => Part::Integer(number),
             Self::Real(number) => Part::Real(number),
+            Self::Angle(number) => Part::Angle(number),
         }
     }
 
@@ -36,6 +40,7 @@ impl Value {
     pub(super) fn of(self, kind: Scalar, span: Span) -> Result<Self, Fault> {
         match kind {
             Scalar::Real => Ok(Self::Real(finite(self.real(), span)?)),
+            Scalar::Angle => angle::of(finite(self.real(), span)?, span),
             Scalar::Integer(Range { least, most }) => match self.rounded(span)? {
                 number if (least..=most).contains(&number) => Ok(Self::Integer(number)),
                 number => {
@@ -52,14 +57,14 @@ impl Value {
     pub(super) fn integer(self, span: Span) -> Result<i64, Fault> {
         match self {
             Self::Integer(number) => Ok(number),
-            Self::Real(number) if number.fract() == 0.0 => {
+            Self::Real(number) | Self::Angle(number) if number.fract() == 0.0 => {
                 let message = format!(
                     "a whole number is needed here, and this is {number:?}, a float: make it an \
                      int, as int(…) does"
                 );
                 Err(Fault::new(span, message))
             }
-            Self::Real(_) => self.rounded(span),
+            Self::Real(_) | Self::Angle(_) => self.rounded(span),
         }
     }
 
@@ -68,12 +73,14 @@ impl Value {
         match self {
             Self::Integer(number) => Ok(number),
             // Doubles are whole beyond 2^53 anyway, and this is far below i64::MAX.
-            Self::Real(number) if number.fract() == 0.0 && number.abs() < 9e15 => {
+            Self::Real(number) | Self::Angle(number)
+                if number.fract() == 0.0 && number.abs() < 9e15 =>
+            {
                 #[expect(clippy::cast_possible_truncation, reason = "it is whole and small")]
                 let whole = number as i64;
                 Ok(whole)
             }
-            Self::Real(number) => {
+            Self::Real(number) | Self::Angle(number) => {
                 let message = format!("a whole number is needed here, and this is {number}");
                 Err(Fault::new(span, message))
             }
@@ -163,6 +170,7 @@ pub(super) fn evaluate(
     match &expression.term {
         Part::Integer(number) => Ok(Value::Integer(*number)),
         Part::Real(number) => Ok(Value::Real(*number)),
+        Part::Angle(number) => Ok(Value::Angle(*number)),
         Part::Name(name) => names
             .value(name)
             .or_else(|| constant(name))
@@ -174,6 +182,7 @@ pub(super) fn evaluate(
                 .map(Value::Integer)
                 .ok_or_else(|| overflow(span)),
             Value::Real(number) => Ok(Value::Real(-number)),
+            Value::Angle(number) => angle::of(-number, span),
         },
         Part::Binary(operator, left, right) => {
             let (left, right) = (of(left)?, of(right)?);
@@ -185,7 +194,10 @@ pub(super) fn evaluate(
                     Operator::ShiftLeft | Operator::ShiftRight => {
                         Err(Fault::new(span, "only whole numbers have bits to shift"))
                     }
-                    _ => Ok(Value::Real(real(*operator, left.real(), right.real()))),
+                    _ => {
+                        let number = real(*operator, left.real(), right.real());
+                        angle::combined(*operator, left, right, number, span)
+                    }
                 },
             }
         }
@@ -218,7 +230,7 @@ pub(super) fn bind<'t>(
         Part::Call(name, arguments) => {
             Part::Call(name, arguments.iter().map(of).collect::<Result<_, _>>()?)
         }
-        number @ (Part::Integer(_) | Part::Real(_)) => number.clone(),
+        number @ (Part::Integer(_) | Part::Real(_) | Part::Angle(_)) => number.clone(),
     };
     Ok(Expression { span, term })
 }
@@ -262,15 +274,20 @@ pub(super) fn scalar(
     language: Language,
     names: &dyn Known,
 ) -> Result<Scalar, Fault> {
-    let Type::Integer { signed, width } = kind else {
-        return Ok(Scalar::Real);
+    let bits = |width: &Expression<'_>| {
+        evaluate(width, Division::of_whole(language), names)?.integer(width.span)
+    };
+    let (signed, width) = match kind {
+        Type::Real => return Ok(Scalar::Real),
+        Type::Angle { width: None } => return Ok(Scalar::Angle),
+        Type::Angle { width: Some(width) } => return angle::of_width(bits(width)?, width.span),
+        Type::Integer { signed, width } => (*signed, width.as_ref()),
     };
     let Some(width) = width else {
-        return Ok(Scalar::Integer(Range::of(*signed, 64)));
+        return Ok(Scalar::Integer(Range::of(signed, 64)));
     };
-    let bits = evaluate(width, Division::of_whole(language), names)?.integer(width.span)?;
-    match u32::try_from(bits) {
-        Ok(bits @ 1..=64) => Ok(Scalar::Integer(Range::of(*signed, bits))),
+    match u32::try_from(bits(width)?) {
+        Ok(bits @ 1..=64) => Ok(Scalar::Integer(Range::of(signed, bits))),
         _ => {
             let message = "a whole number has 1 to 64 bits here";
             Err(Fault::new(width.span, message))
@@ -283,7 +300,8 @@ pub(super) fn cost_of_type(kind: &Type<'_>) -> usize {
     match kind {
         Type::Integer {
             width: Some(width), ..
-        } => cost_of(width),
+        }
+        | Type::Angle { width: Some(width) } => cost_of(width),
         _ => 0,
     }
 }
@@ -369,7 +387,8 @@ fn real(operator: Operator, left: f64, right: f64) -> f64 {
 
 fn call(name: &str, arguments: &[Value], span: Span) -> Result<Value, Fault> {
     let result = match (name, arguments, function(name)) {
-        ("float" | "angle", [only], _) => only.real(),
+        ("float", [only], _) => only.real(),
+        ("angle", [only], _) => return angle::of(only.real(), span),
         ("int" | "uint", [only], _) => return only.rounded(span).map(Value::Integer),
         // These have whole results, so that one may count with them.
         ("floor", [Value::Real(only)], _) => {

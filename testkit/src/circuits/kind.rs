@@ -1,6 +1,7 @@
 //! The gates by name: where each is known, and what it does.
 //!
-//! Written from the OpenQASM 3 specification and Qiskit's documentation of its gates.
+//! Written from the OpenQASM 3 specification and Qiskit's documentation of its gates; where they
+//! differ, on the phase of `U`, `u2` and `u3`, as Qiskit has it, with a real first entry.
 
 use std::f64::consts::{FRAC_PI_2, FRAC_PI_4, PI};
 
@@ -57,16 +58,16 @@ static KINDS: [Kind; 48] = [
     kind("phase", 1, 1, "s", |a, q| vec![Turn::p(a[0]).on(q)]),
     kind("u1", 1, 1, "qs", |a, q| vec![Turn::p(a[0]).on(q)]),
     kind("u2", 2, 1, "qs", |a, q| {
-        vec![Turn::euler(FRAC_PI_2, a[0], a[1]).on(q)]
+        vec![Turn::real_first(FRAC_PI_2, a[0], a[1]).on(q)]
     }),
     kind("u3", 3, 1, "qs", |a, q| {
-        vec![Turn::euler(a[0], a[1], a[2]).on(q)]
+        vec![Turn::real_first(a[0], a[1], a[2]).on(q)]
     }),
     kind("u", 3, 1, "q", |a, q| {
-        vec![Turn::euler(a[0], a[1], a[2]).on(q)]
+        vec![Turn::real_first(a[0], a[1], a[2]).on(q)]
     }),
     kind("U", 3, 1, "23", |a, q| {
-        vec![Turn::of_specification(a[0], a[1], a[2]).on(q)]
+        vec![Turn::real_first(a[0], a[1], a[2]).on(q)]
     }),
     kind("gphase", 1, 0, "3", |a, _| vec![Piece::phase(a[0])]),
     kind("id", 0, 1, "qs", |_, _| Vec::new()),
@@ -172,15 +173,5 @@ impl Kind {
             "ccz" => (&["ctrl", "@"], "cz"),
             name => (&[], name),
         }
-    }
-
-    /// Whether readers differ on its phase: under a control that would show.
-    ///
-    /// OpenQASM 3 gives `U` the factor `e^(i theta/2)`, and its stdgates.inc takes from `u2` and
-    /// `u3` the phase that makes the determinant one. Qiskit 2.6 reads all three with a real first
-    /// entry. What is controlled of these is therefore not read by Qiskit in version 3, but in
-    /// version 2, where it is spelled out in gates that all agree on.
-    pub(super) fn has_disputed_phase(&self) -> bool {
-        matches!(self.name, "U" | "u2" | "u3")
     }
 }

@@ -5,8 +5,7 @@
 //! reading of every gate (`piece.rs`), so that reading the three is asking three opinions; a
 //! fourth is Qiskit's, whose answers are stored (`tests/reference/`).
 //!
-//! The same set, seed and number give the same texts for ever. Where readers of OpenQASM differ,
-//! Qiskit is given the text on which they do not: `Kind::has_disputed_phase` has the one case.
+//! The same set, seed and number give the same texts for ever.
 
 use std::collections::BTreeSet;
 
@@ -26,7 +25,6 @@ pub use dice::Dice;
 pub use outcomes::outcomes;
 
 use kind::Kind;
-use program::Program;
 
 /// What the circuits are made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -142,7 +140,7 @@ impl Texts {
             set,
             seed,
             number,
-            read: read_by_qiskit(set, number, &program),
+            read: read_by_qiskit(set, number),
             qasm2: print::openqasm(&program, set, Language::Two, &mut dice),
             qasm3: print::openqasm(&program, set, Language::Three, &mut dice),
             aqo: print::aqo(&program),
@@ -160,10 +158,9 @@ impl Texts {
     }
 }
 
-fn read_by_qiskit(set: GateSet, number: u32, program: &Program) -> Language {
+fn read_by_qiskit(set: GateSet, number: u32) -> Language {
     match set {
         GateSet::Aqo | GateSet::Qelib1 => Language::Two,
-        GateSet::Stdgates | GateSet::Modifiers if program.is_disputed() => Language::Two,
         GateSet::Stdgates | GateSet::Modifiers => Language::Three,
         GateSet::Dynamic if number.is_multiple_of(2) => Language::Two,
         GateSet::Dynamic => Language::Three,

@@ -33,11 +33,6 @@ impl Turn {
         Self::euler(theta, phi, lambda).shifted(f64::midpoint(phi, lambda))
     }
 
-    /// As the OpenQASM 3 specification has its `U`: `e^(i theta/2)` times the one above.
-    pub(super) fn of_specification(theta: f64, phi: f64, lambda: f64) -> Self {
-        Self::real_first(theta, phi, lambda).shifted(theta / 2.0)
-    }
-
     pub(super) fn shifted(self, by: f64) -> Self {
         Self {
             delta: self.delta + by,

@@ -281,36 +281,6 @@ impl Program {
         spelled(&pieces)
     }
 
-    /// Whether readers would differ on it: see [`Kind::has_disputed_phase`].
-    pub(super) fn is_disputed(&self) -> bool {
-        let within = self.definitions.iter().flat_map(|it| &it.body);
-        let applied = self
-            .statements
-            .iter()
-            .filter_map(|statement| match statement {
-                Statement::Apply(application) => Some(application),
-                _ => None,
-            });
-        within.chain(applied).any(|application| {
-            let controlled = application.modifiers.iter().any(|it| it.controls() > 0);
-            controlled
-                && self
-                    .kinds(application.gate)
-                    .iter()
-                    .any(|it| it.has_disputed_phase())
-        })
-    }
-
-    fn kinds(&self, gate: Gate) -> Vec<&'static Kind> {
-        match gate {
-            Gate::Library(kind) => vec![kind],
-            Gate::Defined(place) => {
-                let body = self.definitions[place].body.iter();
-                body.flat_map(|step| self.kinds(step.gate)).collect()
-            }
-        }
-    }
-
     /// The names of all gates that are applied, and those of modifiers.
     pub(super) fn names(&self) -> BTreeSet<String> {
         let mut names = BTreeSet::new();

@@ -91,10 +91,8 @@ impl<'t> Parser<'t> {
 
     /// A type of numbers.
     pub(super) fn kind(&mut self) -> Result<Type<'t>, Fault> {
-        let signed = match self.token.kind {
-            Kind::Name("int") => Some(true),
-            Kind::Name("uint") => Some(false),
-            Kind::Name("float" | "angle") => None,
+        let kind = match self.token.kind {
+            Kind::Name(kind @ ("int" | "uint" | "float" | "angle")) => kind,
             Kind::Name(word) if let Some(reason) = unsupported::reason(word) => {
                 return Err(Fault::new(self.token.span, reason));
             }
@@ -102,9 +100,13 @@ impl<'t> Parser<'t> {
         };
         self.advance()?;
         let width = self.width()?;
-        Ok(match signed {
-            Some(signed) => Type::Integer { signed, width },
-            None => Type::Real,
+        Ok(match kind {
+            "float" => Type::Real,
+            "angle" => Type::Angle { width },
+            whole => Type::Integer {
+                signed: whole == "int",
+                width,
+            },
         })
     }
 
@@ -122,6 +124,10 @@ impl<'t> Parser<'t> {
         let name = self.name("an alias")?;
         if !self.take("=")? {
             return Err(self.unexpected("="));
+        }
+        if self.is("{") {
+            let message = "qubits and registers are joined by ++, as in let both = q ++ r;";
+            return Err(Fault::new(self.token.span, message));
         }
         let mut parts = vec![self.operand("a register")?];
         while self.take("++")? {

@@ -82,18 +82,15 @@ impl<'t> Parser<'t> {
                 self.advance()?;
                 terms.extend(self.deeper(Self::condition)?);
                 self.expect(")")?;
-                if let Kind::Mark("==" | "!=" | "<" | "<=" | ">" | ">=") = self.token.kind {
-                    let message = "parentheses stand around whole comparisons here: leave those \
-                                   before this out";
-                    return Err(Fault::new(self.token.span, message));
-                }
+                self.refuse_relation()?;
             } else {
                 terms.push(self.term()?);
             }
             match self.token.kind {
                 Kind::Mark("&&") => self.advance()?,
                 Kind::Mark("||") => {
-                    let message = "|| is not supported in conditions: write one if after another";
+                    let message = "|| is not supported in conditions: write else if, as in if (a) { … } \
+                                   else if (b) { … } for if (a || b) { … }";
                     return Err(Fault::new(self.token.span, message));
                 }
                 _ => return Ok(terms),
@@ -101,12 +98,43 @@ impl<'t> Parser<'t> {
         }
     }
 
+    /// What follows is no comparison of what stands in parentheses.
+    fn refuse_relation(&self) -> Result<(), Fault> {
+        if let Kind::Mark("==" | "!=" | "<" | "<=" | ">" | ">=") = self.token.kind {
+            let message =
+                "parentheses stand around whole comparisons here: leave those before this out";
+            return Err(Fault::new(self.token.span, message));
+        }
+        Ok(())
+    }
+
+    /// `!(…)`, after the mark: of one term, as no or is there for the opposite of an and.
+    fn denied(&mut self) -> Result<Term<'t>, Fault> {
+        let from = self.token.span;
+        self.expect("(")?;
+        let mut terms = self.deeper(Self::condition)?;
+        self.expect(")")?;
+        self.refuse_relation()?;
+        let (Some(Term { side, test }), true) = (terms.pop(), terms.is_empty()) else {
+            let message = "several joined by && are denied by an else: write if (…) { } else \
+                           { … } for if (!(…)) { … }";
+            return Err(Fault::new(from.until(self.before), message));
+        };
+        let test = match test {
+            Test::Is(when) => Test::Is(!when),
+            Test::Compares(relation, right) => Test::Compares(relation.opposite(), right),
+        };
+        Ok(Term { side, test })
+    }
+
     fn term(&mut self) -> Result<Term<'t>, Fault> {
         let denied = self.take("!")?;
+        if denied && self.is("(") {
+            return self.denied();
+        }
         let opposite = "a comparison is denied by its opposite: write c != 1 for !(c == 1)";
         let refused = match self.token.kind {
             Kind::Mark("!") if denied => Some("two ! cancel out: leave both out"),
-            Kind::Mark("(") if denied => Some(opposite),
             Kind::Mark("~") => Some("~ is not supported in conditions: write !c[0], or c[0] == 0"),
             Kind::Name("bool" | "bit" | "int" | "uint" | "float" | "angle") => Some(
                 "casts are not supported in conditions: write c[0], or c == 1 for a whole register",

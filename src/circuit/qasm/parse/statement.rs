@@ -195,7 +195,7 @@ impl<'t> Parser<'t> {
     fn repetition(&mut self) -> Result<Form<'t>, Fault> {
         let span = self.token.span;
         let kind = self.kind()?;
-        if matches!(kind, Type::Real) {
+        if matches!(kind, Type::Real | Type::Angle { .. }) {
             return Err(Fault::new(
                 span,
                 "the variable of a loop is an int or a uint",
