@@ -6,6 +6,7 @@ mod check;
 mod fault;
 mod files;
 mod form;
+mod naming;
 mod span;
 mod step;
 
@@ -14,11 +15,12 @@ use std::time::Duration;
 use qrtx::job::state::State;
 
 pub use fault::{
-    Act, ArtifactsTrouble, DeviceSays, DeviceTrouble, Direction, JobRef, Jump, KINDS, Kill,
-    Lasting, ObjectFault, Pause, StoreFault, StoreTrouble, WhimPlan, describe, kind,
+    Act, ArtifactsTrouble, DeviceSays, DeviceTrouble, Direction, JobRef, Jump, Kill, Lasting,
+    ObjectFault, Pause, StoreFault, StoreTrouble, WhimPlan,
 };
 pub use files::{LoadError, all, regressions, write};
 pub use form::{Bounds, DevicePlan, Expect, ExpectJob, JobPlan, ProgramPlan, Scenario};
+pub use naming::{KINDS, describe, kind};
 pub use span::Span;
 pub use step::{
     CallPoint, DeviceFact, DevicePoint, EpochPoint, Leg, Moment, ObjectOp, ObjectPoint, Point,

@@ -79,15 +79,10 @@ fn complement(case: Option<&Case>) -> Vec<Case> {
     cases
 }
 
-/// Both at once; `None` if that cannot be.
-fn joined(one: Case, other: &Case) -> Option<Case> {
-    let mut both = one;
-    for (qubit, when) in other {
-        if *both.entry(*qubit).or_insert(*when) != *when {
-            return None;
-        }
-    }
-    Some(both)
+/// Whether both can be at once.
+fn agree(one: &Case, other: &Case) -> bool {
+    let mut bits = other.iter();
+    bits.all(|(qubit, when)| one.get(qubit).is_none_or(|known| known == when))
 }
 
 impl Sources {
@@ -235,7 +230,9 @@ impl<'t> Elaborator<'t> {
             };
             for case in cases {
                 self.spend(1 + case.len(), choice.span)?;
-                if let Some(both) = joined(outer.clone(), &case) {
+                if agree(outer, &case) {
+                    let mut both = outer.clone();
+                    both.extend(case);
                     self.branch(branch, &both)?;
                 }
             }
@@ -347,18 +344,21 @@ impl<'t> Elaborator<'t> {
                 return Ok(meaning);
             }
             let cases = meaning.cases();
-            let Some(before) = whole.take().filter(|_| !cases.is_empty()) else {
+            let Some(mut before) = whole.take().filter(|_| !cases.is_empty()) else {
                 continue;
             };
-            let both = cases.iter().filter_map(|case| joined(before.clone(), case));
-            let mut both: Vec<_> = both.collect();
-            let message = match both.len() {
-                0 => {
+            let (fits, another) = {
+                let mut fitting = cases.into_iter().filter(|case| agree(&before, case));
+                (fitting.next(), fitting.next())
+            };
+            let message = match (fits, another) {
+                (None, _) => {
                     "this contradicts what stands before it, so both never hold: leave one of them \
                      out"
                 }
-                1 => {
-                    whole = both.pop();
+                (Some(case), None) => {
+                    before.extend(case);
+                    whole = Some(before);
                     continue;
                 }
                 _ => {
