@@ -75,12 +75,20 @@ impl<C: Clock + Clone> DriverDouble<C> {
         name: Name,
     ) -> Result<(usize, Option<Whim>), Status> {
         let (job, options) = (&request.job_id, &request.options);
-        let whim = self
-            .enter(Method::ExecuteCircuit, sent, job, options)
-            .await?;
+        let entered = self.enter(Method::ExecuteCircuit, sent, job, options).await;
         let now = (self.clock.monotonic(), self.clock.now());
         let heeded = self.control;
         let mut state = self.state();
+        let known = name
+            .execution
+            .as_deref()
+            .filter(|_| heeded == Control::Served);
+        let known = known.and_then(|execution| state.memory.recognised(execution));
+        let whim = match (entered, known) {
+            // What runs is not refused when its request arrives again.
+            (Err(_), Some(number)) => return Ok((number, None)),
+            (entered, _) => entered?,
+        };
         let number = state.admit(request, name, heeded, whim.as_ref(), now)?;
         Ok((number, whim))
     }
