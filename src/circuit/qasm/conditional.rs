@@ -4,136 +4,16 @@
 //! state that the bit tells. A gate that is to be done if the bit is one may then be controlled by
 //! the qubit itself: every shot ends the same way.
 
-use std::collections::{BTreeMap, BTreeSet};
-
+use super::cases::{Case, agree};
 use super::elaborate::Elaborator;
-use super::fault::{Fault, Span, quoted};
+use super::fault::{Fault, Span};
 use super::modifier::conditioned;
-use super::question::{Condition, Question, Wanted, largest, undecided};
-use super::syntax::{Form, Operand, Statement, Term};
+use super::question::Condition;
+use super::syntax::{Form, Statement, Term};
 use super::unitary::{TooLong, Unitary};
 use super::work::too_long;
 use crate::circuit::limits::OPERATIONS_MAX;
-use crate::circuit::{Gate, Operation, Readout};
-
-/// Which qubit tells what a bit is.
-#[derive(Debug, Default)]
-pub(super) struct Sources {
-    /// By bit: whether it was measured, and the qubit that is still as it was then.
-    telling: Vec<Option<Option<u32>>>,
-    /// By qubit: the bits that were measured from it since it was last changed.
-    told: BTreeMap<u32, Vec<u32>>,
-}
-
-/// Values of qubits that must all be as said.
-type Case = BTreeMap<u32, bool>;
-
-/// What a condition comes to.
-struct Meaning {
-    /// What holds, or what does not: never, if there is none.
-    case: Option<Case>,
-    denied: bool,
-}
-
-impl Meaning {
-    fn new(case: Option<Case>) -> Self {
-        Self {
-            case,
-            denied: false,
-        }
-    }
-
-    /// When the condition holds: in one of these cases, of which no two can be at once.
-    fn cases(&self) -> Vec<Case> {
-        match self.denied {
-            false => self.case.iter().cloned().collect(),
-            true => complement(self.case.as_ref()),
-        }
-    }
-
-    /// When it does not.
-    fn opposite(&self) -> Vec<Case> {
-        match self.denied {
-            false => complement(self.case.as_ref()),
-            true => self.case.iter().cloned().collect(),
-        }
-    }
-}
-
-/// Steps that a term of a condition takes beside those for its bits.
-const STEPS_PER_TERM: usize = 6;
-
-/// The first qubit is otherwise; it is as said and the second otherwise; and so on.
-fn complement(case: Option<&Case>) -> Vec<Case> {
-    let Some(case) = case else {
-        return vec![Case::new()];
-    };
-    let mut as_said = Case::new();
-    let mut cases = Vec::with_capacity(case.len());
-    for (qubit, when) in case {
-        let mut other = as_said.clone();
-        other.insert(*qubit, !when);
-        cases.push(other);
-        as_said.insert(*qubit, *when);
-    }
-    cases
-}
-
-/// Whether both can be at once.
-fn agree(one: &Case, other: &Case) -> bool {
-    let mut bits = other.iter();
-    bits.all(|(qubit, when)| one.get(qubit).is_none_or(|known| known == when))
-}
-
-impl Sources {
-    pub(super) fn measured(&mut self, readouts: &[Readout]) {
-        for Readout { qubit, bit } in readouts {
-            let place = *bit as usize;
-            if self.telling.len() <= place {
-                self.telling.resize(place + 1, None);
-            }
-            let before = self.telling[place].replace(Some(*qubit));
-            if before != Some(Some(*qubit)) {
-                self.told.entry(*qubit).or_default().push(*bit);
-            }
-        }
-    }
-
-    /// These qubits are not any more as they were measured.
-    pub(super) fn forget(&mut self, qubits: &[u32]) {
-        for qubit in qubits {
-            for bit in self.told.remove(qubit).unwrap_or_default() {
-                // Another qubit may have been measured into it meanwhile.
-                let source = &mut self.telling[bit as usize];
-                if *source == Some(Some(*qubit)) {
-                    *source = Some(None);
-                }
-            }
-        }
-    }
-
-    /// What a unitary does to qubits changes them, but for controls and for turns about z.
-    pub(super) fn forget_changed(&mut self, unitary: &Unitary) {
-        if self.told.is_empty() {
-            return;
-        }
-        let changed: Vec<_> = changed(unitary).into_iter().collect();
-        self.forget(&changed);
-    }
-}
-
-fn changed(unitary: &Unitary) -> BTreeSet<u32> {
-    let mut changed = BTreeSet::new();
-    for (gate, qubits) in &unitary.gates {
-        match gate {
-            Gate::Rz(_) | Gate::P(_) | Gate::Z | Gate::S | Gate::Sdg | Gate::T | Gate::Tdg => {}
-            Gate::Cz | Gate::Cp(_) | Gate::Ccz => {}
-            Gate::Swap => changed.extend(qubits),
-            _ => changed.extend(qubits.last()),
-        }
-    }
-    changed
-}
+use crate::circuit::{Gate, Operation};
 
 /// An `if` as it stands in a program.
 #[derive(Clone, Copy)]
@@ -183,7 +63,7 @@ impl<'t> Elaborator<'t> {
         let Condition::Asks(questions) = self.asked(choice.condition)? else {
             return Ok(None);
         };
-        let cases = self.meaning(&questions)?.cases();
+        let cases = self.cases(&questions)?.holding();
         let [case] = cases.as_slice() else {
             return Ok(None);
         };
@@ -214,19 +94,19 @@ impl<'t> Elaborator<'t> {
             Condition::Known(holds) => return self.branch(choice.branch(holds), outer),
             Condition::Asks(questions) => questions,
         };
-        let meaning = self.meaning(&questions)?;
-        let width = meaning.case.as_ref().map_or(0, Case::len);
+        let asked = self.cases(&questions)?;
+        let width = asked.case.as_ref().map_or(0, Case::len);
         for (holds, branch) in [(true, choice.then), (false, choice.otherwise)] {
             if branch.is_empty() {
                 continue;
             }
             // As many cases as there are qubits, each with as many of them.
-            let parted = holds == meaning.denied;
+            let parted = holds == asked.denied;
             self.spend(if parted { width * width } else { 2 * width }, choice.span)?;
             let cases = if holds {
-                meaning.cases()
+                asked.holding()
             } else {
-                meaning.opposite()
+                asked.failing()
             };
             for case in cases {
                 self.spend(1 + case.len(), choice.span)?;
@@ -328,96 +208,6 @@ impl<'t> Elaborator<'t> {
             }
         }
         Ok(())
-    }
-
-    fn meaning(&mut self, questions: &[Question<'_, 't>]) -> Result<Meaning, Fault> {
-        let mut whole = Some(Case::new());
-        for question in questions {
-            let mut meaning = self.meaning_of(question)?;
-            // That one bit is not what it is compared with says what it is.
-            let only = meaning.case.as_mut().filter(|case| case.len() == 1);
-            if let (true, Some(case)) = (meaning.denied, only) {
-                case.values_mut().for_each(|when| *when = !*when);
-                meaning.denied = false;
-            }
-            if questions.len() == 1 {
-                return Ok(meaning);
-            }
-            let cases = meaning.cases();
-            let Some(mut before) = whole.take().filter(|_| !cases.is_empty()) else {
-                continue;
-            };
-            let (fits, another) = {
-                let mut fitting = cases.into_iter().filter(|case| agree(&before, case));
-                (fitting.next(), fitting.next())
-            };
-            let message = match (fits, another) {
-                (None, _) => {
-                    "this contradicts what stands before it, so both never hold: leave one of them \
-                     out"
-                }
-                (Some(case), None) => {
-                    before.extend(case);
-                    whole = Some(before);
-                    continue;
-                }
-                _ => {
-                    "beside && this comparison would have too many cases: put another if into the \
-                     block instead"
-                }
-            };
-            return Err(Fault::new(question.bits.span, message));
-        }
-        Ok(Meaning::new(whole))
-    }
-
-    fn meaning_of(&mut self, question: &Question<'_, 't>) -> Result<Meaning, Fault> {
-        let bits = question.bits;
-        let register = self.bits_of(bits)?;
-        let width = register.elements.len();
-        self.spend(STEPS_PER_TERM + width, bits.span)?;
-        let (number, denied) = match question.wanted {
-            Wanted::Bit(when) if width == 1 => (i64::from(when), false),
-            Wanted::Bit(_) => {
-                let name = quoted(bits.name.text);
-                let message = format!("compare this register with a number: {name} == 1");
-                return Err(Fault::new(bits.span, message));
-            }
-            Wanted::Compared(relation, value, span) => relation
-                .only(value, largest(width))
-                .map_err(|unfit| undecided(unfit, bits, width, span))?,
-        };
-        let mut case = Some(number);
-        let mut qubits = Case::new();
-        for (place, bit) in register.elements.iter().enumerate() {
-            let Some(number) = case else { break };
-            let when = place < 63 && number >> place & 1 == 1;
-            let holds = match self.source(*bit, bits)? {
-                // What was never measured is zero.
-                None => !when,
-                Some(qubit) => *qubits.entry(qubit).or_insert(when) == when,
-            };
-            if !holds {
-                case = None;
-            }
-        }
-        Ok(Meaning {
-            case: case.map(|_| qubits),
-            denied,
-        })
-    }
-
-    fn source(&self, bit: u32, operand: &Operand<'_>) -> Result<Option<u32>, Fault> {
-        match self.sources.telling.get(bit as usize) {
-            None | Some(None) => Ok(None),
-            Some(Some(Some(qubit))) => Ok(Some(*qubit)),
-            Some(Some(None)) => {
-                let message = "the qubit that this was measured from has been changed since, so \
-                               nothing can tell the result apart any more: measure into another \
-                               qubit first, or move the if before the change";
-                Err(Fault::new(operand.span, message))
-            }
-        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use serde_json::{Map, json};
 
-use super::conditional::{If, Sources};
+use super::conditional::If;
 use super::definition::{Callee, Definition, twice};
 use super::fault::{Fault, Span, quoted};
 use super::indices;
@@ -14,6 +14,7 @@ use super::input::{Inputs, mistake_in_the_rest};
 use super::library::{self, Library};
 use super::names::{Meaning, Names, Register};
 use super::parse::Parser;
+use super::sources::Sources;
 use super::syntax::{Expression, Form, Language, Name, Operand, Scalar, Statement, Type};
 use super::unitary::{TooLong, Unitary};
 use super::value::{BYTES_PER_STEP, Division, Value, cost_of, cost_of_type, evaluate, scalar};

@@ -18,10 +18,12 @@ use fault::{Fault, Span};
 
 mod angle;
 mod application;
+mod cases;
 mod conditional;
 mod definition;
 mod elaborate;
 mod fault;
+mod function;
 mod indices;
 mod input;
 mod library;
@@ -29,6 +31,7 @@ mod modifier;
 mod names;
 mod parse;
 mod question;
+mod sources;
 mod syntax;
 mod token;
 mod unitary;
@@ -41,9 +44,10 @@ pub use fault::QasmError;
 ///
 /// The first statement tells the version; a text without it is OpenQASM 3. Qubits and bits are
 /// numbered in the order of their declarations, so in the key of an outcome the register that was
-/// declared first is on the right, and bits that nothing is measured into are 0. The value of an `input` is looked up in `parameters` like a
-/// symbolic angle of AQO and may be an expression such as `pi/4`. A program that measures nothing
-/// is measured as a whole at its end, qubit i into bit i, as AQO is.
+/// declared first is on the right, and bits that nothing is measured into are 0. The value of an
+/// `input` is looked up in `parameters` like a symbolic angle of AQO and may be an expression such
+/// as `pi/4`. A program that measures nothing is measured as a whole at its end, qubit i into bit
+/// i, as AQO is.
 ///
 /// Once `stop` is set the reading ends at its next step, with an error that means nothing.
 ///
