@@ -61,7 +61,8 @@ pub fn stopped(entry: &Entry, seen: Inspection) -> Finding {
                 Finding::NotRun(Settlement::not_run(entry.requested, proof))
             }
             Some(_) => {
-                Finding::Unknown("the driver's memory is younger than the intent".to_owned())
+                let why = "the driver has forgotten what it was asked at that time";
+                Finding::Unknown(why.to_owned())
             }
             None => Finding::Unknown("the driver does not say since when it remembers".to_owned()),
         },

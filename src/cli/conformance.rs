@@ -19,7 +19,7 @@ use crate::ids::{DeviceId, JobId};
 use crate::job::request::{Circumstances, JobRequest};
 use crate::job::spec::{JobSpec, ProgramFormat};
 use crate::os::artifacts::Opened;
-use crate::os::config::Options;
+use crate::os::config::{self, Options};
 use crate::os::production::Production;
 use crate::os::telemetry::{self, Logs};
 use crate::ports::compiler::{CallContext, Circuit, Compiler as _, Program};
@@ -121,7 +121,7 @@ pub(super) async fn run(arguments: Arguments) -> Outcome {
 /// The driver as the kernel sees it; nothing is stored.
 fn surroundings(driver: Option<String>) -> Result<Production<MemoryStore>, Problem> {
     let options = Options {
-        driver,
+        driver: config::url("--endpoint", driver).map_err(Problem::usage)?,
         ..Options::default()
     };
     let config = options.resolve().map_err(Problem::usage)?;

@@ -19,7 +19,7 @@ pub(super) enum Exit {
     TimedOut = 4,
     /// The job was cancelled.
     Cancelled = 5,
-    /// Somebody pressed Ctrl-C and the job's end is not known: as shells say it.
+    /// Somebody pressed Ctrl-C or closed the pipe, and the job's end is not known: as shells say it.
     Interrupted = 130,
 }
 

@@ -101,7 +101,7 @@ pub(super) async fn run(arguments: Arguments) -> Outcome {
         return Ok(Exit::Done);
     }
     if page.jobs.is_empty() {
-        terminal::say(&format!("{} has no such job", kernel.endpoint()));
+        terminal::say(&nothing(&arguments, kernel.endpoint()));
         return Ok(Exit::Done);
     }
     terminal::print(&table(&page.jobs, now).render(terminal::columns()))?;
@@ -111,6 +111,28 @@ pub(super) async fn run(arguments: Arguments) -> Outcome {
         ));
     }
     Ok(Exit::Done)
+}
+
+/// That there is nothing to list, and why that may be.
+fn nothing(arguments: &Arguments, endpoint: &str) -> String {
+    let Arguments {
+        states,
+        active,
+        target,
+        tenant,
+        since,
+        page_token,
+        ..
+    } = arguments;
+    let is_narrowed = *active || !states.is_empty() || tenant.is_some() || since.is_some();
+    match target {
+        Some(target) => format!(
+            "{endpoint} has no such job for {target}; `qrtx devices` lists the devices that it knows"
+        ),
+        None if page_token.is_some() => format!("{endpoint} has no job beyond that page"),
+        None if is_narrowed => format!("{endpoint} has no such job"),
+        None => format!("{endpoint} has no jobs; `qrtx submit FILE` sends it one"),
+    }
 }
 
 fn request(arguments: &Arguments, now: SystemTime) -> wire::ListJobsRequest {

@@ -211,7 +211,7 @@ fn misused(wrong: &clap::Error) -> Exit {
         let told = told.trim_start_matches("error: ").trim_end();
         return Problem::usage(told).tell(as_json);
     }
-    let _ = wrong.print();
+    terminal::complain(&wrong.render().ansi().to_string());
     Exit::Usage
 }
 

@@ -90,9 +90,16 @@ impl Problem {
     /// stdout takes nothing more.
     pub(super) fn output(why: &io::Error) -> Self {
         let message = format!("stdout cannot be written: {why}");
+        let silent = why.kind() == io::ErrorKind::BrokenPipe;
+        // Whoever closed the pipe has left before the end: the job has not failed.
+        let exit = if silent {
+            Exit::Interrupted
+        } else {
+            Exit::Failed
+        };
         Self {
-            silent: why.kind() == io::ErrorKind::BrokenPipe,
-            ..Self::new(Exit::Failed, "QRTX_OUTPUT", message)
+            silent,
+            ..Self::new(exit, "QRTX_OUTPUT", message)
         }
     }
 
@@ -171,7 +178,7 @@ impl Problem {
             // If stdout is what went wrong, the words below are all there is.
             let _ = terminal::print_line(&Told { error: self });
         }
-        if self.exit == Exit::Interrupted && terminal::is_watched() {
+        if self.exit == Exit::Interrupted && !self.silent && terminal::is_watched() {
             // Behind the `^C` that the terminal shows.
             terminal::end_line();
         }
@@ -185,9 +192,17 @@ impl Problem {
 /// The innermost reason that a status knows: "transport error" helps nobody.
 pub(super) fn cause(status: &Status) -> String {
     match status.source() {
-        Some(source) => root(source),
+        Some(source) => in_words(root(source)),
         None if status.message().is_empty() => format!("{:?}", status.code()),
         None => status.message().to_owned(),
+    }
+}
+
+/// What the transport says when the other end is gone in the middle of a call.
+fn in_words(why: String) -> String {
+    match why.contains("broken pipe") {
+        true => "the connection broke".to_owned(),
+        false => why,
     }
 }
 

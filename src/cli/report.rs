@@ -93,7 +93,7 @@ impl Report {
         if !self.stages.is_empty() {
             told += &format!("\n{}", stages(&self.stages).render(width));
         }
-        told += &self.stored();
+        told += &self.stored(width);
         if let Some(error) = &self.error {
             let details = [("details", self.place(&error.details.file).into())];
             told += &format!("\n{}", facts(details, width));
@@ -109,7 +109,7 @@ impl Report {
     }
 
     /// What is stored of the job; all of it lies in one folder.
-    fn stored(&self) -> String {
+    fn stored(&self, width: Option<usize>) -> String {
         let Some(folder) = self.artifacts.first().or(self.manifest.as_ref()) else {
             return String::new();
         };
@@ -123,7 +123,7 @@ impl Report {
             table.push([file.trim_start_matches('/').into(), kept.bytes.into()]);
         }
         let folder = self.place(&format!("{}/", text::one_line(folder)));
-        format!("\nin {folder}\n{}", table.render(None))
+        format!("\nin {folder}\n{}", table.render(width))
     }
 }
 

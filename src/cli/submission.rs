@@ -87,6 +87,7 @@ impl Submission {
             Some(format) => format,
             None => format_of(&self.file, &program)?.to_owned(),
         };
+        check(&self.file, &program)?;
         let parameters = self.parameters.into_iter();
         let parameters = parameters.map(|(name, value)| (format!("param.{name}"), value));
         let metadata = unique("--metadata", self.metadata.into_iter().chain(parameters))?;
@@ -162,7 +163,7 @@ fn read(file: &Path) -> Result<Vec<u8>, Problem> {
         let opened = std::fs::File::open(file);
         opened.and_then(|opened| opened.take(most).read_to_end(&mut program))
     };
-    let shown = file.display();
+    let shown = shown(file);
     match read {
         Err(why) => Err(Problem::usage(format!("{shown} cannot be read: {why}"))),
         Ok(bytes) if bytes as u64 == most => Err(Problem::usage(format!(
@@ -170,6 +171,34 @@ fn read(file: &Path) -> Result<Vec<u8>, Problem> {
         ))),
         Ok(_) => Ok(program),
     }
+}
+
+/// The kernel would say the same, but not of which file.
+fn check(file: &Path, program: &[u8]) -> Result<(), Problem> {
+    let shown = shown(file);
+    if program.is_empty() {
+        return Err(Problem::usage(format!("{shown} is empty")));
+    }
+    std::str::from_utf8(program).map(drop).map_err(|bad| {
+        let (line, column) = place(program, bad.valid_up_to());
+        Problem::usage(format!(
+            "{shown} is not UTF-8 at line {line}, column {column}: save it as UTF-8"
+        ))
+    })
+}
+
+fn shown(file: &Path) -> String {
+    match is_stdin(file) {
+        true => "stdin".to_owned(),
+        false => file.display().to_string(),
+    }
+}
+
+/// Line and column, from 1, of what stands behind so many bytes of a text.
+fn place(text: &[u8], at: usize) -> (usize, usize) {
+    let before = String::from_utf8_lossy(&text[..at]);
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    (before.matches('\n').count() + 1, line.chars().count() + 1)
 }
 
 fn format_of(file: &Path, program: &[u8]) -> Result<&'static str, Problem> {
@@ -253,6 +282,13 @@ mod tests {
         for name in ["bell", "-", "bell.txt", "json", ".qasm"] {
             assert_eq!(told(name), None, "{name}");
         }
+    }
+
+    #[test]
+    fn the_place_of_a_byte_is_its_line_and_its_column_in_characters() {
+        assert_eq!(place(b"\xff", 0), (1, 1));
+        assert_eq!(place("a\né\u{1}".as_bytes(), 4), (2, 2));
+        assert_eq!(place(b"a\n", 2), (2, 1));
     }
 
     #[test]

@@ -109,6 +109,16 @@ pub(super) fn end_line() {
     let _ = io::stderr().write_all(b"\n");
 }
 
+/// Prints somebody else's words on stderr, each line folded under its own beginning.
+pub(super) fn complain(text: &str) {
+    let width = columns_of(terminal_size::terminal_size_of(io::stderr()));
+    let folded: String = text
+        .lines()
+        .map(|line| text::folded(line, width) + "\n")
+        .collect();
+    let _ = anstream::stderr().lock().write_all(folded.as_bytes());
+}
+
 /// Says something beside what was asked for, on stderr.
 pub(super) fn say(what: &str) {
     say_in(PLAIN, what);

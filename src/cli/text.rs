@@ -40,6 +40,16 @@ pub(super) fn paragraph(lead: &str, text: &str, width: Option<usize>) -> String 
     wrapped(lead, said, width) + &drawn
 }
 
+/// A line folded at `width`, what follows being moved as far as the line is.
+pub(super) fn folded(line: &str, width: Option<usize>) -> String {
+    let Some(width) = width else {
+        return line.to_owned();
+    };
+    let said = line.trim_start();
+    let lead = &line[..line.len() - said.len()];
+    wrapped(lead, said, Some(width)).trim_end().to_owned()
+}
+
 fn wrapped(lead: &str, text: &str, width: Option<usize>) -> String {
     let Some(width) = width else {
         return format!("{lead}{text}\n");
@@ -185,6 +195,13 @@ mod tests {
             "qrtx: line 3, column\n      1: there is no\n      gate \"hh\"\n    3 | hh q[0];\n      | ^^\n"
         );
         assert_eq!(paragraph("   ", "a\n b\n", None), "   a\n    b\n");
+    }
+
+    #[test]
+    fn a_folded_line_stays_where_it_stands() {
+        assert_eq!(folded("  one two three", Some(9)), "  one two\n  three");
+        assert_eq!(folded("", Some(9)), "");
+        assert_eq!(folded("one two three", None), "one two three");
     }
 
     #[test]

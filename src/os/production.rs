@@ -50,7 +50,7 @@ impl<S> Production<S> {
             })
         };
         let remote = config.compiler.as_ref().map(|endpoint| {
-            let setting = "EIGEN_COMPILER_ENDPOINT (--compiler)";
+            let setting = "EIGEN_COMPILER_ENDPOINT (or its flag)";
             let neighbour = neighbour("eigen-compiler", setting, endpoint)?;
             Ok(CompilerClient::new(neighbour, config.optimize))
         });
@@ -59,7 +59,7 @@ impl<S> Production<S> {
                 AnyDevices::Embedded(EmbeddedDevice::new(clock, off_the_async_threads, cores()))
             }
             Some(endpoint) => {
-                let setting = "DRIVER_MANAGER_ENDPOINT (--driver)";
+                let setting = "DRIVER_MANAGER_ENDPOINT (or its flag)";
                 let neighbour = neighbour("driver-manager", setting, endpoint)?;
                 let span = Duration::from_millis(config.limits.call_ms);
                 AnyDevices::Remote(DriverClient::new(neighbour, span))

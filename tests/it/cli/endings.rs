@@ -163,4 +163,13 @@ async fn a_stdout_that_takes_nothing_is_an_error_and_one_that_is_closed_is_none_
     let output = shell.command(&["devices"]).stdout(writer).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "what was asked for is done");
     assert!(output.stderr.is_empty(), "{output:?}");
+
+    let file = shell.file("bell.json", &bell());
+    let job = shell.output(&["submit", file]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let watch = shell.command(&["watch", &job]).stdout(writer).output();
+    let output = watch.unwrap();
+    assert_eq!(output.status.code(), Some(130), "nobody saw how it ended");
+    assert!(output.stderr.is_empty(), "{output:?}");
 }

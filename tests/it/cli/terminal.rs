@@ -126,6 +126,8 @@ async fn nothing_is_wider_than_the_terminal() {
             vec!["cancel", &job],
             vec!["status", "job-1"],
             vec!["run", file],
+            vec!["submit", file, "--shots", "many", "--no-such-flag-as-this"],
+            vec!["jobs", "--limit", "9000"],
         ] {
             let shown = run(&shell, columns, &command, &[]);
             for line in lines(&shown) {
