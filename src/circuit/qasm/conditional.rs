@@ -42,6 +42,7 @@ impl<'t> Elaborator<'t> {
                 taken.try_for_each(|statement| inner.statement(statement))
             });
         }
+        self.asked_at.get_or_insert(choice.span);
         // Both branches are looked at, so that a mistake in either is told, taken or not.
         self.check_branch(choice.then)?;
         self.check_branch(choice.otherwise)?;

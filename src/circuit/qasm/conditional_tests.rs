@@ -34,12 +34,17 @@ fn an_if_on_what_was_measured_is_done_by_the_measured_qubit() {
     }
     assert_eq!(both.len(), 4);
     // A bit that was never measured is zero, so one of the branches is all there is.
-    let known = |text: &str| read(&format!("include \"stdgates.inc\"; qubit q; bit c; {text}"));
+    let known = |text: &str| {
+        read(&format!(
+            "include \"stdgates.inc\"; qubit q; bit c; {text} c = measure q;"
+        ))
+    };
     let x = Operation::unitary(crate::circuit::Gate::X, &[0]);
     assert_eq!(known("if (!c) x q; else h q;").operations()[0], x);
     assert_eq!(known("if (c) h q; else x q;").operations()[0], x);
     // A condition that cannot hold costs nothing.
-    let never = read("include \"stdgates.inc\"; qubit q; bit[2] c; if (c == 1) x q;");
+    let never =
+        read("include \"stdgates.inc\"; qubit q; bit[2] c; if (c == 1) x q; c[0] = measure q;");
     assert_eq!(never.operations().len(), 1);
 }
 

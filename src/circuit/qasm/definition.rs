@@ -288,7 +288,7 @@ impl<'t> Body<'_, 't, '_> {
                     let values = indices::of_loop(kind, over, self.language, self.names)?;
                     for value in values {
                         self.names.open();
-                        let value = Meaning::Value(Value::Integer(value));
+                        let value = Meaning::Value(value);
                         let read = self.names.define(*variable, value);
                         let read = read.and_then(|()| self.statements(body));
                         self.names.close();

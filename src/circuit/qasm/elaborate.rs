@@ -34,6 +34,8 @@ pub(super) struct Elaborator<'t> {
     bits: u32,
     pub(super) operations: Vec<Operation>,
     pub(super) sources: Sources,
+    /// The first `if` on bits.
+    pub(super) asked_at: Option<Span>,
     included: Vec<Library>,
     pub(super) work: Work<'t>,
 }
@@ -53,6 +55,7 @@ pub(super) fn circuit<'t>(
         bits: 0,
         operations: Vec::new(),
         sources: Sources::default(),
+        asked_at: None,
         included: Vec::new(),
         work: Work::new(stop),
     };
@@ -90,6 +93,11 @@ impl<'t> Elaborator<'t> {
         self.check_given()?;
         let measured = |operation: &Operation| matches!(operation, Operation::Measure(_));
         let as_a_whole = !self.operations.iter().any(measured);
+        if let (true, Some(span)) = (as_a_whole, self.asked_at) {
+            let message = "this asks what was measured, and the program measures nothing: measure \
+                           into these bits first, as in c = measure q;";
+            return Err(Fault::new(span, message));
+        }
         if as_a_whole {
             let all: Vec<_> = (0..self.qubits).map(|index| (index, index)).collect();
             self.push(Operation::measure(&all), end)?;
@@ -181,7 +189,7 @@ impl<'t> Elaborator<'t> {
                 self.spend(indices::cost_of_loop(kind, over), span)?;
                 let values = indices::of_loop(kind, over, self.language, &self.names)?;
                 for value in values {
-                    let value = Meaning::Value(Value::Integer(value));
+                    let value = Meaning::Value(value);
                     self.in_block(|inner| {
                         inner.names.define(*variable, value)?;
                         body.iter()

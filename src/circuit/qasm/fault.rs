@@ -130,7 +130,9 @@ impl Place {
             true => 0,
             false => column.saturating_sub(EXCERPT_CHARS / 4),
         };
-        let excerpt = line.chars().skip(skipped).take(EXCERPT_CHARS);
+        let cut = (skipped > 0).then_some('…');
+        let shown = line.chars().skip(skipped + cut.iter().count());
+        let excerpt = cut.into_iter().chain(shown).take(EXCERPT_CHARS);
         Self {
             line: lines_before(&source[..from]) + 1,
             column: column + 1,

@@ -10,7 +10,14 @@ pub(super) fn call(name: &str, arguments: &[Value], span: Span) -> Result<Value,
     let result = match (name, arguments, function(name)) {
         ("float", [only], _) => only.real(),
         ("angle", [only], _) => return angle::of(only.real(), span),
-        ("int" | "uint", [only], _) => return only.rounded(span).map(Value::Integer),
+        // What is behind the point is dropped, as the language has it.
+        ("int" | "uint", [only], _) => {
+            let whole = match only {
+                Value::Real(number) | Value::Angle(number) => Value::Real(number.trunc()),
+                whole => *whole,
+            };
+            return whole.rounded(span).map(Value::Integer);
+        }
         // These have whole results, so that one may count with them.
         ("floor", [Value::Real(only)], _) => {
             return Value::Real(finite(only.floor(), span)?)
@@ -22,11 +29,14 @@ pub(super) fn call(name: &str, arguments: &[Value], span: Span) -> Result<Value,
                 .rounded(span)
                 .map(Value::Integer);
         }
-        ("pow", [Value::Integer(base), Value::Integer(exponent)], _) => {
-            return whole(Operator::Power, *base, *exponent, Division::Whole, span);
-        }
-        ("mod", [Value::Integer(left), Value::Integer(right)], _) => {
-            return whole(Operator::Modulo, *left, *right, Division::Whole, span);
+        ("pow" | "mod", [left, right], _)
+            if let (Some((left, _)), Some((right, _))) = (left.whole(), right.whole()) =>
+        {
+            let operator = match name {
+                "pow" => Operator::Power,
+                _ => Operator::Modulo,
+            };
+            return whole(operator, left, right, Division::Whole, span);
         }
         ("pow", [base, exponent], _) => base.real().powf(exponent.real()),
         ("mod", [left, right], _) => left.real() % right.real(),
@@ -66,4 +76,52 @@ fn function(name: &str) -> Option<fn(f64) -> f64> {
         "ceiling" => f64::ceil,
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{read, refused};
+    use crate::circuit::{Gate, Operation};
+
+    fn turned(text: &str) -> Operation {
+        let text = format!("include \"stdgates.inc\";\nqubit q;\n{text}");
+        read(&text).operations()[0].clone()
+    }
+
+    #[test]
+    fn a_cast_to_int_drops_what_is_behind_the_point() {
+        for (cast, whole) in [("int(3.9)", 3.0), ("int(-3.9)", -3.0), ("uint(0.5)", 0.0)] {
+            let gate = Operation::unitary(Gate::Rx(whole), &[0]);
+            assert_eq!(turned(&format!("rx({cast}) q;")), gate, "{cast}");
+        }
+    }
+
+    #[test]
+    fn numbers_of_a_sized_type_do_not_go_round_and_are_not_silently_wider() {
+        for (text, angle) in [
+            ("const uint[8] n = 100; rx(n + n) q;", 200.0),
+            (
+                "const uint[8] n = 200; const uint[16] m = 200; rx(n + m) q;",
+                400.0,
+            ),
+            ("const uint[8] n = 200; rx(n + 200) q;", 400.0),
+            ("const uint[8] n = 200; rx(n*2.0) q;", 400.0),
+            ("for uint[4] i in {7} { rx(i + i) q; }", 14.0),
+        ] {
+            let gate = Operation::unitary(Gate::Rx(angle), &[0]);
+            assert_eq!(turned(text), gate, "{text}");
+        }
+        for text in [
+            "const uint[8] n = 200; rx(n + n) q;",
+            "const uint[8] m = 3; const uint[8] k = 5; rx(m - k) q;",
+            "const uint[8] m = 3; rx(-m) q;",
+            "const int[8] m = 3; rx(m << 7) q;",
+            "for uint[4] i in {8} { rx(i + i) q; }",
+            "const uint[8] n = 200; gate g p { rx(n + n) p; } g q;",
+        ] {
+            let text = format!("include \"stdgates.inc\";\nqubit q;\n{text}");
+            let why = refused(&text);
+            assert!(why.contains("go round"), "{why}");
+        }
+    }
 }

@@ -26,13 +26,13 @@ pub(super) fn of_loop(
     over: &Indices<'_>,
     language: Language,
     names: &dyn Known,
-) -> Result<Vec<i64>, Fault> {
+) -> Result<Vec<Value>, Fault> {
     let (values, span) = listed(over, language, names)?;
     let kind = scalar(kind, language, names)?;
-    for value in &values {
-        Value::Integer(*value).of(kind, span)?;
-    }
-    Ok(values)
+    let values = values.into_iter();
+    values
+        .map(|value| Value::Integer(value).of(kind, span))
+        .collect()
 }
 
 fn listed(

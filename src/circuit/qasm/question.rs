@@ -131,8 +131,8 @@ impl<'t> Elaborator<'t> {
 }
 
 fn compared(left: Value, relation: Relation, right: Value) -> bool {
-    let order = match (left, right) {
-        (Value::Integer(left), Value::Integer(right)) => Some(left.cmp(&right)),
+    let order = match (left.whole(), right.whole()) {
+        (Some((left, _)), Some((right, _))) => Some(left.cmp(&right)),
         _ => left.real().partial_cmp(&right.real()),
     };
     order.is_some_and(|order| relation.holds(order))

@@ -107,6 +107,16 @@ pub(super) struct Range {
 }
 
 impl Range {
+    /// What comes of numbers of two types, of which either may hold what 64 bits do. With one that
+    /// has a sign and one that has none, that is neither's.
+    pub(super) fn common(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        let (one, other) = (one?, other?);
+        let holds = |all: &Self, part: Self| all.least <= part.least && part.most <= all.most;
+        [one, other]
+            .into_iter()
+            .find(|range| holds(range, one) && holds(range, other))
+    }
+
     /// What `int` or `uint` of 1 to 64 bits holds.
     pub(super) fn of(signed: bool, width: u32) -> Self {
         match signed {
@@ -281,6 +291,8 @@ pub(super) struct Expression<'t> {
 #[derive(Debug, Clone)]
 pub(super) enum Part<'t> {
     Integer(i64),
+    /// A number of a type that holds less than 64 bits do.
+    Sized(i64, Range),
     Real(f64),
     /// A number of the type angle.
     Angle(f64),

@@ -11,6 +11,8 @@ use super::syntax::{Expression, Language, Operator, Part, Range, Scalar, Type};
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Value {
     Integer(i64),
+    /// Of a type that holds less than 64 bits do.
+    Sized(i64, Range),
     Real(f64),
     /// From 0 to below 2 pi.
     Angle(f64),
@@ -23,8 +25,18 @@ impl Value {
                 clippy::cast_precision_loss,
                 reason = "that is what becoming real means"
             )]
-            Self::Integer(number) => number as f64,
+            Self::Integer(number) | Self::Sized(number, _) => number as f64,
             Self::Real(number) | Self::Angle(number) => number,
+        }
+    }
+
+    /// The number and what its type holds, if that is less than 64 bits do; `None` if it is not
+    /// whole.
+    pub(super) fn whole(self) -> Option<(i64, Option<Range>)> {
+        match self {
+            Self::Integer(number) => Some((number, None)),
+            Self::Sized(number, range) => Some((number, Some(range))),
+            Self::Real(_) | Self::Angle(_) => None,
         }
     }
 
@@ -32,6 +44,7 @@ impl Value {
     fn part(self) -> Part<'static> {
         match self {
             Self::Integer(number) => Part::Integer(number),
+            Self::Sized(number, range) => Part::Sized(number, range),
             Self::Real(number) => Part::Real(number),
             Self::Angle(number) => Part::Angle(number),
         }
@@ -42,8 +55,11 @@ impl Value {
         match kind {
             Scalar::Real => Ok(Self::Real(finite(self.real(), span)?)),
             Scalar::Angle => angle::of(finite(self.real(), span)?, span),
-            Scalar::Integer(Range { least, most }) => match self.rounded(span)? {
-                number if (least..=most).contains(&number) => Ok(Self::Integer(number)),
+            Scalar::Integer(range @ Range { least, most }) => match self.rounded(span)? {
+                number if (least..=most).contains(&number) => Ok(match most {
+                    i64::MAX => Self::Integer(number),
+                    _ => Self::Sized(number, range),
+                }),
                 number => {
                     let message = format!(
                         "{number} does not fit into this type, which holds {least} to {most}"
@@ -57,7 +73,7 @@ impl Value {
     /// The number where a whole one is wanted: a float is none, whatever its value.
     pub(super) fn integer(self, span: Span) -> Result<i64, Fault> {
         match self {
-            Self::Integer(number) => Ok(number),
+            Self::Integer(number) | Self::Sized(number, _) => Ok(number),
             Self::Real(number) | Self::Angle(number) if number.fract() == 0.0 => {
                 let message = format!(
                     "a whole number is needed here, and this is {number:?}, a float: make it an \
@@ -72,7 +88,7 @@ impl Value {
     /// The number as an int, if it is whole.
     pub(super) fn rounded(self, span: Span) -> Result<i64, Fault> {
         match self {
-            Self::Integer(number) => Ok(number),
+            Self::Integer(number) | Self::Sized(number, _) => Ok(number),
             // Doubles are whole beyond 2^53 anyway, and this is far below i64::MAX.
             Self::Real(number) | Self::Angle(number)
                 if number.fract() == 0.0 && number.abs() < 9e15 =>
@@ -170,6 +186,7 @@ pub(super) fn evaluate(
     let span = expression.span;
     match &expression.term {
         Part::Integer(number) => Ok(Value::Integer(*number)),
+        Part::Sized(number, range) => Ok(Value::Sized(*number, *range)),
         Part::Real(number) => Ok(Value::Real(*number)),
         Part::Angle(number) => Ok(Value::Angle(*number)),
         Part::Name(name) => names
@@ -182,14 +199,19 @@ pub(super) fn evaluate(
                 .checked_neg()
                 .map(Value::Integer)
                 .ok_or_else(|| overflow(span)),
+            Value::Sized(number, range) => sized(Value::Integer(-number), Some(range), span),
             Value::Real(number) => Ok(Value::Real(-number)),
             Value::Angle(number) => angle::of(-number, span),
         },
         Part::Binary(operator, left, right) => {
             let (left, right) = (of(left)?, of(right)?);
-            match (left, right) {
-                (Value::Integer(left), Value::Integer(right)) => {
-                    whole(*operator, left, right, division, span)
+            match (left.whole(), right.whole()) {
+                (Some((of, one)), Some((by, other))) => {
+                    let range = match operator {
+                        Operator::ShiftLeft | Operator::ShiftRight => one,
+                        _ => Range::common(one, other),
+                    };
+                    sized(whole(*operator, of, by, division, span)?, range, span)
                 }
                 _ => match operator {
                     Operator::ShiftLeft | Operator::ShiftRight => {
@@ -207,6 +229,23 @@ pub(super) fn evaluate(
             call(name, &arguments, span)
         }
     }
+}
+
+/// What comes of numbers of a sized type. The language goes round where it holds no more, and tools
+/// do not; here it is neither.
+fn sized(number: Value, range: Option<Range>, span: Span) -> Result<Value, Fault> {
+    let (Value::Integer(whole), Some(range)) = (number, range) else {
+        return Ok(number);
+    };
+    let Range { least, most } = range;
+    if (least..=most).contains(&whole) {
+        return Ok(Value::Sized(whole, range));
+    }
+    let message = format!(
+        "this comes to {whole}, and numbers of this type hold {least} to {most} and go round \
+         beyond, which is not done here: declare them as int"
+    );
+    Err(Fault::new(span, message))
 }
 
 /// The expression with the known names replaced by their values; all others must be `parameters`.
@@ -231,7 +270,9 @@ pub(super) fn bind<'t>(
         Part::Call(name, arguments) => {
             Part::Call(name, arguments.iter().map(of).collect::<Result<_, _>>()?)
         }
-        number @ (Part::Integer(_) | Part::Real(_) | Part::Angle(_)) => number.clone(),
+        number @ (Part::Integer(_) | Part::Sized(..) | Part::Real(_) | Part::Angle(_)) => {
+            number.clone()
+        }
     };
     Ok(Expression { span, term })
 }

@@ -8,7 +8,7 @@ use crate::circuit::limits::OPERATIONS_MAX;
 
 /// Steps of all kinds: reading operands, spelling out gates, going round loops. Enough for the
 /// longest circuit there may be, and done within a second.
-const WORK_MAX: u64 = 10_000_000;
+const WORK_MAX: u64 = 5_000_000;
 
 /// What is left.
 #[derive(Debug, Clone, Copy)]
