@@ -61,13 +61,19 @@ pub enum Bug {
     ReceiptGuessed,
     /// The least urgent job goes first.
     UrgentGoLast,
+    /// What a tenant has used of a device is not charged.
+    ShareForgotten,
+    /// How many jobs of a tenant run is not looked at.
+    TenantLimitForgotten,
+    /// A slot that is given back is given on when somebody comes, not at once.
+    SlotIdles,
     /// System-api is shown a job's state as it is, also when that goes back.
     ShownGoesBack,
 }
 
 impl Bug {
     /// Every mistake, by its name.
-    pub const ALL: [(&str, Self); 29] = [
+    pub const ALL: [(&str, Self); 32] = [
         ("key-forgotten", Self::KeyForgotten),
         ("admits-all", Self::AdmitsAll),
         ("append-not-repeated", Self::AppendNotRepeated),
@@ -99,6 +105,9 @@ impl Bug {
         ("paid-runs-again", Self::PaidRunsAgain),
         ("receipt-guessed", Self::ReceiptGuessed),
         ("urgent-go-last", Self::UrgentGoLast),
+        ("share-forgotten", Self::ShareForgotten),
+        ("tenant-limit-forgotten", Self::TenantLimitForgotten),
+        ("slot-idles", Self::SlotIdles),
         ("shown-goes-back", Self::ShownGoesBack),
     ];
 }

@@ -51,6 +51,8 @@ pub struct History {
     pub broke_off: Vec<Duration>,
     /// Tasks of the kernel that are left at the end.
     pub left_running: usize,
+    /// When the first fault took place, or everything was over: until then a kernel knows all.
+    pub calm_until: Duration,
     /// When the last fault took place or ended, since the start of the run.
     pub last_fault: Duration,
     /// When everything was over.

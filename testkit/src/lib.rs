@@ -14,4 +14,5 @@ pub mod jobs;
 #[cfg(not(madsim))]
 pub mod load;
 pub mod neighbours;
+mod turns;
 pub mod workload;

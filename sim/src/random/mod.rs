@@ -44,6 +44,7 @@ pub fn scenario(seed: u64) -> Scenario {
         expect: Expect::default(),
     };
     jobs(&mut scenario, &mut chance);
+    tenants(&mut scenario, &mut Chance::new(seed, "tenants"));
     let mut chance = Chance::new(seed, "cancels");
     for _ in 0..chance.within(0, 3) {
         let step = cancel(&scenario, &mut chance);
@@ -141,6 +142,7 @@ fn jobs(scenario: &mut Scenario, chance: &mut Chance) {
         };
         scenario.jobs.push(JobPlan {
             client: u32::try_from(chance.within(0, clients - 1)).expect("few clients"),
+            tenant: String::new(),
             at: Span(millis(at)),
             count: 1,
             every: Span::default(),
@@ -151,6 +153,21 @@ fn jobs(scenario: &mut Scenario, chance: &mut Chance) {
             timeout: timeout.map(Span),
             poison: program == ProgramPlan::EigenLang && chance.percent(5),
         });
+    }
+}
+
+/// Half of the runs have several tenants, and some of those a limit on what each may run.
+fn tenants(scenario: &mut Scenario, chance: &mut Chance) {
+    let tenants = [1, chance.within(2, 3)][usize::from(chance.percent(50))];
+    if tenants == 1 {
+        return;
+    }
+    for job in &mut scenario.jobs {
+        job.tenant = format!("tenant-{}", chance.within(1, tenants));
+    }
+    if chance.percent(40) {
+        let most = chance.within(1, 2);
+        scenario.limits.0.insert("tenant_running".to_owned(), most);
     }
 }
 

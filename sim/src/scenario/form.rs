@@ -109,6 +109,9 @@ pub struct JobPlan {
     /// Which client, from 0.
     #[serde(default)]
     pub client: u32,
+    /// Whose jobs they are; of the usual tenant if nothing is said.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub tenant: String,
     /// When, after the start.
     #[serde(default)]
     pub at: Span,

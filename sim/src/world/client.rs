@@ -125,6 +125,7 @@ impl Client {
             shots: Some(plan.shots.into()),
             priority: Some(plan.priority),
             idempotency_key: key.clone(),
+            tenant_id: plan.tenant.clone(),
             timeout,
             ..wire::EnqueueJobRequest::default()
         };

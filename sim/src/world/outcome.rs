@@ -131,6 +131,13 @@ impl World {
                 .filter_map(|fired| fired.lasts)
                 .sum(),
             left_running: Self::left_running(&records),
+            calm_until: records
+                .fired
+                .iter()
+                .filter(|fired| !fired.kind.is_empty())
+                .map(|fired| fired.at)
+                .min()
+                .unwrap_or(ended),
             last_fault: self.nemesis.last_fault(),
             ended,
             limits: self.settings.limits.clone(),

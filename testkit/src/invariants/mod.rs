@@ -21,6 +21,9 @@
 //! | results_are_stored | nobody sees results that are not stored | D11, D13 |
 //! | one_key_one_job | one key, one job | D21 |
 //! | the_urgent_go_first | the more urgent job gets the device | D9 |
+//! | no_device_idles | a free slot goes to whoever waits for it | D17 |
+//! | shares_are_fair | tenants share a device by weight, so nobody starves | Goyal et al. 1996 |
+//! | tenant_limit_is_kept | no tenant runs more at once than it may | D9 |
 //! | nothing_is_left_running | no task outlives its job | D17 |
 //! | every_job_ends | no job is stuck once the faults are over | D19 |
 //! | ledger_closes | the ledger and the devices agree on every shot | D14 |
@@ -35,6 +38,7 @@ pub mod events_are_gapless;
 pub mod every_job_ends;
 pub mod ledger_closes;
 pub mod moves_are_legal;
+pub mod no_device_idles;
 pub mod no_retry_storm;
 pub mod nothing_is_left_running;
 pub mod one_device_one_run;
@@ -46,6 +50,8 @@ pub mod result_before_done;
 pub mod results_are_stored;
 #[cfg(test)]
 mod sample;
+pub mod shares_are_fair;
+pub mod tenant_limit_is_kept;
 pub mod the_urgent_go_first;
 pub mod tokens_rise;
 
@@ -72,7 +78,7 @@ pub struct Invariant {
 }
 
 /// All of them.
-pub const ALL: [Invariant; 21] = [
+pub const ALL: [Invariant; 24] = [
     safety("ends_are_final", ends_are_final::check),
     safety("one_device_one_run", one_device_one_run::check),
     safety("acked_is_durable", acked_is_durable::check),
@@ -91,6 +97,9 @@ pub const ALL: [Invariant; 21] = [
     safety("results_are_stored", results_are_stored::check),
     safety("one_key_one_job", one_key_one_job::check),
     safety("the_urgent_go_first", the_urgent_go_first::check),
+    safety("no_device_idles", no_device_idles::check),
+    safety("shares_are_fair", shares_are_fair::check),
+    safety("tenant_limit_is_kept", tenant_limit_is_kept::check),
     safety("ledger_closes", ledger_closes::check),
     liveness("every_job_ends", every_job_ends::check),
     liveness("nothing_is_left_running", nothing_is_left_running::check),

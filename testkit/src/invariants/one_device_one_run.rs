@@ -37,7 +37,7 @@ pub fn check(history: &History) -> Vec<String> {
 /// run things twice is not waited for when nobody knows what it does (DESIGN.md); and what a
 /// driver that cannot be asked still runs when the time of the execution is over is not known to
 /// anybody.
-fn held(history: &History, run: &Run) -> Option<(Monotonic, Option<Monotonic>)> {
+pub(super) fn held(history: &History, run: &Run) -> Option<(Monotonic, Option<Monotonic>)> {
     let whole = Some((run.started, run.ended));
     let Ok(job) = run.job.parse() else {
         return whole;
@@ -75,7 +75,7 @@ fn held(history: &History, run: &Run) -> Option<(Monotonic, Option<Monotonic>)> 
     }
 }
 
-fn most_at_once(runs: impl Iterator<Item = (Monotonic, Option<Monotonic>)>) -> usize {
+pub(super) fn most_at_once(runs: impl Iterator<Item = (Monotonic, Option<Monotonic>)>) -> usize {
     let mut turns: Vec<(Monotonic, i32)> = Vec::new();
     for (from, until) in runs {
         turns.push((from, 1));

@@ -195,3 +195,38 @@ pub(super) fn tell(history: &mut History, news: News) {
         news,
     });
 }
+
+pub(super) fn secs(number: u64) -> Duration {
+    Duration::from_secs(number)
+}
+
+/// Jobs for the one slot of the one device, undisturbed. Of each: the tenant, and the seconds at
+/// which it began to wait, had its turn, and gave its slot back.
+pub(super) fn crowd(jobs: &[(&str, u64, u64, u64)]) -> History {
+    let sample = good();
+    let mut history = History {
+        slots: sample.slots.clone(),
+        calm_until: secs(1_000_000),
+        ..History::default()
+    };
+    for (number, (tenant, since, picked, executed)) in (10..).zip(jobs) {
+        let id = JobId::new(number, [9; 10]);
+        let mut stored = sample.stored[&job()].clone();
+        let mut spec = (*stored.job.spec).clone();
+        (*tenant).clone_into(&mut spec.owner.tenant);
+        stored.job.spec = Arc::new(spec);
+        history.stored.insert(id, stored);
+        for (seq, at, name) in [(4, since, "Compiled"), (7, executed, "Executed")] {
+            history.committed.push(Committed {
+                at: secs(*at),
+                confirmed: true,
+                job: id,
+                seq,
+                events: vec![name],
+                state: qrtx::job::state::State::Queued,
+            });
+        }
+        history.turns.insert(id, secs(*picked));
+    }
+    history
+}

@@ -1,0 +1,44 @@
+//! No tenant has more runs on devices at a time than the operator allows (issue 6; S16 of the
+//! field's safety properties: quotas).
+
+use std::collections::BTreeMap;
+
+use super::one_device_one_run::{held, most_at_once};
+use crate::history::History;
+
+/// Says which tenant ran too much at once.
+pub fn check(history: &History) -> Vec<String> {
+    let limit = history.limits.tenant_running;
+    let mut runs: BTreeMap<&str, Vec<_>> = BTreeMap::new();
+    for run in &history.runs {
+        let job = run.job.parse().ok();
+        let stored = job.and_then(|job| history.stored.get(&job));
+        if let (Some(stored), Some(held)) = (stored, held(history, run)) {
+            let tenant = &stored.job.spec.owner.tenant;
+            runs.entry(tenant).or_default().push(held);
+        }
+    }
+    let most = runs
+        .into_iter()
+        .map(|(tenant, runs)| (tenant, most_at_once(runs.into_iter())));
+    most.filter(|(_, most)| *most > limit)
+        .map(|(tenant, most)| format!("{tenant} had {most} runs at once, and may have {limit}"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::invariants::sample::good;
+
+    #[test]
+    fn a_tenant_that_runs_more_than_it_may_is_refused() {
+        let mut history = good();
+        let again = history.runs[0].clone();
+        history.runs.push(again);
+        history.limits.tenant_running = 2;
+        assert_eq!(check(&history).len(), 0);
+        history.limits.tenant_running = 1;
+        assert_eq!(check(&history).len(), 1);
+    }
+}
