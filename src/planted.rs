@@ -63,11 +63,21 @@ pub enum Bug {
     UrgentGoLast,
     /// System-api is shown a job's state as it is, also when that goes back.
     ShownGoesBack,
+    /// A commit on disk is answered without having been synced.
+    CommitNotSynced,
+    /// Whoever waits for a commit on disk is told that it worked before it did.
+    ToldBeforeCommit,
+    /// After a failure the store's engine is not opened again.
+    EngineNotReopened,
+    /// On disk the idempotency key of a job comes in a commit of its own, after the job.
+    KeyInAnotherCommit,
+    /// On disk events come in a commit of their own, after the head that knows them.
+    EventsInAnotherCommit,
 }
 
 impl Bug {
     /// Every mistake, by its name.
-    pub const ALL: [(&str, Self); 29] = [
+    pub const ALL: [(&str, Self); 34] = [
         ("key-forgotten", Self::KeyForgotten),
         ("admits-all", Self::AdmitsAll),
         ("append-not-repeated", Self::AppendNotRepeated),
@@ -100,6 +110,11 @@ impl Bug {
         ("receipt-guessed", Self::ReceiptGuessed),
         ("urgent-go-last", Self::UrgentGoLast),
         ("shown-goes-back", Self::ShownGoesBack),
+        ("commit-not-synced", Self::CommitNotSynced),
+        ("told-before-commit", Self::ToldBeforeCommit),
+        ("engine-not-reopened", Self::EngineNotReopened),
+        ("key-in-another-commit", Self::KeyInAnotherCommit),
+        ("events-in-another-commit", Self::EventsInAnotherCommit),
     ];
 }
 
