@@ -69,11 +69,21 @@ pub enum Bug {
     SlotIdles,
     /// System-api is shown a job's state as it is, also when that goes back.
     ShownGoesBack,
+    /// A commit on disk is answered without having been synced.
+    CommitNotSynced,
+    /// Whoever waits for a commit on disk is told that it worked before it did.
+    ToldBeforeCommit,
+    /// After a failure the store's engine is not opened again.
+    EngineNotReopened,
+    /// On disk the idempotency key of a job comes in a commit of its own, after the job.
+    KeyInAnotherCommit,
+    /// On disk events come in a commit of their own, after the head that knows them.
+    EventsInAnotherCommit,
 }
 
 impl Bug {
     /// Every mistake, by its name.
-    pub const ALL: [(&str, Self); 32] = [
+    pub const ALL: [(&str, Self); 37] = [
         ("key-forgotten", Self::KeyForgotten),
         ("admits-all", Self::AdmitsAll),
         ("append-not-repeated", Self::AppendNotRepeated),
@@ -109,6 +119,11 @@ impl Bug {
         ("tenant-limit-forgotten", Self::TenantLimitForgotten),
         ("slot-idles", Self::SlotIdles),
         ("shown-goes-back", Self::ShownGoesBack),
+        ("commit-not-synced", Self::CommitNotSynced),
+        ("told-before-commit", Self::ToldBeforeCommit),
+        ("engine-not-reopened", Self::EngineNotReopened),
+        ("key-in-another-commit", Self::KeyInAnotherCommit),
+        ("events-in-another-commit", Self::EventsInAnotherCommit),
     ];
 }
 

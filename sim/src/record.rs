@@ -14,6 +14,8 @@ pub struct Records {
     pub calls: Vec<CallRecord>,
     /// Every append that reached the job store.
     pub commits: Vec<CommitRecord>,
+    /// Every sync of the disk with the job store on it, once for each job in its commit.
+    pub syncs: Vec<SyncRecord>,
     /// When a kernel first tried to record that a job is given a device; the store may take it
     /// much later, or from the next kernel.
     pub turns: BTreeMap<JobId, Duration>,
@@ -73,6 +75,19 @@ pub struct CommitRecord {
     pub confirmed: bool,
     /// Which life of the kernel asked for it.
     pub life: u32,
+}
+
+/// A sync of a commit.
+#[derive(Debug, Clone)]
+pub struct SyncRecord {
+    /// When.
+    pub at: Duration,
+    /// A job in it, by its place in the scenario.
+    pub job: usize,
+    /// The names of its events.
+    pub events: Vec<&'static str>,
+    /// Which sync of the commit, from 1.
+    pub sync: u32,
 }
 
 /// A decision that had its moment.

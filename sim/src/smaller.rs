@@ -205,6 +205,7 @@ fn without_jobs(scenario: &Scenario, from: usize, end: usize) -> Scenario {
         }
         let job = match &mut step.when {
             When::Point(point) => Some(&mut point.job),
+            When::Sync(point) => Some(&mut point.job),
             When::Device(point) => Some(&mut point.job),
             When::Object(point) => Some(&mut point.job),
             When::Call(point) => point.job.as_mut(),

@@ -29,6 +29,8 @@ pub struct Outcome {
     pub stopped: Option<String>,
     /// The panic that ended the run, if one did.
     pub broke: Option<String>,
+    /// A sum over what is on the disk of the job store, if there is one: more than a trace can show.
+    pub disk: Option<u64>,
     /// When everything was over, in simulated time.
     pub ended: Duration,
 }

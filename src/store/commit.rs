@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use crate::ids::{DeviceId, Epoch, JobId};
 use crate::job::Job;
 use crate::job::event::Recorded;
+use crate::planted::{Bug, planted};
 use crate::ports::store::{Append, AppendError, KeyHolder};
 use crate::store::map::{Failed, Map, MapMut, Order};
 use crate::store::place::{self, HEAD, PROGRAM};
@@ -163,6 +164,24 @@ impl Change {
         }
     }
 
+    /// What a planted mistake has left for another commit.
+    pub(super) fn make_rest(&self, map: &mut impl MapMut) -> Result<(), Failed> {
+        let Self::Append(job) = self else {
+            return Ok(());
+        };
+        if planted(Bug::EventsInAnotherCommit)
+            && let Some(submission) = submission_of(map, job.job)?
+        {
+            write_events(map, submission, job)?;
+        }
+        match &job.key {
+            Some((hash, holder)) if planted(Bug::KeyInAnotherCommit) => {
+                map.put(&place::key(*hash), holder)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Whether the change is there: what a waiter is told after a commit whose outcome was
     /// unknown.
     pub(super) fn is_made(&self, map: &impl Map) -> Result<Option<u64>, Failed> {
@@ -241,7 +260,9 @@ fn insert(map: &mut impl MapMut, job: &Encoded, program: &[u8]) -> Result<u64, R
             })?;
             return Err(Refusal::No(AppendError::KeyTaken(holder)));
         }
-        map.put(&place, holder)?;
+        if !planted(Bug::KeyInAnotherCommit) {
+            map.put(&place, holder)?;
+        }
     }
     let submission = last_given(map)? + 1;
     map.put(&place::name(job.job), &record::number(submission))?;
@@ -251,10 +272,22 @@ fn insert(map: &mut impl MapMut, job: &Encoded, program: &[u8]) -> Result<u64, R
 
 fn write(map: &mut impl MapMut, submission: u64, job: &Encoded) -> Result<(), Failed> {
     map.put(&place::row(submission, HEAD), &job.head)?;
+    if !planted(Bug::EventsInAnotherCommit) {
+        write_events(map, submission, job)?;
+    }
+    map.put(&place::summary(submission), &job.summary)
+}
+
+fn write_events(map: &mut impl MapMut, submission: u64, job: &Encoded) -> Result<(), Failed> {
     for (number, event) in job.numbered() {
         map.put(&place::row(submission, number), event)?;
     }
-    map.put(&place::summary(submission), &job.summary)
+    Ok(())
+}
+
+/// Whether a mistake is planted that makes two commits of one.
+pub(super) fn is_split() -> bool {
+    planted(Bug::KeyInAnotherCommit) || planted(Bug::EventsInAnotherCommit)
 }
 
 /// Whether these very events are stored.

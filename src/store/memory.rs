@@ -62,7 +62,11 @@ impl Ground for MemoryStore {
     }
 
     async fn change(&self, epoch: Epoch, change: Change) -> Result<u64, AppendError> {
-        let made = change.make(&mut *self.writable(), epoch);
+        let mut rows = self.writable();
+        let made = change.make(&mut *rows, epoch);
+        if commit::is_split() && made.is_ok() {
+            change.make_rest(&mut *rows)?;
+        }
         made.map_err(|refusal| match refusal {
             Refusal::No(why) => why,
             Refusal::Off(failed) => failed.into(),

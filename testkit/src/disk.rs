@@ -3,14 +3,18 @@
 //! failed has lost what it was to save for good, though it can still be read (as with the page
 //! cache of a real system), and only what is written again is saved by the next.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use qrtx::ids::Sha256Sum;
 use redb::StorageBackend;
 
 /// What a disk writes whole or not at all.
 const SECTOR_BYTES: usize = 512;
+/// What a file system gives to a file at a time, when something is written there.
+const BLOCK_BYTES: u64 = 4096;
 
 /// The disk. Clones are the same disk.
 #[derive(Clone, Default)]
@@ -30,6 +34,8 @@ struct State {
     life: u64,
     syncs: u64,
     crash_at: Option<(u64, u64)>,
+    /// The blocks that were ever written. To grow a file takes none, as on real systems.
+    blocks: BTreeSet<u64>,
     capacity: Option<u64>,
     failures: Failures,
 }
@@ -92,14 +98,35 @@ impl Disk {
         self.state().failures = failures;
     }
 
-    /// Refuses to grow beyond so many bytes; `None` for no bound.
+    /// Has room for so many bytes; `None` for no bound. What was written once can be written over,
+    /// however full it is.
     pub fn set_capacity(&self, bytes: Option<u64>) {
         self.state().capacity = bytes;
     }
 
-    /// Bytes on it.
+    /// Bytes on it, in whole blocks.
     pub fn bytes(&self) -> u64 {
-        self.state().visible.len() as u64
+        self.state().blocks.len() as u64 * BLOCK_BYTES
+    }
+
+    /// A sum over all that can be read.
+    pub fn sum(&self) -> u64 {
+        let visible = &self.state().visible;
+        Sha256Sum::of(visible).prefix()
+    }
+
+    /// What this one would hold if the machine went down now and nothing were kept of the writes
+    /// since the last sync, on a disk of its own.
+    pub fn durable(&self) -> Self {
+        let durable = self.state().durable.clone();
+        let state = State {
+            visible: durable.clone(),
+            durable,
+            ..State::default()
+        };
+        Self {
+            state: Arc::new(Mutex::new(state)),
+        }
     }
 
     /// Syncs so far.
@@ -171,13 +198,18 @@ impl State {
         strikes(which(&mut self.failures), once)
     }
 
-    fn fits(&self, length: u64) -> io::Result<()> {
-        match self.capacity {
-            Some(capacity) if length > capacity.max(self.visible.len() as u64) => {
-                Err(io::Error::from(io::ErrorKind::StorageFull))
+    /// Gives the file the blocks that it needs to be written there.
+    fn allocate(&mut self, offset: u64, length: u64) -> io::Result<()> {
+        let blocks = offset / BLOCK_BYTES..(offset + length).div_ceil(BLOCK_BYTES);
+        for block in blocks {
+            let full =
+                (self.blocks.len() as u64 + 1) * BLOCK_BYTES > self.capacity.unwrap_or(u64::MAX);
+            if full && !self.blocks.contains(&block) {
+                return Err(io::Error::from(io::ErrorKind::StorageFull));
             }
-            _ => Ok(()),
+            self.blocks.insert(block);
         }
+        Ok(())
     }
 }
 
@@ -263,10 +295,10 @@ impl StorageBackend for Handle {
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         let mut state = self.living()?;
-        state.fits(len)?;
         if state.strikes(|failures| &mut failures.writes) {
             return Err(broken("grow"));
         }
+        state.blocks.split_off(&len.div_ceil(BLOCK_BYTES));
         state.visible.resize(len as usize, 0);
         state.pending.push(Change::Length(len));
         Ok(())
@@ -298,7 +330,7 @@ impl StorageBackend for Handle {
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         let mut state = self.living()?;
-        state.fits(offset + data.len() as u64)?;
+        state.allocate(offset, data.len() as u64)?;
         if state.strikes(|failures| &mut failures.writes) {
             return Err(broken("write"));
         }

@@ -1,13 +1,16 @@
 //! `matrix`: a run without faults is recorded, and with it every point at which something is
 //! written. Then the kernel is killed at each of them, before the write, between the write and
 //! its acknowledgement, and after; and again at each point that such a run still reaches, the
-//! start of the next kernel among them.
+//! start of the next kernel among them. Where the jobs are on a disk, it dies at every sync within
+//! a commit as well, and its machine loses power at each of these points.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use clap::Args;
-use qrtx_sim::scenario::{Act, EpochPoint, Kill, Moment, Point, Scenario, Span, Step, When};
+use qrtx_sim::scenario::{
+    Act, EpochPoint, Kill, Moment, Point, Scenario, Span, Step, StorePlan, SyncPoint, When,
+};
 use qrtx_sim::verdict::{Outcome, Verdict, code};
 use qrtx_sim::world;
 use serde_json::json;
@@ -80,11 +83,18 @@ impl<'a> Sweep<'a> {
     }
 
     fn once(&mut self, twice: bool) {
-        let recorded = self.run(Vec::new());
+        let recorded = self.run(Vec::new(), false);
         let points = points(&recorded, Duration::ZERO);
         self.points = points.len();
-        for first in points {
-            let outcome = self.run(vec![first.clone()]);
+        let ways: &[bool] = match self.scenario.store {
+            StorePlan::Memory => &[false],
+            StorePlan::Disk => &[false, true],
+        };
+        for (first, power) in points
+            .iter()
+            .flat_map(|at| ways.iter().map(move |way| (at, *way)))
+        {
+            let outcome = self.run(vec![first.clone()], power);
             if !twice {
                 continue;
             }
@@ -92,20 +102,20 @@ impl<'a> Sweep<'a> {
             let after = crash.unwrap_or(Duration::MAX);
             for second in self::points(&outcome, after) {
                 self.twice += 1;
-                self.run(vec![first.clone(), second]);
+                self.run(vec![first.clone(), second], power);
             }
         }
     }
 
-    /// Runs with a kernel that is killed at those points.
-    fn run(&mut self, at: Vec<When>) -> Outcome {
+    /// Runs with a kernel that is killed at those points, or whose machine loses power.
+    fn run(&mut self, at: Vec<When>, power: bool) -> Outcome {
         let mut scenario = self.scenario.clone();
         let kill = |when| Step {
             when,
             act: Act::Kill(Kill {
                 node: "kernel".to_owned(),
                 down: Span(Duration::from_millis(500)),
-                power: false,
+                power,
             }),
         };
         let crashes = at.len();
@@ -122,12 +132,10 @@ impl<'a> Sweep<'a> {
         if verdict.exit_code() != code::WELL {
             self.failed += 1;
             brief(&scenario, seed, &verdict);
+            let with = if power { " of the machine" } else { "" };
             for step in &scenario.steps {
-                println!(
-                    "    with a crash: {}, number {}",
-                    step.when.site(),
-                    step.when.ordinal()
-                );
+                let (site, nth) = (step.when.site(), step.when.ordinal());
+                println!("    with a crash{with}: {site}, number {nth}");
             }
         }
         outcome
@@ -137,7 +145,7 @@ impl<'a> Sweep<'a> {
 /// Every point of a run at which something is written, after that time.
 fn points(outcome: &Outcome, after: Duration) -> Vec<When> {
     let mut seen: BTreeSet<Point> = BTreeSet::new();
-    let mut times = std::collections::BTreeMap::new();
+    let mut times = BTreeMap::new();
     let mut points = Vec::new();
     for commit in &outcome.records.commits {
         let Some(job) = commit.ordinal else { continue };
@@ -161,6 +169,7 @@ fn points(outcome: &Outcome, after: Duration) -> Vec<When> {
             }
         }
     }
+    points.extend(syncs(outcome, after));
     for (number, (at, _)) in (1..).zip(&outcome.records.epochs) {
         if *at > after {
             let claims = Moment::ALL.map(|moment| {
@@ -170,6 +179,28 @@ fn points(outcome: &Outcome, after: Duration) -> Vec<When> {
                 })
             });
             points.extend(claims);
+        }
+    }
+    points
+}
+
+/// Every sync within a commit, after that time.
+fn syncs(outcome: &Outcome, after: Duration) -> Vec<When> {
+    let mut times = BTreeMap::new();
+    let mut points = Vec::new();
+    for record in &outcome.records.syncs {
+        for event in record.events.iter().collect::<BTreeSet<_>>() {
+            let (job, sync) = (record.job, record.sync);
+            let nth: &mut u32 = times.entry((job, *event, sync)).or_default();
+            *nth += 1;
+            if record.at > after {
+                points.push(When::Sync(SyncPoint {
+                    job,
+                    event: (*event).to_owned(),
+                    sync,
+                    nth: *nth,
+                }));
+            }
         }
     }
     points

@@ -51,6 +51,9 @@ impl Traces {
             println!("{MARK}{seed} of {name}");
             let outcome = world::run(&scenario, seed);
             outcome.lines.iter().for_each(|line| println!("{line}"));
+            if let Some(sum) = outcome.disk {
+                println!("the disk: {sum:016x}");
+            }
         }
         code::WELL
     }

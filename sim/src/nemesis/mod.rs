@@ -106,7 +106,7 @@ struct Brought {
 }
 
 /// A nemesis, for what it holds itself.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct WeakNemesis(Weak<Inner>);
 
 impl WeakNemesis {
@@ -240,6 +240,20 @@ impl Nemesis {
         self.fire(None, |when| {
             matches!(when, When::Point(Point { job, event, moment: wanted, .. })
                 if *job == ordinal && *wanted == moment && events.contains(&event.as_str()))
+        });
+    }
+
+    /// The disk is about to be synced, for the how-manieth time, for each of these commits.
+    pub fn at_sync(&self, under_way: &[(JobId, Vec<&'static str>, u32)]) {
+        self.fire(None, |when| {
+            let When::Sync(point) = when else {
+                return false;
+            };
+            under_way.iter().any(|(job, events, sync)| {
+                *sync == point.sync
+                    && events.contains(&point.event.as_str())
+                    && self.ordinal(*job) == Some(point.job)
+            })
         });
     }
 

@@ -8,7 +8,7 @@ use crate::chance::Chance;
 use crate::scenario::{
     Act, ArtifactsTrouble, CallPoint, DeviceFact, DevicePoint, DeviceSays, DeviceTrouble,
     Direction, EpochPoint, Jump, Kill, Lasting, Leg, Moment, ObjectFault, ObjectOp, ObjectPoint,
-    Pause, Point, Scenario, Span, Step, StoreFault, StoreTrouble, When, WhimPlan,
+    Pause, Point, Scenario, Span, Step, StoreFault, StorePlan, StoreTrouble, When, WhimPlan,
 };
 
 /// Events at whose commit something may happen; those of every job more often than the rest.
@@ -70,17 +70,17 @@ pub(super) fn draw(scenario: &Scenario, chance: &mut Chance) -> Vec<Step> {
     }
 }
 
-struct Draw<'a> {
-    scenario: &'a Scenario,
-    chance: &'a mut Chance,
+pub(super) struct Draw<'a> {
+    pub(super) scenario: &'a Scenario,
+    pub(super) chance: &'a mut Chance,
 }
 
 impl Draw<'_> {
-    fn job(&mut self) -> usize {
+    pub(super) fn job(&mut self) -> usize {
         any_job(self.scenario, self.chance)
     }
 
-    fn millis(&mut self, least: u64, most: u64) -> Span {
+    pub(super) fn millis(&mut self, least: u64, most: u64) -> Span {
         Span(Duration::from_millis(self.chance.within(least, most)))
     }
 
@@ -116,7 +116,7 @@ impl Draw<'_> {
     }
 
     /// A moment for something that lasts.
-    fn moment(&mut self) -> When {
+    pub(super) fn moment(&mut self) -> When {
         match self.chance.within(0, 3) {
             0 => When::At(self.millis(0, 5_000)),
             1 => self.device(),
@@ -214,9 +214,10 @@ impl Draw<'_> {
             false => self.millis(15_000, 70_000),
         };
         let neighbours = ["driver-manager", "driver-manager", "compiler", "client-0"];
+        let replaceable = self.scenario.store == StorePlan::Memory;
         let act = match self.chance.within(0, 2) {
-            0 => Act::Replace(Lasting { lasts }),
-            1 => Act::Pause(Pause {
+            0 if replaceable => Act::Replace(Lasting { lasts }),
+            0 | 1 => Act::Pause(Pause {
                 node: "kernel".to_owned(),
                 lasts,
             }),

@@ -1,6 +1,7 @@
 //! Makes a run out of a seed: a deployment, a workload, and a log of decisions. The seed is used
 //! up here; from then on the run is data like any hand-written scenario.
 
+mod disk;
 mod faults;
 
 use std::collections::BTreeMap;
@@ -11,12 +12,14 @@ pub use faults::EVENTS;
 use crate::chance::Chance;
 use crate::scenario::{
     Act, Bounds, CallPoint, DeviceFact, DevicePlan, DevicePoint, Expect, JobPlan, JobRef, Leg,
-    Moment, Point, ProgramPlan, Scenario, Span, Step, When,
+    Moment, Point, ProgramPlan, Scenario, Span, Step, StorePlan, When,
 };
 
 /// What such a run is called where scenarios are named.
 pub const NAME: &str = "random";
 
+/// In so many of a hundred runs the jobs are on a disk: such a run takes longer.
+const ON_DISK: u64 = 20;
 const SIMULATOR: &str = "sim:a";
 const PAID: &str = "qpu:b";
 
@@ -33,6 +36,10 @@ pub fn scenario(seed: u64) -> Scenario {
         askable: chance.percent(65),
         unstoppable: chance.percent(15),
         validates: chance.percent(40),
+        store: match Chance::new(seed, "store").percent(ON_DISK) {
+            true => StorePlan::Disk,
+            false => StorePlan::Memory,
+        },
         run_takes: Span(millis(*chance.one_of(&[20, 200, 1_000, 3_000]))),
         compile_takes: Span(millis(*chance.one_of(&[0, 50, 500]))),
         bound: Span(Duration::from_secs(600)),
@@ -53,6 +60,10 @@ pub fn scenario(seed: u64) -> Scenario {
     let mut chance = Chance::new(seed, "faults");
     for _ in 0..chance.within(3, 7) {
         let steps = faults::draw(&scenario, &mut chance);
+        scenario.steps.extend(steps);
+    }
+    if scenario.store == StorePlan::Disk {
+        let steps = disk::draw(&scenario, &mut chance);
         scenario.steps.extend(steps);
     }
     without_known_limits(&mut scenario);

@@ -1,6 +1,8 @@
 //! What the form of a scenario alone cannot say.
 
-use super::{Act, DeviceTrouble, JobRef, Jump, Kill, Leg, Pause, Scenario, Step, When};
+use super::{
+    Act, DeviceTrouble, JobRef, Jump, Kill, Leg, Pause, Scenario, Step, StoreFault, StorePlan, When,
+};
 
 /// Processes that can be killed.
 const PROCESSES: [&str; 3] = ["kernel", "compiler", "driver-manager"];
@@ -68,6 +70,22 @@ impl Scenario {
             }
             (Act::Whim(_) | Act::Duplicate, When::Call(call)) if call.leg == Leg::Answer => {
                 return Err("that happens to a request, not to an answer".to_owned());
+            }
+            (Act::Replace(_), _) if self.store == StorePlan::Disk => {
+                return Err(
+                    "one process at a time has the disk: no other takes its place".to_owned(),
+                );
+            }
+            (Act::StoreFails(trouble), _)
+                if trouble.how == StoreFault::SyncsFail && self.store == StorePlan::Memory =>
+            {
+                return Err("memory is not synced: say store = \"disk\"".to_owned());
+            }
+            (Act::ArtifactsFail(trouble), _) if trouble.how == StoreFault::SyncsFail => {
+                return Err("that happens to the job store".to_owned());
+            }
+            (_, When::Sync(_)) if self.store == StorePlan::Memory => {
+                return Err("memory is not synced: say store = \"disk\"".to_owned());
             }
             (act, when) if act.needs_call() && !matches!(when, When::Call(_)) => {
                 return Err("that happens to a message: say which, with when.call".to_owned());

@@ -61,7 +61,8 @@ pub struct Kill {
     pub node: String,
     /// How long it stays away.
     pub down: Span,
-    /// The whole machine goes down: artifacts that were not synced are lost or torn.
+    /// The whole machine goes down: artifacts that were not synced are lost or torn, and so is what
+    /// was not synced of the disk with the jobs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub power: bool,
 }
@@ -152,6 +153,9 @@ pub enum StoreFault {
     Full,
     /// Everything is written, and reported as failed.
     WritesAndSaysNo,
+    /// Only on a disk: what a sync was to save is not saved, though it can be read, and the sync is
+    /// reported as failed.
+    SyncsFail,
 }
 
 /// How the artifact store fails.

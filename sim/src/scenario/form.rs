@@ -39,6 +39,9 @@ pub struct Scenario {
     /// Whether the compiler serves ValidateCircuit.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub validates: bool,
+    /// Where the kernel keeps the jobs.
+    #[serde(default, skip_serializing_if = "StorePlan::is_usual")]
+    pub store: StorePlan,
     /// How long a run takes on a device.
     #[serde(default = "Span::one_second")]
     pub run_takes: Span,
@@ -66,6 +69,23 @@ pub struct Scenario {
     /// What must have come of it.
     #[serde(default)]
     pub expect: Expect,
+}
+
+/// Where the kernel keeps the jobs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StorePlan {
+    /// In memory that no crash takes.
+    #[default]
+    Memory,
+    /// In the engine of production, on a disk.
+    Disk,
+}
+
+impl StorePlan {
+    fn is_usual(&self) -> bool {
+        *self == Self::Memory
+    }
 }
 
 /// Bounds of the kernel, by the names that `qrtx.toml` has for them.

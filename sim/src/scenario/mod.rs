@@ -19,12 +19,12 @@ pub use fault::{
     ObjectFault, Pause, StoreFault, StoreTrouble, WhimPlan,
 };
 pub use files::{LoadError, all, regressions, write};
-pub use form::{Bounds, DevicePlan, Expect, ExpectJob, JobPlan, ProgramPlan, Scenario};
+pub use form::{Bounds, DevicePlan, Expect, ExpectJob, JobPlan, ProgramPlan, Scenario, StorePlan};
 pub use naming::{KINDS, describe, kind};
 pub use span::Span;
 pub use step::{
     CallPoint, DeviceFact, DevicePoint, EpochPoint, Leg, Moment, ObjectOp, ObjectPoint, Point,
-    Step, When,
+    Step, SyncPoint, When,
 };
 
 /// One job of a scenario, out of a [`JobPlan`].
@@ -110,6 +110,31 @@ mod tests {
         };
         assert!(scenario("").is_ok());
         assert!(scenario("askabel = true").unwrap_err().contains("askabel"));
+    }
+
+    #[test]
+    fn what_only_a_disk_suffers_needs_a_disk_and_no_kernel_takes_one_from_another() {
+        let checked = |store: &str, step: &str| {
+            let text = format!(
+                "id='x'\nstory='y'\nstore='{store}'\n[[device]]\nid='d'\n[[job]]\ndevice='d'\n\
+                 [[step]]\n{step}\n"
+            );
+            toml::from_str::<Scenario>(&text).unwrap().check()
+        };
+        let sync = "when.sync = { job = 0, event = 'Intended', sync = 1 }\n\
+                    do.kill = { node = 'kernel', down = '1s' }";
+        let fails = "when.at = '1s'\ndo.store-fails = { how = 'syncs-fail' }";
+        for step in [sync, fails] {
+            assert!(checked("memory", step).unwrap_err().contains("disk"));
+            assert_eq!(checked("disk", step), Ok(()));
+        }
+        let replaced = "when.at = '1s'\ndo.replace = { for = '1s' }";
+        assert!(
+            checked("disk", replaced)
+                .unwrap_err()
+                .contains("one process")
+        );
+        assert_eq!(checked("memory", replaced), Ok(()));
     }
 
     #[test]

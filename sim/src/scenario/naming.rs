@@ -8,7 +8,7 @@ use super::span::Span;
 use super::step::{Leg, Moment, When};
 
 /// Every kind of fault.
-pub const KINDS: [&str; 48] = [
+pub const KINDS: [&str; 50] = [
     "another-job",
     "answer-breaks-off",
     "answer-lost",
@@ -30,6 +30,7 @@ pub const KINDS: [&str; 48] = [
     "kill-before-write",
     "kill-compiler",
     "kill-driver-manager",
+    "kill-in-commit",
     "kill-in-recovery",
     "kill-kernel",
     "negative-counts",
@@ -54,6 +55,7 @@ pub const KINDS: [&str; 48] = [
     "store-away",
     "store-full",
     "store-slow",
+    "store-syncs-fail",
     "wrong-sum",
     "wrong-width",
     "zombie-kernel",
@@ -61,8 +63,11 @@ pub const KINDS: [&str; 48] = [
 
 /// The kind of fault that a decision is, as the farm counts them. An empty name is no fault.
 pub fn kind(when: &When, act: &Act) -> &'static str {
-    let store = |how: StoreFault, names: [&'static str; 4]| names[how as usize];
+    let store = |how: StoreFault, names: [&'static str; 5]| names[how as usize];
     match act {
+        Act::Kill(Kill { node, .. }) if node == "kernel" && matches!(when, When::Sync(_)) => {
+            "kill-in-commit"
+        }
         Act::Kill(Kill { power: true, .. }) => "power-failure",
         Act::Kill(Kill { node, .. }) => match (node.as_str(), when) {
             ("compiler", _) => "kill-compiler",
@@ -109,11 +114,18 @@ pub fn kind(when: &When, act: &Act) -> &'static str {
                 "store-slow",
                 "store-full",
                 "store-applies-and-fails",
+                "store-syncs-fail",
             ],
         ),
         Act::ArtifactsFail(trouble) => store(
             trouble.how,
-            ["qfs-away", "qfs-slow", "qfs-full", "qfs-applies-and-fails"],
+            [
+                "qfs-away",
+                "qfs-slow",
+                "qfs-full",
+                "qfs-applies-and-fails",
+                "",
+            ],
         ),
         Act::Object(ObjectFault::Torn) => "qfs-torn",
         Act::Object(ObjectFault::Rot) => "qfs-bit-rot",

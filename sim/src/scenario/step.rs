@@ -32,6 +32,8 @@ pub enum When {
     After(Span),
     /// The job store is at this point.
     Point(Point),
+    /// The job store's disk is about to be synced for a commit.
+    Sync(SyncPoint),
     /// A kernel takes the writer's place in the job store.
     Epoch(EpochPoint),
     /// A device is at this point of a job's run.
@@ -72,6 +74,21 @@ pub enum Moment {
 impl Moment {
     /// All three, in their order.
     pub const ALL: [Self; 3] = [Self::Before, Self::AfterWriteBeforeAck, Self::After];
+}
+
+/// A sync of the disk within a commit: what was written before it is not on stable storage yet.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SyncPoint {
+    /// A job in that commit, by its place in the scenario, from 0.
+    pub job: usize,
+    /// The event of it that is recorded.
+    pub event: String,
+    /// Which sync of the commit, from 1.
+    pub sync: u32,
+    /// Which one of several events of that name, from 1.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub nth: u32,
 }
 
 /// A point in the start of a kernel.
@@ -175,6 +192,10 @@ impl When {
                 let moment = moment(point.moment);
                 format!("job {}: {moment} the commit of {}", point.job, point.event)
             }
+            Self::Sync(point) => format!(
+                "job {}: sync {} of the commit of {}",
+                point.job, point.sync, point.event
+            ),
             Self::Epoch(point) => format!("{} an epoch is claimed", moment(point.moment)),
             Self::Device(point) => format!("job {}: its run has {:?}", point.job, point.fact),
             Self::Call(call) => {
@@ -194,6 +215,7 @@ impl When {
         match self {
             Self::At(_) | Self::After(_) => 0,
             Self::Point(Point { nth, .. })
+            | Self::Sync(SyncPoint { nth, .. })
             | Self::Epoch(EpochPoint { nth, .. })
             | Self::Device(DevicePoint { nth, .. })
             | Self::Call(CallPoint { nth, .. })
@@ -205,6 +227,7 @@ impl When {
     pub fn job(&self) -> Option<usize> {
         match self {
             Self::Point(Point { job, .. })
+            | Self::Sync(SyncPoint { job, .. })
             | Self::Device(DevicePoint { job, .. })
             | Self::Object(ObjectPoint { job, .. }) => Some(*job),
             Self::Call(call) => call.job,

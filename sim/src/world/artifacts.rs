@@ -207,7 +207,7 @@ impl Guarded {
                 madsim::time::sleep(SLOW).await;
                 self.process.living().await;
             }
-            Some(StoreFault::Full | StoreFault::WritesAndSaysNo) | None => {}
+            _ => {}
         }
         Ok(suffers)
     }

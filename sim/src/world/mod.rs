@@ -6,7 +6,9 @@
 pub mod artifacts;
 pub mod client;
 pub mod clock;
+pub mod disk;
 pub mod env;
+pub mod jobs;
 pub mod neighbours;
 mod outcome;
 pub mod store;
@@ -18,19 +20,20 @@ use madsim::runtime::{Handle, NodeHandle, Runtime};
 use madsim::task::NodeId;
 use qrtx::grpc;
 use qrtx::kernel::{Kernel, Settings};
-use qrtx::ports::JobStore as _;
 use qrtx::store::MemoryStore;
 
 use crate::link::Network;
 use crate::nemesis::{Hands, Nemesis, Orders};
 use crate::process::Process;
-use crate::scenario::{Scenario, client_name};
+use crate::scenario::{Scenario, StorePlan, client_name};
 use crate::trace::{Lane, Trace};
 use crate::verdict::Outcome;
 use artifacts::Qfs;
 use client::{Client, Heard};
 use clock::{SimulatedClock, elapsed};
+use disk::JobDisk;
 use env::Simulated;
+use jobs::Jobs;
 use neighbours::{Doubles, watch_devices};
 use store::{Kept, PointedStore};
 
@@ -110,7 +113,12 @@ impl World {
                 ..Settings::default()
             },
             kept: Kept {
-                jobs: MemoryStore::default(),
+                jobs: match scenario.store {
+                    StorePlan::Memory => Jobs::Memory(MemoryStore::default()),
+                    StorePlan::Disk => {
+                        Jobs::Disk(JobDisk::new(seed, nemesis.clone(), trace.clone()))
+                    }
+                },
                 qfs: Qfs::new(nemesis.clone(), trace.clone()),
             },
             trace,
@@ -178,22 +186,8 @@ impl World {
 
     /// What `qrtx serve` does: a kernel on its store, and its gateways.
     async fn kernel(self, process: Process) {
-        let settings = self.settings.clone();
-        let store = PointedStore::new(
-            process.clone(),
-            &self.kept,
-            self.nemesis.clone(),
-            self.trace.clone(),
-        );
         let kernel = loop {
-            let env = Simulated::new(
-                &process,
-                self.clock("kernel"),
-                &self.network,
-                &settings.limits,
-                (store.clone(), &self.kept.qfs),
-            );
-            match Kernel::start(env, settings.clone()).await {
+            match self.started(&process).await {
                 Ok(kernel) => break kernel,
                 // A supervisor starts the process again when it could not start.
                 Err(why) => self
@@ -216,6 +210,20 @@ impl World {
             *world.stopped.lock().expect("no holder panics") = Some(why);
         });
         self.network.serve(process, routes).await;
+    }
+
+    async fn started(&self, process: &Process) -> Result<Arc<Kernel<Simulated>>, String> {
+        let (kept, nemesis, trace) = (&self.kept, &self.nemesis, &self.trace);
+        let store = PointedStore::open(process, kept, nemesis, trace).await;
+        let env = Simulated::new(
+            process,
+            self.clock("kernel"),
+            &self.network,
+            &self.settings.limits,
+            (store.map_err(|why| why.to_string())?, &self.kept.qfs),
+        );
+        let started = Kernel::start(env, self.settings.clone()).await;
+        started.map_err(|why| why.to_string())
     }
 
     /// Epochs claimed so far.
@@ -256,6 +264,7 @@ impl Built {
                 lost.doubles.restarted(node);
                 if power {
                     lost.kept.qfs.lose_power(lost.seed);
+                    lost.kept.jobs.lose_power();
                 }
             }),
             another_kernel: Arc::new(move || {
@@ -295,6 +304,7 @@ impl World {
     /// Waits until every client has what it wants and no job owes anything, or until the bound
     /// after the last fault has passed.
     async fn until_quiet(&self, clients: &[madsim::task::JoinHandle<()>]) -> Duration {
+        let mut owing = None;
         loop {
             madsim::time::sleep(Duration::from_secs(1)).await;
             // Asking frees what madsim keeps of tasks that are over.
@@ -303,7 +313,7 @@ impl World {
                 continue;
             }
             let done = clients.iter().all(madsim::task::JoinHandle::is_finished)
-                && self.owe_nothing().await;
+                && self.owe_nothing(&mut owing).await;
             let late = elapsed() > self.nemesis.last_fault() + self.scenario.bound.0;
             if done || late {
                 let ended = elapsed();
@@ -313,8 +323,15 @@ impl World {
         }
     }
 
-    async fn owe_nothing(&self) -> bool {
-        let owing = self.kept.jobs.unfinished(0, 1).await;
-        owing.expect("memory can be read").is_empty()
+    /// Whether no job owes anything; as long as nothing is written, what was seen last stands.
+    async fn owe_nothing(&self, owing: &mut Option<u64>) -> bool {
+        let version = self.kept.jobs.version();
+        if version.is_some() && version == *owing {
+            return false;
+        }
+        let nothing = self.kept.jobs.owe_nothing().await;
+        let nothing = nothing.expect("what is left can be read");
+        *owing = version.filter(|_| !nothing);
+        nothing
     }
 }

@@ -10,14 +10,16 @@ use qrtx_testkit::history::{Asked, Committed, History, Stored};
 
 use super::World;
 use super::clock::BEFORE_START;
+use super::jobs::on;
 use crate::record::Records;
 use crate::verdict::Outcome;
 
 /// The kinds of fault that stop a kernel in the middle of something.
-const BREAK_OFF: [&str; 8] = [
+const BREAK_OFF: [&str; 9] = [
     "kill-after-ack",
     "kill-before-ack",
     "kill-before-write",
+    "kill-in-commit",
     "kill-in-recovery",
     "kill-kernel",
     "pause-kernel",
@@ -27,15 +29,14 @@ const BREAK_OFF: [&str; 8] = [
 
 impl World {
     pub(super) async fn outcome(&self, ended: Duration) -> Outcome {
-        let jobs = &self.kept.jobs;
-        let listed = jobs.list(&Filter::default(), u64::MAX, usize::MAX).await;
+        let left = self.kept.jobs.left();
+        let all = Filter::default();
+        let listed = on!(&left, jobs => jobs.list(&all, u64::MAX, usize::MAX).await);
         let mut history = self.history(ended);
         let mut ordinals = BTreeMap::new();
-        for job in listed.expect("memory can be listed").jobs {
-            let events = jobs
-                .events(job.id, 0, usize::MAX)
-                .await
-                .expect("memory can be read");
+        for job in listed.expect("what is left can be listed").jobs {
+            let events = on!(&left, jobs => jobs.events(job.id, 0, usize::MAX).await);
+            let events = events.expect("what is left can be read");
             let artifacts = self.kept.qfs.of(job.id);
             let at_completion = self.kept.qfs.at_completion(job.id);
             ordinals.extend(self.nemesis.ordinal(job.id).map(|n| (job.id, n)));
@@ -58,6 +59,7 @@ impl World {
             unfired: self.nemesis.unfired(),
             stopped: self.stopped.lock().expect("no holder panics").clone(),
             broke: None,
+            disk: self.kept.jobs.sum(),
             ended,
         }
     }

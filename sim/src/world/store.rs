@@ -11,7 +11,7 @@ use qrtx::ports::JobStore;
 use qrtx::ports::store::{
     Append, AppendError, Ended, Filter, Key, KeyHolder, Page, ReadError, Salvage, Unfinished,
 };
-use qrtx::store::MemoryStore;
+use qrtx::store::disk::OpenError;
 
 use crate::nemesis::Nemesis;
 use crate::planted::{Planted, planted};
@@ -19,18 +19,19 @@ use crate::process::Process;
 use crate::record::CommitRecord;
 use crate::scenario::{Moment, StoreFault};
 use crate::trace::{Lane, Trace};
-use crate::world::artifacts::Qfs;
+use crate::world::artifacts::{Files, Qfs};
+use crate::world::disk::UnderWay;
+use crate::world::jobs::{COMMIT, Jobs, Opened, on};
 
-/// What an append costs: a commit on a good disk.
-const COMMIT: Duration = Duration::from_millis(1);
-/// What it costs when the disk is slow.
+/// What a commit costs when the disk is slow.
 const SLOW_COMMIT: Duration = Duration::from_millis(100);
 
 /// The store as one life of the kernel has it.
 #[derive(Debug, Clone)]
 pub struct PointedStore {
     process: Process,
-    inner: MemoryStore,
+    kept: Jobs,
+    inner: Opened,
     qfs: Qfs,
     nemesis: Nemesis,
     trace: Trace,
@@ -40,22 +41,67 @@ pub struct PointedStore {
 #[derive(Debug, Clone)]
 pub struct Kept {
     /// The jobs.
-    pub jobs: MemoryStore,
+    pub jobs: Jobs,
     /// The artifacts.
     pub qfs: Qfs,
 }
 
 impl PointedStore {
     /// What is kept, in the hands of `process`.
-    pub fn new(process: Process, kept: &Kept, nemesis: Nemesis, trace: Trace) -> Self {
-        let Kept { jobs: inner, qfs } = kept.clone();
-        Self {
-            process,
-            inner,
-            qfs,
-            nemesis,
-            trace,
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub async fn open(
+        process: &Process,
+        kept: &Kept,
+        nemesis: &Nemesis,
+        trace: &Trace,
+    ) -> Result<Self, OpenError> {
+        let store = Self {
+            process: process.clone(),
+            kept: kept.jobs.clone(),
+            inner: kept.jobs.open(process)?,
+            qfs: kept.qfs.clone(),
+            nemesis: nemesis.clone(),
+            trace: trace.clone(),
+        };
+        if let Jobs::Disk(disk) = &kept.jobs {
+            for one in disk.broke_off() {
+                store.settle(one).await;
+            }
         }
+        Ok(store)
+    }
+
+    /// Records what was under way when an earlier process died, if it is there.
+    async fn settle(
+        &self,
+        UnderWay {
+            mut commit,
+            completes,
+            ..
+        }: UnderWay,
+    ) {
+        let CommitRecord { job, seq, .. } = commit;
+        let there = on!(&self.inner, jobs => jobs.events(job, seq - 1, 1).await);
+        let there = there.unwrap_or_default();
+        if there.first().map(|recorded| recorded.event.name()) == commit.events.last().copied() {
+            let (events, name) = (commit.events.join(", "), self.nemesis.name(job));
+            self.trace.note(
+                Lane::Store,
+                format!("{name}: {events} was written before the end"),
+            );
+            commit.written = true;
+            self.written(commit, completes);
+        }
+    }
+
+    /// A commit is there.
+    fn written(&self, commit: CommitRecord, completes: Option<Files>) {
+        if let Some(there) = completes {
+            self.qfs.completed(commit.job, there);
+        }
+        self.trace.records().commits.push(commit);
     }
 
     async fn at(&self, job: JobId, events: &[&'static str], moment: Moment) {
@@ -74,58 +120,56 @@ impl PointedStore {
             self.gives_turn(epoch, job);
         }
         self.at(job, &events, Moment::Before).await;
-        let slow = self.nemesis.store_fault() == Some(StoreFault::Slow);
-        madsim::time::sleep(if slow { SLOW_COMMIT } else { COMMIT }).await;
-        self.process.living().await;
+        self.takes_its_time().await;
         let fault = self.nemesis.store_fault();
         let name = self.nemesis.name(job);
-        if let Some(StoreFault::Away | StoreFault::Full) = fault {
+        let refused = |why: &str| {
             self.trace.note(
                 Lane::Store,
-                format!("{name}: {} not written", events.join(", ")),
+                format!("{name}: {} not written{why}", events.join(", ")),
             );
+        };
+        if let (Jobs::Memory(_), Some(StoreFault::Away | StoreFault::Full)) = (&self.kept, fault) {
+            refused("");
             return Err(match fault {
                 Some(StoreFault::Full) => AppendError::Full("no space is left".to_owned()),
                 _ => AppendError::Unavailable("it is away".to_owned()),
             });
         }
         let completes = events.contains(&"Stored").then(|| self.qfs.of(job));
-        let (state, seq) = (append.job.state, append.job.seq);
-        let epoch = match planted(Planted::StaleEpochAccepted) {
-            true => Epoch(u32::try_from(self.trace.records().epochs.len()).expect("few epochs")),
-            false => epoch,
-        };
-        if planted(Planted::KeysInMemoryOnly)
-            && let Some(submission) = &mut append.submission
-            && let Some(key) = submission.key.take()
-        {
-            let (job, fingerprint) = (job, submission.fingerprint);
-            self.process.remember(key, KeyHolder { job, fingerprint });
-        }
-        let written = self.inner.append(epoch, append).await;
-        let confirmed = written.is_ok() && fault != Some(StoreFault::WritesAndSaysNo);
-        let what = match &written {
-            Ok(_) => format!("{} -> {} #{seq}", events.join(", "), state.name()),
-            Err(why) => format!("{}: {why}", events.join(", ")),
-        };
-        self.trace.note(Lane::Store, format!("{name}: {what}"));
-        let at = self.trace.now();
-        self.trace.records().commits.push(CommitRecord {
-            at,
+        let epoch = self.mistaken(epoch, &mut append);
+        let mut commit = CommitRecord {
+            at: self.trace.now(),
             job,
             ordinal: self.nemesis.ordinal(job),
             events: events.clone(),
-            state,
-            seq,
-            written: written.is_ok(),
-            confirmed,
+            state: append.job.state,
+            seq: append.job.seq,
+            written: false,
+            confirmed: false,
             life: self.process.life(),
-        });
+        };
+        let written = self.hand_over(epoch, append, &commit, &completes).await;
+        if self.on_disk()
+            && let Err(why @ (AppendError::Unavailable(_) | AppendError::Full(_))) = &written
+        {
+            refused(&format!(": {why}"));
+            return written;
+        }
+        commit.at = self.trace.now();
+        commit.written = written.is_ok();
+        commit.confirmed = written.is_ok() && fault != Some(StoreFault::WritesAndSaysNo);
+        let confirmed = commit.confirmed;
+        let (state, seq) = (commit.state.name(), commit.seq);
+        let what = match &written {
+            Ok(_) => format!("{} -> {state} #{seq}", events.join(", ")),
+            Err(why) => format!("{}: {why}", events.join(", ")),
+        };
+        self.trace.note(Lane::Store, format!("{name}: {what}"));
+        // An append that is refused, as a zombie's is, completes nothing.
+        let completes = completes.filter(|_| written.is_ok());
+        self.written(commit, completes);
         if written.is_ok() {
-            // An append that is refused, as a zombie's is, completes nothing.
-            if let Some(there) = completes {
-                self.qfs.completed(job, there);
-            }
             self.at(job, &events, Moment::AfterWriteBeforeAck).await;
             if !confirmed {
                 return Err(AppendError::Unavailable(
@@ -135,6 +179,52 @@ impl PointedStore {
             self.at(job, &events, Moment::After).await;
         }
         written
+    }
+
+    /// A disk takes its time by itself, and more if it is slow.
+    async fn takes_its_time(&self) {
+        let slow = self.nemesis.store_fault() == Some(StoreFault::Slow);
+        if slow || !self.on_disk() {
+            madsim::time::sleep(if slow { SLOW_COMMIT } else { COMMIT }).await;
+        }
+        self.process.living().await;
+    }
+
+    fn on_disk(&self) -> bool {
+        matches!(self.kept, Jobs::Disk(_))
+    }
+
+    /// Asks the store itself. A process that dies meanwhile hears no more of it; what became of the
+    /// append is seen when the store is opened again.
+    async fn hand_over(
+        &self,
+        epoch: Epoch,
+        append: Append,
+        commit: &CommitRecord,
+        completes: &Option<Files>,
+    ) -> Result<u64, AppendError> {
+        let Jobs::Disk(disk) = &self.kept else {
+            return on!(&self.inner, jobs => jobs.append(epoch, append).await);
+        };
+        let _handed = disk.hands_over(&self.process, commit.clone(), completes.clone());
+        let written = on!(&self.inner, jobs => jobs.append(epoch, append).await);
+        self.process.living().await;
+        written
+    }
+
+    /// What planted mistakes make of an append.
+    fn mistaken(&self, epoch: Epoch, append: &mut Append) -> Epoch {
+        if planted(Planted::KeysInMemoryOnly)
+            && let Some(submission) = &mut append.submission
+            && let Some(key) = submission.key.take()
+        {
+            let (job, fingerprint) = (append.job.id, submission.fingerprint);
+            self.process.remember(key, KeyHolder { job, fingerprint });
+        }
+        match planted(Planted::StaleEpochAccepted) {
+            true => Epoch(u32::try_from(self.trace.records().epochs.len()).expect("few epochs")),
+            false => epoch,
+        }
     }
 
     /// What a zombie decides is no decision, and nobody goes on from it.
@@ -154,13 +244,15 @@ impl PointedStore {
     async fn readable(&self) -> Result<(), ReadError> {
         self.process.living().await;
         match self.nemesis.store_fault() {
-            Some(StoreFault::Away) => Err(ReadError::Unavailable("it is away".to_owned())),
+            Some(StoreFault::Away) if !self.on_disk() => {
+                Err(ReadError::Unavailable("it is away".to_owned()))
+            }
             Some(StoreFault::Slow) => {
                 madsim::time::sleep(SLOW_COMMIT).await;
                 self.process.living().await;
                 Ok(())
             }
-            Some(StoreFault::Full | StoreFault::WritesAndSaysNo) | None => Ok(()),
+            _ => Ok(()),
         }
     }
 
@@ -178,11 +270,13 @@ impl JobStore for PointedStore {
     async fn claim(&self) -> Result<Epoch, ReadError> {
         self.readable().await?;
         self.claim_at(Moment::Before).await;
-        let epoch = self.inner.claim().await?;
+        let epoch = on!(&self.inner, jobs => jobs.claim().await)?;
         self.trace
             .note(Lane::Store, format!("epoch {} begins", epoch.0));
         let claimed = (self.trace.now(), self.process.life());
-        self.trace.records().epochs.push(claimed);
+        // One that was claimed by a process that died before it knew is counted, too.
+        let all = usize::try_from(epoch.0).expect("few epochs");
+        self.trace.records().epochs.resize(all, claimed);
         self.claim_at(Moment::AfterWriteBeforeAck).await;
         self.claim_at(Moment::After).await;
         Ok(epoch)
@@ -204,7 +298,7 @@ impl JobStore for PointedStore {
 
     async fn job(&self, job: JobId) -> Result<Option<Job>, ReadError> {
         self.readable().await?;
-        self.inner.job(job).await
+        on!(&self.inner, jobs => jobs.job(job).await)
     }
 
     async fn events(
@@ -214,12 +308,12 @@ impl JobStore for PointedStore {
         most: usize,
     ) -> Result<Vec<Recorded>, ReadError> {
         self.readable().await?;
-        self.inner.events(job, after, most).await
+        on!(&self.inner, jobs => jobs.events(job, after, most).await)
     }
 
     async fn program(&self, job: JobId) -> Result<Option<Vec<u8>>, ReadError> {
         self.readable().await?;
-        self.inner.program(job).await
+        on!(&self.inner, jobs => jobs.program(job).await)
     }
 
     async fn key_holder(&self, key: &Key) -> Result<Option<KeyHolder>, ReadError> {
@@ -227,22 +321,22 @@ impl JobStore for PointedStore {
         if planted(Planted::KeysInMemoryOnly) {
             return Ok(self.process.remembered(key));
         }
-        self.inner.key_holder(key).await
+        on!(&self.inner, jobs => jobs.key_holder(key).await)
     }
 
     async fn list(&self, filter: &Filter, before: u64, most: usize) -> Result<Page, ReadError> {
         self.readable().await?;
-        self.inner.list(filter, before, most).await
+        on!(&self.inner, jobs => jobs.list(filter, before, most).await)
     }
 
     async fn unfinished(&self, after: u64, most: usize) -> Result<Vec<Unfinished>, ReadError> {
         self.readable().await?;
-        self.inner.unfinished(after, most).await
+        on!(&self.inner, jobs => jobs.unfinished(after, most).await)
     }
 
     async fn salvage(&self, job: JobId) -> Result<Option<Salvage>, ReadError> {
         self.readable().await?;
-        self.inner.salvage(job).await
+        on!(&self.inner, jobs => jobs.salvage(job).await)
     }
 
     async fn replace(
@@ -252,27 +346,27 @@ impl JobStore for PointedStore {
         events: Vec<Recorded>,
     ) -> Result<(), AppendError> {
         self.process.living().await;
-        self.inner.replace(epoch, job, events).await
+        on!(&self.inner, jobs => jobs.replace(epoch, job, events).await)
     }
 
     async fn ended(&self, after: u64, most: usize) -> Result<(Vec<Ended>, Option<u64>), ReadError> {
         self.readable().await?;
-        self.inner.ended(after, most).await
+        on!(&self.inner, jobs => jobs.ended(after, most).await)
     }
 
     async fn forget(&self, epoch: Epoch, jobs: Vec<JobId>) -> Result<(), AppendError> {
         self.process.living().await;
-        self.inner.forget(epoch, jobs).await
+        on!(&self.inner, store => store.forget(epoch, jobs).await)
     }
 
     async fn forgotten(&self, most: usize) -> Result<Vec<JobId>, ReadError> {
         self.readable().await?;
-        self.inner.forgotten(most).await
+        on!(&self.inner, jobs => jobs.forgotten(most).await)
     }
 
     async fn cleared(&self, epoch: Epoch, jobs: Vec<JobId>) -> Result<(), AppendError> {
         self.process.living().await;
-        self.inner.cleared(epoch, jobs).await
+        on!(&self.inner, store => store.cleared(epoch, jobs).await)
     }
 
     async fn set_draining(
@@ -282,16 +376,16 @@ impl JobStore for PointedStore {
         draining: bool,
     ) -> Result<(), AppendError> {
         self.process.living().await;
-        self.inner.set_draining(epoch, device, draining).await
+        on!(&self.inner, jobs => jobs.set_draining(epoch, device, draining).await)
     }
 
     async fn draining(&self) -> Result<BTreeSet<DeviceId>, ReadError> {
         self.readable().await?;
-        self.inner.draining().await
+        on!(&self.inner, jobs => jobs.draining().await)
     }
 
     async fn count(&self) -> Result<u64, ReadError> {
         self.readable().await?;
-        self.inner.count().await
+        on!(&self.inner, jobs => jobs.count().await)
     }
 }

@@ -9,10 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use redb::{
-    Database, DatabaseError, ReadOnlyTable, ReadableDatabase as _, ReadableTable, Table,
-    TableDefinition, TableError,
+    Database, DatabaseError, Durability, ReadOnlyTable, ReadableDatabase as _, ReadableTable,
+    Table, TableDefinition, TableError,
 };
 
+use crate::planted::{Bug, planted};
 use crate::store::map::{Failed, Map, MapMut, OnRow, Order};
 
 /// One table for everything: what a commit writes lies together, and costs one root.
@@ -77,8 +78,13 @@ impl Engine {
         let database = database.as_ref().expect("it is open");
         let began = database.begin_write();
         let mut commit = began.map_err(|why| self.failed(why))?;
-        // Opening after a crash is instant then, however much is stored (D12).
-        commit.set_quick_repair(true);
+        if planted(Bug::CommitNotSynced) {
+            let unsynced = commit.set_durability(Durability::None);
+            unsynced.map_err(|why| self.failed(why))?;
+        } else {
+            // Opening after a crash is instant then, however much is stored (D12).
+            commit.set_quick_repair(true);
+        }
         let done = {
             let rows = commit.open_table(ROWS).map_err(|why| self.failed(why))?;
             change(&mut View { rows, engine: self })
@@ -98,7 +104,8 @@ impl Engine {
 
     /// It is not to be trusted until it has been opened again.
     pub(super) fn suspect(&self) {
-        self.suspect.store(true, Ordering::Release);
+        let suspect = !planted(Bug::EngineNotReopened);
+        self.suspect.store(suspect, Ordering::Release);
     }
 
     fn opened(&self) -> Result<RwLockReadGuard<'_, Option<Database>>, Failed> {

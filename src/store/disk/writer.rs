@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
 use crate::ids::Epoch;
+use crate::planted::{Bug, planted};
 use crate::ports::store::AppendError;
-use crate::store::commit::{Change, Refusal};
+use crate::store::commit::{self, Change, Refusal};
 use crate::store::disk::engine::Engine;
 use crate::store::disk::queue::{Queue, Role, Room};
 use crate::store::map::Failed;
@@ -36,6 +37,15 @@ pub(super) struct Writer {
 pub(super) struct Lead {
     writer: Arc<Writer>,
     done: bool,
+}
+
+impl Waiting {
+    /// Only as a planted mistake.
+    fn tell_at_once(&mut self, submission: u64) {
+        let (nobody, _) = oneshot::channel();
+        let tell = std::mem::replace(&mut self.tell, nobody);
+        let _ = tell.send(Ok(submission));
+    }
 }
 
 impl Writer {
@@ -82,15 +92,27 @@ impl Writer {
     }
 
     /// One commit for all of a batch; each is told what is on the disk.
-    fn commit(&self, batch: Vec<Waiting>) {
-        let outcomes = self.engine.write(|map| {
-            let make = |waiting: &Waiting| match waiting.change.make(map, waiting.epoch) {
-                Ok(submission) => Ok(Ok(submission)),
+    fn commit(&self, mut batch: Vec<Waiting>) {
+        let mut outcomes = self.engine.write(|map| {
+            let make = |waiting: &mut Waiting| match waiting.change.make(map, waiting.epoch) {
+                Ok(submission) => {
+                    if planted(Bug::ToldBeforeCommit) {
+                        waiting.tell_at_once(submission);
+                    }
+                    Ok(Ok(submission))
+                }
                 Err(Refusal::No(why)) => Ok(Err(why)),
                 Err(Refusal::Off(failed)) => Err(failed),
             };
-            batch.iter().map(make).collect::<Result<Vec<_>, _>>()
+            batch.iter_mut().map(make).collect::<Result<Vec<_>, _>>()
         });
+        if outcomes.is_ok() && commit::is_split() {
+            let rest = self.engine.write(|map| {
+                let mut waiting = batch.iter();
+                waiting.try_for_each(|waiting| waiting.change.make_rest(map))
+            });
+            outcomes = rest.and(outcomes);
+        }
         match outcomes {
             Ok(outcomes) => {
                 for (waiting, outcome) in batch.into_iter().zip(outcomes) {
