@@ -18,8 +18,8 @@ use crate::scenario::{
 /// What such a run is called where scenarios are named.
 pub const NAME: &str = "random";
 
-/// In so many of a hundred runs the jobs are on a disk: such a run takes longer.
-const ON_DISK: u64 = 20;
+/// In so many of a hundred runs the jobs are on a disk. Such a run takes nearly twice as long.
+const ON_DISK: u64 = 15;
 const SIMULATOR: &str = "sim:a";
 const PAID: &str = "qpu:b";
 
