@@ -61,11 +61,11 @@ pub(super) fn draw(scenario: &Scenario, chance: &mut Chance) -> Vec<Step> {
     let mut draw = Draw { scenario, chance };
     // Weighed so that every kind fires in at least one of twenty runs.
     match draw.chance.within(0, 99) {
-        0..19 => draw.dies(),
-        19..27 => draw.stands_still(),
-        27..46 => draw.network(),
-        46..64 => draw.stores(),
-        64..77 => draw.clocks_and_devices(),
+        0..18 => draw.dies(),
+        18..26 => draw.stands_still(),
+        26..45 => draw.network(),
+        45..65 => draw.stores(),
+        65..78 => draw.clocks_and_devices(),
         _ => draw.lies(),
     }
 }
@@ -396,8 +396,8 @@ impl Draw<'_> {
             WhimPlan::Busy,
         ];
         let (whim, methods) = match self.chance.within(0, 99) {
-            0..38 => (self.chance.one_of(&execute), &["ExecuteCircuit"][..]),
-            38..60 => (self.chance.one_of(&compile), &["CompileCircuit"][..]),
+            0..44 => (self.chance.one_of(&execute), &["ExecuteCircuit"][..]),
+            44..63 => (self.chance.one_of(&compile), &["CompileCircuit"][..]),
             _ => (self.chance.one_of(&any), &KERNELS_CALLS[..]),
         };
         let whim = whim.clone();
