@@ -43,7 +43,7 @@ pub(super) struct Gist {
     pub(super) counts_in_hand: bool,
     pub(super) receipt: Option<Receipt>,
     pub(super) target: DeviceId,
-    tenant: Arc<str>,
+    pub(super) tenant: Arc<str>,
     rank: Rank,
 }
 
@@ -92,7 +92,7 @@ pub(super) struct Known<'a> {
 }
 
 impl Gist {
-    fn of(job: Brief, age_step: Duration) -> Self {
+    fn of(job: Brief, tenant: Arc<str>, age_step: Duration) -> Self {
         let rank = Rank::of(&job, age_step);
         Self {
             seq: job.seq,
@@ -102,7 +102,7 @@ impl Gist {
             counts_in_hand: job.counts_in_hand,
             receipt: job.receipt,
             target: job.target,
-            tenant: job.tenant.into(),
+            tenant,
             rank,
         }
     }
@@ -130,10 +130,16 @@ impl Gist {
 }
 
 impl Slot {
-    /// The slot of a job that nobody owns yet.
-    pub(super) fn new(job: Brief, age_step: Duration, since: Since, deadline: Monotonic) -> Self {
+    /// The slot of a job of `tenant` that nobody owns yet.
+    pub(super) fn new(
+        job: Brief,
+        tenant: Arc<str>,
+        age_step: Duration,
+        since: Since,
+        deadline: Monotonic,
+    ) -> Self {
         Self {
-            gist: Gist::of(job, age_step),
+            gist: Gist::of(job, tenant, age_step),
             since,
             deadline,
             resume_at: None,

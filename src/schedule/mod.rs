@@ -4,6 +4,7 @@
 //! On each device, fair share picks the tenant (`share`), and priority with age picks among its
 //! jobs ([`rank`]); then come the earlier deadline and the earlier submission.
 
+pub mod admission;
 pub mod forecast;
 mod lane;
 pub mod line;
