@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::ids::{DeviceId, JobId};
+use crate::ids::JobId;
 use crate::job::brief::Brief;
 use crate::job::event::Event;
 use crate::job::state::State;
 use crate::job::{Duty, Job, Receipt};
 use crate::planted::{Bug, planted};
 use crate::schedule::Pick;
+use crate::schedule::fit::Want;
 use crate::schedule::rank::Rank;
 use crate::time::Monotonic;
 
@@ -42,7 +43,7 @@ pub(super) struct Gist {
     pub(super) holds: bool,
     pub(super) counts_in_hand: bool,
     pub(super) receipt: Option<Receipt>,
-    pub(super) target: DeviceId,
+    pub(super) want: Want,
     pub(super) tenant: Arc<str>,
     rank: Rank,
 }
@@ -86,7 +87,7 @@ pub(super) struct Wishes {
 pub(super) struct Known<'a> {
     pub(super) id: JobId,
     pub(super) duty: Option<Duty>,
-    pub(super) target: &'a DeviceId,
+    pub(super) want: &'a Want,
     pub(super) tenant: &'a str,
     pub(super) rank: Rank,
 }
@@ -101,7 +102,7 @@ impl Gist {
             holds: job.holds.is_some(),
             counts_in_hand: job.counts_in_hand,
             receipt: job.receipt,
-            target: job.target,
+            want: job.want,
             tenant,
             rank,
         }
@@ -115,6 +116,9 @@ impl Gist {
         self.holds = job.holds().is_some();
         self.counts_in_hand = job.counts_in_hand();
         self.receipt = job.receipt;
+        if self.want.needs.as_ref() != job.needs() {
+            self.want = job.want();
+        }
     }
 
     /// What a decision needs; `duty` is what whoever knows the job best says comes next.
@@ -122,7 +126,7 @@ impl Gist {
         Known {
             id,
             duty,
-            target: &self.target,
+            want: &self.want,
             tenant: &self.tenant,
             rank: self.rank,
         }

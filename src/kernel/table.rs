@@ -273,7 +273,7 @@ impl Table {
         match duty {
             Duty::Admit | Duty::Validate | Duty::Compile => {
                 // What the device can do must be known before anything is compiled for it.
-                if book.standing(known.target) == Standing::NeverReached {
+                if book.standing(known.want) == Standing::NeverReached {
                     return self.wait_for_contact(known, book, around);
                 }
                 if !self.compile.take(job) {
@@ -298,9 +298,7 @@ impl Table {
 
     /// Its turn, a place in the queue, or no hope for one.
     fn assign(&mut self, known: Known<'_>, book: &Book, around: Around) -> Step {
-        let Known {
-            id: job, target, ..
-        } = known;
+        let Known { id: job, want, .. } = known;
         if let Some(Pick {
             device,
             left_waiting,
@@ -314,14 +312,14 @@ impl Table {
                 passed_over,
             });
         }
-        match book.standing(target) {
+        match book.standing(want) {
             Standing::Known => {}
-            Standing::Unknown => return fail(book.unknown_device(target)),
+            Standing::Unknown => return fail(book.unfit(want)),
             Standing::NeverReached => return self.wait_for_contact(known, book, around),
         }
         let Known { tenant, rank, .. } = known;
-        let is_new = self.scheduler.waits_for(job).is_none();
-        self.scheduler.enqueue(job, target, tenant, rank);
+        let is_new = !self.scheduler.is_waiting(job);
+        self.scheduler.enqueue_for(job, want, tenant, rank);
         if is_new {
             self.forecast.came(&self.scheduler, job, around.now);
         }
@@ -333,7 +331,7 @@ impl Table {
         let job = known.id;
         self.compile.leave(job);
         if around.first_contact_over {
-            let why = book.why_waiting(known.target).unwrap_or_default();
+            let why = book.why_waiting(known.want).unwrap_or_default();
             return fail(format!("{why}; it was never reached since start"));
         }
         self.unreached.insert(job);
