@@ -5,10 +5,12 @@ use std::sync::{Mutex, MutexGuard};
 
 use crate::ids::DeviceId;
 use crate::job::event::OnUnknown;
+use crate::job::target::Target;
 use crate::limits::Limits;
 use crate::planted::{Bug, planted};
 use crate::ports::compiler::Capabilities;
 use crate::ports::devices::{DeviceInfo, Hardware};
+use crate::schedule::fit::{Profile, Want};
 use crate::time::Timestamp;
 
 /// What is known of the devices.
@@ -62,7 +64,7 @@ pub enum Obstacle {
 
 impl Obstacle {
     /// The obstacle on the way to `device` in one sentence for a person.
-    pub fn sentence(&self, device: &DeviceId) -> String {
+    pub fn sentence(&self, device: &str) -> String {
         match self {
             Self::NeverReached(None) => "the devices have not been asked yet".to_owned(),
             Self::NeverReached(Some(problem)) | Self::Unreachable(problem) => {
@@ -77,12 +79,12 @@ impl Obstacle {
     }
 }
 
-/// Whether a device is known.
+/// Whether there is a device for what is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
-    /// It was listed at least once since start.
+    /// One that fits was listed at least once since start.
     Known,
-    /// The driver-manager was reached and has never listed it.
+    /// The driver-manager was reached and has never listed one that fits.
     Unknown,
     /// The driver-manager was never reached.
     NeverReached,
@@ -93,6 +95,8 @@ pub enum Standing {
 pub struct Lane {
     /// Which.
     pub device: DeviceId,
+    /// What it is and can do.
+    pub profile: Profile,
     /// Jobs it may run at a time.
     pub slots: u32,
     /// Whether it takes jobs now.
@@ -173,10 +177,10 @@ impl Book {
         self.pages().draining.contains(device)
     }
 
-    /// Whether `device` is known.
-    pub fn standing(&self, device: &DeviceId) -> Standing {
+    /// Whether there is a device for what is asked for.
+    pub fn standing(&self, want: &Want) -> Standing {
         let pages = self.pages();
-        if pages.devices.contains_key(device) {
+        if pages.fit(want).next().is_some() {
             Standing::Known
         } else if pages.as_of.is_some() {
             Standing::Unknown
@@ -185,12 +189,23 @@ impl Book {
         }
     }
 
-    /// Why jobs for `device` fail: it is not there, and this is.
-    pub fn unknown_device(&self, device: &DeviceId) -> String {
+    /// Why jobs that ask for this fail: no device that is known can run them, and this is what
+    /// each of them lacks.
+    pub fn unfit(&self, want: &Want) -> String {
         let pages = self.pages();
+        let target = &want.target;
+        let named = pages.named(target);
+        let lack = named.filter_map(|page| {
+            let lack = want.lacks(&page.profile())?;
+            Some(format!("{} can not run it: {lack}", page.info.id))
+        });
+        let lacks: Vec<_> = lack.collect();
+        if !lacks.is_empty() {
+            return lacks.join("; ");
+        }
         let known: Vec<_> = pages.devices.keys().map(DeviceId::as_str).collect();
         format!(
-            "there is no device {device}; there are: {}",
+            "there is no device {target}; there are: {}",
             known.join(", ")
         )
     }
@@ -198,10 +213,22 @@ impl Book {
     /// What the device says it can do.
     pub fn capabilities(&self, device: &DeviceId) -> Option<Capabilities> {
         let pages = self.pages();
-        pages
-            .devices
-            .get(device)
-            .map(|page| Capabilities::parse(&page.info.capabilities))
+        let page = pages.devices.get(device);
+        page.map(|page| page.profile().capabilities)
+    }
+
+    /// What a program may be compiled to for a target, in the order in which to try: what all
+    /// its devices have in common, then what each has, as far as that is more. Empty if nothing
+    /// is known of any.
+    pub fn grounds(&self, target: &Target) -> Vec<Capabilities> {
+        let pages = self.pages();
+        let each = pages.named(target).map(|page| page.profile().capabilities);
+        let each: BTreeSet<_> = each.collect();
+        let common = Capabilities::common(&each);
+        let more = each.into_iter();
+        let more = more.filter(|one| common.as_ref().is_some_and(|common| common.ops != one.ops));
+        let more: Vec<_> = more.collect();
+        common.into_iter().chain(more).collect()
     }
 
     /// What to do when the outcome of an execution on `device` stays unknown.
@@ -223,6 +250,7 @@ impl Book {
         let reachable = pages.problem.is_none();
         let lane = |page: &Page| Lane {
             device: page.info.id.clone(),
+            profile: page.profile(),
             slots: self.slots(&page.info, limits),
             open: reachable
                 && page.info.hardware == Hardware::Online
@@ -264,30 +292,74 @@ impl Book {
         )
     }
 
-    /// What keeps jobs from their turn on `device`; empty if it takes them.
-    pub fn obstacles(&self, device: &DeviceId) -> Vec<Obstacle> {
+    /// What keeps jobs from their turn on each of the devices that fit; with nothing against it,
+    /// a device takes them.
+    pub fn obstacles(&self, want: &Want) -> Vec<(DeviceId, Vec<Obstacle>)> {
         let pages = self.pages();
-        let problem = pages.problem.clone();
-        if pages.as_of.is_none() {
-            return vec![Obstacle::NeverReached(problem)];
-        }
-        let hardware = pages.devices.get(device).and_then(|page| match page {
-            Page { listed: false, .. } => Some(Obstacle::Gone),
-            page if page.info.hardware == Hardware::Online => None,
-            page => Some(Obstacle::Hardware(page.info.hardware)),
-        });
-        let draining = pages.draining.contains(device);
-        problem
-            .map(Obstacle::Unreachable)
-            .into_iter()
-            .chain(hardware)
-            .chain(draining.then_some(Obstacle::Draining))
+        let fit = pages.fit(want);
+        fit.map(|page| (page.info.id.clone(), pages.obstacles(page)))
             .collect()
     }
 
-    /// One sentence on why a job waits for `device`, for a person.
-    pub fn why_waiting(&self, device: &DeviceId) -> Option<String> {
-        let first = self.obstacles(device).into_iter().next();
-        first.map(|obstacle| obstacle.sentence(device))
+    /// Why nothing at all can be told of devices, or asked of them, now.
+    pub fn out_of_reach(&self) -> Option<Obstacle> {
+        self.pages().out_of_reach()
+    }
+
+    /// One sentence on why no job that asks for this has its turn, for a person.
+    pub fn why_waiting(&self, want: &Want) -> Option<String> {
+        if let Some(obstacle) = self.out_of_reach() {
+            return Some(obstacle.sentence(""));
+        }
+        let obstacles = self.obstacles(want);
+        let sentences = obstacles.iter().map(|(device, obstacles)| {
+            let first = obstacles.first()?;
+            Some(first.sentence(device.as_str()))
+        });
+        // One that takes jobs is enough.
+        let sentences: Vec<_> = sentences.collect::<Option<_>>()?;
+        (!sentences.is_empty()).then(|| sentences.join("; "))
+    }
+}
+
+impl Pages {
+    /// The devices that a target names.
+    fn named(&self, target: &Target) -> impl Iterator<Item = &Page> {
+        let pages = self.devices.values();
+        pages.filter(move |page| target.names(&page.info.id, &page.info.backend_type))
+    }
+
+    /// The devices on which a job may run that asks for this.
+    fn fit(&self, want: &Want) -> impl Iterator<Item = &Page> {
+        let named = self.named(&want.target);
+        named.filter(move |page| want.fits(&page.info.id, Some(&page.profile())))
+    }
+
+    fn out_of_reach(&self) -> Option<Obstacle> {
+        match self.as_of {
+            None => Some(Obstacle::NeverReached(self.problem.clone())),
+            Some(_) => self.problem.clone().map(Obstacle::Unreachable),
+        }
+    }
+
+    /// What is against a device beside that it may be out of reach.
+    fn obstacles(&self, page: &Page) -> Vec<Obstacle> {
+        let hardware = match page {
+            Page { listed: false, .. } => Some(Obstacle::Gone),
+            page if page.info.hardware == Hardware::Online => None,
+            page => Some(Obstacle::Hardware(page.info.hardware)),
+        };
+        let draining = self.draining.contains(&page.info.id);
+        let draining = draining.then_some(Obstacle::Draining);
+        hardware.into_iter().chain(draining).collect()
+    }
+}
+
+impl Page {
+    fn profile(&self) -> Profile {
+        Profile {
+            backend_type: self.info.backend_type.clone(),
+            capabilities: Capabilities::parse(&self.info.capabilities),
+        }
     }
 }

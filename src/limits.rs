@@ -95,6 +95,8 @@ pub struct Limits {
     pub tenant_weights: BTreeMap<String, u32>,
     /// Jobs that have not ended; beyond, EnqueueJob answers RESOURCE_EXHAUSTED (D17).
     pub jobs_waiting: usize,
+    /// The same for the jobs of one tenant.
+    pub tenant_waiting: usize,
     /// Jobs that wait and are kept in memory whole, the latest, because their turn may come at
     /// once. Of all others only the gist is, and they are read from the store (D17).
     pub jobs_at_hand: usize,
@@ -133,6 +135,7 @@ impl Default for Limits {
             tenant_running: 1_000_000,
             tenant_weights: BTreeMap::new(),
             jobs_waiting: 1_000_000,
+            tenant_waiting: 1_000_000,
             jobs_at_hand: 1_024,
             retain_hours: 0,
             retain_jobs: 0,

@@ -15,6 +15,8 @@ pub struct Outline {
     /// that nothing is read into are shown, those that are declared as well as those below the
     /// highest that is written.
     pub key_widths: BTreeSet<u32>,
+    /// The operations it uses, in capitals.
+    pub ops: BTreeSet<String>,
 }
 
 /// A text that is no circuit.
@@ -62,6 +64,8 @@ pub fn outline(aqo: &[u8]) -> Result<Outline, OutlineError> {
     if version.is_empty() || qubits == 0 {
         return Err(OutlineError::Empty);
     }
+    let ops = operations.iter();
+    let ops = ops.map(|operation| operation.op.to_uppercase()).collect();
     let read_into: BTreeSet<u32> = operations
         .into_iter()
         .filter(|operation| operation.op.eq_ignore_ascii_case("MEASURE"))
@@ -77,7 +81,11 @@ pub fn outline(aqo: &[u8]) -> Result<Outline, OutlineError> {
     };
     // The reference driver knows nothing of bits that are declared and never written.
     key_widths.extend(bits);
-    Ok(Outline { qubits, key_widths })
+    Ok(Outline {
+        qubits,
+        key_widths,
+        ops,
+    })
 }
 
 #[cfg(test)]

@@ -130,6 +130,9 @@ impl Problem {
         if let Some(resource) = details.resource_info() {
             problem = problem.with(&resource.resource_type, resource.resource_name.as_str());
         }
+        if let Some(limit) = info.metadata.get("limit") {
+            problem = problem.with("limit", limit.as_str());
+        }
         if let Some(wait) = details.retry_info().and_then(|retry| retry.retry_delay) {
             problem = problem.with("retry_after_seconds", wait.as_secs_f64());
         }

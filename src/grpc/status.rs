@@ -14,6 +14,7 @@ const SOON: Duration = Duration::from_secs(1);
 /// `error` as a gRPC status.
 pub(super) fn status(error: &Error) -> Status {
     let mut details = ErrorDetails::new();
+    let mut more = None;
     let (code, reason) = match error {
         Error::Invalid(violations) => {
             let violations = violations
@@ -42,8 +43,11 @@ pub(super) fn status(error: &Error) -> Status {
             details.set_resource_info("job", job.to_string(), "", "it holds the idempotency key");
             (Code::FailedPrecondition, "EIGEN_IDEMPOTENCY_CONFLICT")
         }
-        Error::Overloaded { retry_after, .. } => {
+        Error::Overloaded {
+            limit, retry_after, ..
+        } => {
             details.set_retry_info(Some(*retry_after));
+            more = limit.map(|limit| ("limit".to_owned(), limit.name().to_owned()));
             (Code::ResourceExhausted, "EIGEN_OVERLOADED")
         }
         Error::NotEnded(_) => {
@@ -56,21 +60,22 @@ pub(super) fn status(error: &Error) -> Status {
         }
         Error::Corrupt(_) => (Code::DataLoss, "EIGEN_RECORD_UNREADABLE"),
     };
-    info(&mut details, reason);
+    info(&mut details, reason, more);
     Status::with_error_details(code, error.to_string(), details)
 }
 
 /// A refusal that is no error of the kernel, with its reason.
 pub(super) fn refuse(code: Code, reason: &str, message: &str) -> Status {
     let mut details = ErrorDetails::new();
-    info(&mut details, reason);
+    info(&mut details, reason, None);
     Status::with_error_details(code, message, details)
 }
 
 #[expect(
     clippy::disallowed_types,
-    reason = "tonic-types asks for one, and ours is empty"
+    reason = "tonic-types asks for one, and ours has one entry at most"
 )]
-fn info(details: &mut ErrorDetails, reason: &str) {
-    details.set_error_info(reason, DOMAIN, std::collections::HashMap::new());
+fn info(details: &mut ErrorDetails, reason: &str, more: Option<(String, String)>) {
+    let more: std::collections::HashMap<_, _> = more.into_iter().collect();
+    details.set_error_info(reason, DOMAIN, more);
 }

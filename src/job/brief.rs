@@ -4,6 +4,7 @@
 use crate::ids::{DeviceId, JobId};
 use crate::job::state::State;
 use crate::job::{Duty, Job, Receipt};
+use crate::schedule::fit::Want;
 use crate::time::Timestamp;
 
 /// What a job waits for, holds and owes, without the job itself.
@@ -29,8 +30,8 @@ pub struct Brief {
     pub not_before: Option<Timestamp>,
     /// 0 to 100, higher is more urgent.
     pub priority: u8,
-    /// The device that shall run it.
-    pub target: DeviceId,
+    /// What it asks for, as far as it is known by then.
+    pub want: Want,
     /// Whose it is.
     pub tenant: String,
     /// See [`Job::duty`].
@@ -58,7 +59,7 @@ impl Brief {
             expires_at: spec.expires_at,
             not_before: job.not_before,
             priority: spec.priority,
-            target: spec.target.clone(),
+            want: job.want(),
             tenant: spec.owner.tenant.clone(),
             duty: job.duty(),
             holds: job.holds().cloned(),

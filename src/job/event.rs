@@ -14,6 +14,7 @@ use crate::job::failure::Failure;
 use crate::job::ledger::Settlement;
 use crate::job::spec::JobSpec;
 use crate::job::state::{Phase, State};
+use crate::schedule::fit::Needs;
 use crate::schedule::policy::PassedOver;
 use crate::time::Timestamp;
 
@@ -167,10 +168,13 @@ pub struct CircuitRef {
     /// The widths that the keys of its counts may have; empty when that is not known.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub key_widths: BTreeSet<u32>,
+    /// What a device must have to run it, for a job of a class, which is given its device later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub needs: Option<Arc<Needs>>,
 }
 
 /// How a circuit is written for the driver.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CircuitFormat {
     /// AQO as JSON.

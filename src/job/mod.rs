@@ -11,6 +11,7 @@ pub mod request;
 pub mod salvage;
 pub mod spec;
 pub mod state;
+pub mod target;
 pub mod trace;
 pub mod transition;
 
@@ -24,6 +25,7 @@ use crate::job::failure::Failure;
 use crate::job::ledger::Entry;
 use crate::job::spec::JobSpec;
 use crate::job::state::{Phase, PublicState, State};
+use crate::schedule::fit::{Needs, Want};
 use crate::time::Timestamp;
 
 /// Everything the kernel knows of a job but its program and the wording of its history.
@@ -175,6 +177,20 @@ impl Job {
             (_, Some(Phase::PostProcessing)) => None,
             _ => self.open_run().map(|entry| &entry.device),
         }
+    }
+
+    /// What it asks of the device that shall run it. What its circuit needs is known once it is
+    /// compiled, and is asked of a class alone: a device that is named was asked for as it is.
+    pub fn want(&self) -> Want {
+        Want {
+            target: self.spec.target.clone(),
+            needs: self.needs().cloned(),
+        }
+    }
+
+    /// What its circuit needs, as far as that is recorded.
+    pub fn needs(&self) -> Option<&Arc<Needs>> {
+        self.circuit.as_ref()?.needs.as_ref()
     }
 
     /// What the job needs next; `None` when it is over and done with.

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::ids::{DeviceId, Sha256Sum};
+use crate::ids::Sha256Sum;
 use crate::job::spec::{JobSpec, Owner, ProgramFormat};
+use crate::job::target::Target;
 use crate::job::trace::TraceContext;
 use crate::limits;
 use crate::time::Timestamp;
@@ -20,7 +21,7 @@ pub struct JobRequest {
     pub program: Vec<u8>,
     /// One of [`ProgramFormat::ALL`] by name.
     pub program_format: String,
-    /// A device id.
+    /// A device id, or a class of devices.
     pub target: String,
     /// See [`limits::PRIORITY_DEFAULT`].
     pub priority: Option<i32>,
@@ -250,7 +251,7 @@ fn check_program(program: &[u8], format: Option<ProgramFormat>) -> Result<(), St
     }
 }
 
-fn parse_target(target: &str) -> Result<DeviceId, String> {
+fn parse_target(target: &str) -> Result<Target, String> {
     if target.is_empty() {
         return Err("must name a device; ListDevices tells which there are".to_owned());
     }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{DeviceId, Sha256Sum};
+use crate::ids::Sha256Sum;
+use crate::job::target::Target;
 use crate::job::trace::TraceContext;
 use crate::time::Timestamp;
 
@@ -67,8 +68,8 @@ pub struct JobSpec {
     pub program_sha256: Sha256Sum,
     /// The program's size.
     pub program_bytes: u64,
-    /// The device that shall run it.
-    pub target: DeviceId,
+    /// The device that shall run it, or the class.
+    pub target: Target,
     /// 0 to 100, higher is more urgent.
     pub priority: u8,
     /// 1 to [`crate::limits::SHOTS_MAX`].

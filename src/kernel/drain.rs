@@ -22,15 +22,18 @@ impl<E: Env> Kernel<E> {
         draining: bool,
     ) -> Result<Option<Outlook>, Error> {
         let known = self.devices.is_draining(device);
-        match self.devices.standing(device) {
+        match self.devices.standing(&device.clone().into()) {
             Standing::Unknown if !known => {
                 return Err(Error::UnknownDevice {
                     device: device.clone(),
-                    message: self.devices.unknown_device(device),
+                    message: self.devices.unfit(&device.clone().into()),
                 });
             }
             Standing::NeverReached if !known => {
-                let why = self.devices.why_waiting(device).unwrap_or_default();
+                let why = self
+                    .devices
+                    .why_waiting(&device.clone().into())
+                    .unwrap_or_default();
                 return Err(Error::Unavailable(why));
             }
             _ => {}

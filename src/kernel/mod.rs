@@ -36,6 +36,7 @@ use crate::limits::Limits;
 use crate::observe::{Metrics, Traces};
 use crate::ports::store::{JobStore as _, ReadError};
 use crate::ports::{Clock as _, Env};
+use crate::schedule::admission::Limit;
 use crate::store::Artifacts;
 use crate::time::Monotonic;
 
@@ -112,10 +113,12 @@ pub enum Error {
     #[error("the idempotency key was used for {0} with other content; use another key")]
     KeyConflict(JobId),
     /// Too much is waiting: try again later.
-    #[error("{what}; try again in {} s", retry_after.as_secs_f64())]
+    #[error("{what}; try again in {:.1} s", retry_after.as_secs_f64())]
     Overloaded {
         /// What there is too much of.
         what: String,
+        /// The limit of the schedule that is reached, if it is one of those.
+        limit: Option<Limit>,
         /// When to try again.
         retry_after: Duration,
     },
@@ -235,7 +238,7 @@ impl<E: Env> Kernel<E> {
         let changed = change(&mut table);
         let woken = table.pump(self.env.clock().monotonic());
         self.metrics
-            .set_jobs(table.scheduler.waiting(), table.active());
+            .set_jobs(table.scheduler.waiting(), table.admission.jobs());
         let kept = std::mem::take(&mut table.kept);
         let alarm_moved = table.timers.next() != alarm;
         drop(table);

@@ -218,10 +218,8 @@ impl<E: Env> Kernel<E> {
             return format!("{} will be tried again: {setback}", job.state.name());
         }
         match job.state {
-            State::Pending if self.devices.standing(&job.spec.target) == Standing::NeverReached => {
-                self.devices
-                    .why_waiting(&job.spec.target)
-                    .unwrap_or_default()
+            State::Pending if self.devices.standing(&job.want()) == Standing::NeverReached => {
+                self.devices.why_waiting(&job.want()).unwrap_or_default()
             }
             State::Pending => {
                 let waiting = self.table().waiting_to_compile();
@@ -230,11 +228,11 @@ impl<E: Env> Kernel<E> {
             State::Validating => "the program is being checked".to_owned(),
             State::Compiling => "the program is being compiled".to_owned(),
             State::Queued => {
-                let target = &job.spec.target;
-                let table = self.table();
-                let load = table.scheduler.load(target);
+                let (want, table) = (job.want(), self.table());
+                let target = &want.target;
+                let load = table.scheduler.load_of(&want);
                 let limit = || waits::tenant_limit(&table, &job.spec.owner.tenant);
-                let why = self.devices.why_waiting(target).or_else(limit);
+                let why = self.devices.why_waiting(&want).or_else(limit);
                 let why = why.unwrap_or_else(|| {
                     format!("{} of {} slots are taken", load.running, load.slots)
                 });

@@ -94,7 +94,7 @@ impl<E: Env> Kernel<E> {
             return Ok(None);
         }
         let all = store.count().await.map_err(|why| why.to_string())?;
-        let ended = all.saturating_sub(self.table().active() as u64);
+        let ended = all.saturating_sub(self.table().admission.jobs() as u64);
         let policy = Policy {
             now: self.env.clock().now(),
             age: (retain_hours > 0).then(|| Duration::from_secs(retain_hours * 3600)),

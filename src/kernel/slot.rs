@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::ids::{DeviceId, JobId};
+use crate::ids::JobId;
 use crate::job::brief::Brief;
 use crate::job::event::Event;
 use crate::job::state::State;
 use crate::job::{Duty, Job, Receipt};
 use crate::planted::{Bug, planted};
 use crate::schedule::Pick;
+use crate::schedule::fit::Want;
 use crate::schedule::rank::Rank;
 use crate::time::Monotonic;
 
@@ -42,8 +43,8 @@ pub(super) struct Gist {
     pub(super) holds: bool,
     pub(super) counts_in_hand: bool,
     pub(super) receipt: Option<Receipt>,
-    pub(super) target: DeviceId,
-    tenant: Arc<str>,
+    pub(super) want: Want,
+    pub(super) tenant: Arc<str>,
     rank: Rank,
 }
 
@@ -86,13 +87,13 @@ pub(super) struct Wishes {
 pub(super) struct Known<'a> {
     pub(super) id: JobId,
     pub(super) duty: Option<Duty>,
-    pub(super) target: &'a DeviceId,
+    pub(super) want: &'a Want,
     pub(super) tenant: &'a str,
     pub(super) rank: Rank,
 }
 
 impl Gist {
-    fn of(job: Brief, age_step: Duration) -> Self {
+    fn of(job: Brief, tenant: Arc<str>, age_step: Duration) -> Self {
         let rank = Rank::of(&job, age_step);
         Self {
             seq: job.seq,
@@ -101,8 +102,8 @@ impl Gist {
             holds: job.holds.is_some(),
             counts_in_hand: job.counts_in_hand,
             receipt: job.receipt,
-            target: job.target,
-            tenant: job.tenant.into(),
+            want: job.want,
+            tenant,
             rank,
         }
     }
@@ -115,6 +116,9 @@ impl Gist {
         self.holds = job.holds().is_some();
         self.counts_in_hand = job.counts_in_hand();
         self.receipt = job.receipt;
+        if self.want.needs.as_ref() != job.needs() {
+            self.want = job.want();
+        }
     }
 
     /// What a decision needs; `duty` is what whoever knows the job best says comes next.
@@ -122,7 +126,7 @@ impl Gist {
         Known {
             id,
             duty,
-            target: &self.target,
+            want: &self.want,
             tenant: &self.tenant,
             rank: self.rank,
         }
@@ -130,10 +134,16 @@ impl Gist {
 }
 
 impl Slot {
-    /// The slot of a job that nobody owns yet.
-    pub(super) fn new(job: Brief, age_step: Duration, since: Since, deadline: Monotonic) -> Self {
+    /// The slot of a job of `tenant` that nobody owns yet.
+    pub(super) fn new(
+        job: Brief,
+        tenant: Arc<str>,
+        age_step: Duration,
+        since: Since,
+        deadline: Monotonic,
+    ) -> Self {
         Self {
-            gist: Gist::of(job, age_step),
+            gist: Gist::of(job, tenant, age_step),
             since,
             deadline,
             resume_at: None,

@@ -16,7 +16,11 @@ use crate::observe::log;
 use crate::planted::{Bug, planted};
 use crate::ports::store::{Append, AppendError, JobStore as _, Key, KeyHolder, Submission};
 use crate::ports::{Clock as _, Env};
+use crate::schedule::admission::{Limit, Refusal};
 use crate::time::Monotonic;
+
+/// A full store is looked at again after this: how fast it drains is not known here.
+const ROOM_SOON: Duration = Duration::from_secs(5);
 
 /// An accepted job.
 #[derive(Debug, Clone)]
@@ -53,7 +57,7 @@ impl<E: Env> Kernel<E> {
         {
             return self.same_job(holder, accepted.fingerprint).await;
         }
-        self.admit()?;
+        self.admit(&accepted.spec.owner.tenant)?;
 
         let mut chance = [0; 10];
         self.env.fill(&mut chance);
@@ -87,13 +91,11 @@ impl<E: Env> Kernel<E> {
                 deduplicated: false,
             }),
             Err(AppendError::KeyTaken(holder)) => self.same_job(holder, fingerprint).await,
-            Err(AppendError::Full(why)) => {
-                let retry_after = Duration::from_secs(5);
-                Err(Error::Overloaded {
-                    what: format!("the job store is full: {why}"),
-                    retry_after,
-                })
-            }
+            Err(AppendError::Full(why)) => Err(Error::Overloaded {
+                what: format!("the job store is full: {why}"),
+                limit: None,
+                retry_after: ROOM_SOON,
+            }),
             Err(why @ AppendError::Unavailable(_)) => Err(Error::Unavailable(format!(
                 "{why}; repeat the request with the same idempotency key"
             ))),
@@ -107,18 +109,16 @@ impl<E: Env> Kernel<E> {
     }
 
     /// A place for one job more; the task that stores the job gives it back.
-    fn admit(&self) -> Result<(), Error> {
+    fn admit(&self, tenant: &str) -> Result<(), Error> {
+        let now = self.env.clock().monotonic();
         let mut table = self.table();
-        let (active, most) = (table.active(), self.limits.jobs_waiting);
-        if active < most || planted(Bug::AdmitsAll) {
-            table.arriving();
-            return Ok(());
+        match table.admission.room(tenant, now) {
+            Err(refusal) if !planted(Bug::AdmitsAll) => Err(refused(tenant, &refusal)),
+            _ => {
+                table.admission.came(tenant, now);
+                Ok(())
+            }
         }
-        let what = format!("{active} jobs have not ended, and {most} are the limit");
-        Err(Error::Overloaded {
-            what,
-            retry_after: Duration::from_secs(5),
-        })
     }
 
     async fn same_job(&self, holder: KeyHolder, wanted: Sha256Sum) -> Result<Submitted, Error> {
@@ -144,6 +144,7 @@ impl<E: Env> Kernel<E> {
         let (tell, told) = oneshot::channel();
         let mut work = Box::pin(async move {
             let id = append.job.id;
+            let tenant = append.job.spec.owner.tenant.clone();
             let stored = kernel.store_new(append, accepted_at).await;
             let in_doubt = matches!(stored, Err(AppendError::Unavailable(_)));
             // Nobody listens when the caller has given up.
@@ -151,7 +152,8 @@ impl<E: Env> Kernel<E> {
             if in_doubt {
                 kernel.look_for(id, accepted_at).await;
             }
-            kernel.table().arrived();
+            // If it is in the table it has come there once more.
+            kernel.table().admission.withdrew(&tenant);
         });
         if work.as_mut().now_or_never().is_none() {
             self.env.spawn(work);
@@ -193,5 +195,30 @@ impl<E: Env> Kernel<E> {
             self.env.clock().sleep(pause).await;
             pause = (pause * 2).min(Duration::from_millis(self.limits.backoff_ms_max));
         }
+    }
+}
+
+fn refused(tenant: &str, refusal: &Refusal) -> Error {
+    let Refusal {
+        limit,
+        jobs,
+        most,
+        retry_after,
+    } = *refusal;
+    let whose = match limit {
+        Limit::All => String::new(),
+        Limit::Tenant => format!(" of {tenant}"),
+    };
+    let (jobs, have) = match jobs {
+        1 => ("1 job".to_owned(), "has"),
+        _ => (format!("{jobs} jobs"), "have"),
+    };
+    Error::Overloaded {
+        what: format!(
+            "{jobs}{whose} {have} not ended, and {most} may be there at a time ({})",
+            limit.name()
+        ),
+        limit: Some(limit),
+        retry_after,
     }
 }

@@ -16,6 +16,7 @@ use crate::job::{Duty, Job};
 use crate::kernel::slot::{Known, Since, Slot};
 use crate::limits::Limits;
 use crate::planted::{Bug, planted};
+use crate::schedule::admission::Admission;
 use crate::schedule::forecast::{Forecast, Kept};
 use crate::schedule::policy::Policy;
 use crate::schedule::pool::Pool;
@@ -40,10 +41,8 @@ pub(super) struct Table {
     pub(super) store: Pool,
     /// Jobs that wait for the driver-manager to be reached for the first time.
     pub(super) unreached: BTreeSet<JobId>,
-    /// Jobs in the table that have not ended.
-    active: usize,
-    /// Jobs that were let in and are being stored.
-    arriving: usize,
+    /// Jobs that have not ended, those that are just being stored among them.
+    pub(super) admission: Admission,
     /// So much waiting is worth one point of priority.
     age_step: Duration,
 }
@@ -95,8 +94,7 @@ impl Table {
             compile: Pool::new(limits.compile_slots),
             store: Pool::new(limits.store_slots),
             unreached: BTreeSet::new(),
-            active: 0,
-            arriving: 0,
+            admission: Admission::new(limits.jobs_waiting, limits.tenant_waiting),
         }
     }
 
@@ -115,17 +113,20 @@ impl Table {
         {
             self.scheduler.hold(id, device, &job.tenant, entered);
         }
-        if !job.state.is_terminal() {
-            self.active += 1;
-            self.timers.set(id, Alarm::Deadline, deadline);
-        }
+        let tenant = match job.state.is_terminal() {
+            true => job.tenant.as_str().into(),
+            false => {
+                self.timers.set(id, Alarm::Deadline, deadline);
+                self.admission.came(&job.tenant, now)
+            }
+        };
         let since = Since {
             entered,
             // How long ago that was only the wall clock could say, which may have jumped: a slot
             // is rather held for too long.
             opened: now,
         };
-        let mut slot = Slot::new(job, self.age_step, since, deadline);
+        let mut slot = Slot::new(job, tenant, self.age_step, since, deadline);
         if let Some(job) = at_hand {
             slot.follow(job);
             self.rest(id);
@@ -183,21 +184,6 @@ impl Table {
         }
     }
 
-    /// Jobs that have not ended, those that are just being stored among them.
-    pub(super) fn active(&self) -> usize {
-        self.active + self.arriving
-    }
-
-    /// A job was let in; it counts from now on, before anybody can see it.
-    pub(super) fn arriving(&mut self) {
-        self.arriving += 1;
-    }
-
-    /// A job that was let in is in the table, or will never be.
-    pub(super) fn arrived(&mut self) {
-        self.arriving -= 1;
-    }
-
     /// Jobs that wait for a compile slot.
     pub(super) fn waiting_to_compile(&self) -> usize {
         self.compile.waiting()
@@ -220,6 +206,7 @@ impl Table {
             return;
         };
         let (held, had_ended) = (slot.gist.holds, slot.gist.state.is_terminal());
+        let tenant = slot.gist.tenant.clone();
         let ended = after.state.is_terminal();
         // A slot that was picked for a queued job is held before the record says so.
         let picked = after.state == State::Queued && !held;
@@ -246,7 +233,7 @@ impl Table {
             self.forecast.left(id);
         }
         if ended && !had_ended {
-            self.active -= 1;
+            self.admission.ended(&tenant, now);
             self.timers.clear(id, Alarm::Deadline);
         }
     }
@@ -286,7 +273,7 @@ impl Table {
         match duty {
             Duty::Admit | Duty::Validate | Duty::Compile => {
                 // What the device can do must be known before anything is compiled for it.
-                if book.standing(known.target) == Standing::NeverReached {
+                if book.standing(known.want) == Standing::NeverReached {
                     return self.wait_for_contact(known, book, around);
                 }
                 if !self.compile.take(job) {
@@ -311,9 +298,7 @@ impl Table {
 
     /// Its turn, a place in the queue, or no hope for one.
     fn assign(&mut self, known: Known<'_>, book: &Book, around: Around) -> Step {
-        let Known {
-            id: job, target, ..
-        } = known;
+        let Known { id: job, want, .. } = known;
         if let Some(Pick {
             device,
             left_waiting,
@@ -327,14 +312,14 @@ impl Table {
                 passed_over,
             });
         }
-        match book.standing(target) {
+        match book.standing(want) {
             Standing::Known => {}
-            Standing::Unknown => return fail(book.unknown_device(target)),
+            Standing::Unknown => return fail(book.unfit(want)),
             Standing::NeverReached => return self.wait_for_contact(known, book, around),
         }
         let Known { tenant, rank, .. } = known;
-        let is_new = self.scheduler.waits_for(job).is_none();
-        self.scheduler.enqueue(job, target, tenant, rank);
+        let is_new = !self.scheduler.is_waiting(job);
+        self.scheduler.enqueue_for(job, want, tenant, rank);
         if is_new {
             self.forecast.came(&self.scheduler, job, around.now);
         }
@@ -346,7 +331,7 @@ impl Table {
         let job = known.id;
         self.compile.leave(job);
         if around.first_contact_over {
-            let why = book.why_waiting(known.target).unwrap_or_default();
+            let why = book.why_waiting(known.want).unwrap_or_default();
             return fail(format!("{why}; it was never reached since start"));
         }
         self.unreached.insert(job);

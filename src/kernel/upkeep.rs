@@ -81,9 +81,9 @@ impl<E: Env> Kernel<E> {
                 true => table.take_unreached(),
                 false => BTreeSet::new(),
             };
-            for device in table.scheduler.wanted() {
-                if self.devices.standing(device) == Standing::Unknown {
-                    concerned.extend(table.scheduler.queue(device));
+            for want in table.scheduler.wanted() {
+                if self.devices.standing(want) == Standing::Unknown {
+                    concerned.extend(table.scheduler.queue(want));
                 }
             }
             concerned
@@ -96,6 +96,7 @@ impl<E: Env> Kernel<E> {
         self.with_table(|table| {
             for lane in self.devices.lanes(&self.limits) {
                 let scheduler = &mut table.scheduler;
+                scheduler.set_profile(&lane.device, lane.profile);
                 scheduler.set_device(&lane.device, lane.slots, lane.open);
                 let load = scheduler.load(&lane.device);
                 self.metrics.set_device(&lane.device, load);
@@ -113,6 +114,6 @@ fn waited_for(job: &Gist, devices: &Book) -> String {
         job.state,
         State::Pending | State::Queued | State::Allocating
     );
-    let why = waits.then(|| devices.why_waiting(&job.target)).flatten();
+    let why = waits.then(|| devices.why_waiting(&job.want)).flatten();
     why.unwrap_or_default()
 }

@@ -2,6 +2,7 @@
 //! schedule and the device book know. No more jobs are looked at than [`Line`] does.
 
 use crate::devices::{Book, Obstacle};
+use crate::ids::DeviceId;
 use crate::job::Job;
 use crate::job::state::State;
 use crate::kernel::table::Table;
@@ -89,7 +90,10 @@ impl Table {
             job.state,
             State::Pending | State::Validating | State::Compiling | State::Queued
         )
-        .then(|| self.start(job, &reasons, queue.as_ref(), now));
+        .then(|| {
+            let queue = queue.as_ref();
+            self.start(job, (&reasons, queue), book, now)
+        });
         Wait {
             reasons,
             queue,
@@ -99,7 +103,8 @@ impl Table {
 
     fn holds_up(&self, job: &Job, book: &Book) -> (Vec<Reason>, Option<Queue>) {
         if self.unreached.contains(&job.id) {
-            return (obstacles(job, book).collect(), None);
+            let word = book.out_of_reach().into_iter();
+            return (word.map(|it| Reason::against(&it, "")).collect(), None);
         }
         let (pool, place, cause) = match job.state {
             State::Pending | State::Validating | State::Compiling => {
@@ -120,28 +125,50 @@ impl Table {
     }
 
     /// Who is ahead of a job in the queue of its device, and what beside them is between it and
-    /// its turn.
+    /// its turn. Of devices that could all run it, each that does not is told, unless one is free.
     fn device_holds_up(&self, job: &Job, book: &Book) -> (Vec<Reason>, Option<Queue>) {
         let Some(line) = self.scheduler.line(job.id) else {
             return (Vec::new(), None);
         };
-        let target = &job.spec.target;
-        let mut reasons: Vec<_> = obstacles(job, book).collect();
+        let want = job.want();
+        let mut devices = book.obstacles(&want);
+        let full = |device: &DeviceId| {
+            let Load { running, slots, .. } = self.scheduler.load(device);
+            running >= slots as usize && slots > 0
+        };
+        if devices
+            .iter()
+            .any(|(device, against)| against.is_empty() && !full(device))
+        {
+            devices.clear();
+        }
+        let mut reasons = Vec::new();
+        let word = book.out_of_reach().into_iter();
+        reasons.extend(word.map(|it| Reason::against(&it, "")));
+        for (device, against) in &devices {
+            let against = against.iter();
+            reasons.extend(against.map(|it| Reason::against(it, device.as_str())));
+        }
         if let Some(limit) = tenant_limit(self, &job.spec.owner.tenant) {
             reasons.push(Reason::new(Cause::TenantLimit, limit));
         }
-        let Load { running, slots, .. } = self.scheduler.load(target);
-        if running >= slots as usize && slots > 0 {
-            let full = format!("{running} of {slots} slots of {target} are taken");
+        for (device, _) in devices.iter().filter(|(device, _)| full(device)) {
+            let Load { running, slots, .. } = self.scheduler.load(device);
+            let full = format!("{running} of {slots} slots of {device} are taken");
             reasons.push(Reason::new(Cause::DeviceSlot, full));
         }
-        let place = target.to_string();
+        let place = want.target.to_string();
         (reasons, Some(Queue { place, line }))
     }
 
-    fn start(&self, job: &Job, reasons: &[Reason], queue: Option<&Queue>, now: Monotonic) -> Start {
+    fn start(
+        &self,
+        job: &Job,
+        (reasons, queue): (&[Reason], Option<&Queue>),
+        book: &Book,
+        now: Monotonic,
+    ) -> Start {
         let unknown = |basis: String| Start { wait: None, basis };
-        let target = &job.spec.target;
         if job.state != State::Queued {
             return unknown("it does not stand in the queue of its device yet".to_owned());
         }
@@ -152,16 +179,25 @@ impl Table {
         let Some(Queue { line, .. }) = queue else {
             return unknown("it does not stand in the queue of its device now".to_owned());
         };
-        let beyond_turns = |reason: &Reason| reason.cause != Cause::DeviceSlot;
+        let scheduler = &self.scheduler;
+        let devices = book.obstacles(&job.want());
+        let one_takes_jobs = devices.iter().any(|(_, against)| against.is_empty());
+        let beyond_turns = |reason: &Reason| match reason.cause {
+            Cause::DeviceSlot => false,
+            Cause::DeviceState | Cause::DeviceGone | Cause::Draining => !one_takes_jobs,
+            _ => true,
+        };
         if reasons.iter().any(beyond_turns) {
             return unknown("what holds it has no end that is known".to_owned());
         }
-        let forecast = self.forecast.of(&self.scheduler, job.id, now);
-        let (Some(wait), Some(seconds)) = (forecast, self.forecast.execution_seconds(target))
-        else {
+        let forecast = self.forecast.of(scheduler, job.id, now);
+        let device = self.forecast.device_of(scheduler, job.id, now);
+        let (Some(wait), Some(device)) = (forecast, device) else {
+            let target = &job.spec.target;
             return unknown(format!("no execution on {target} was seen since start"));
         };
-        let load = self.scheduler.load(target);
+        let seconds = self.forecast.execution_seconds(device).unwrap_or_default();
+        let load = scheduler.load(device);
         let at_least = if line.is_exact() { "" } else { "at least " };
         Start {
             wait: Some(wait),
@@ -176,6 +212,17 @@ impl Table {
 }
 
 impl Reason {
+    fn against(obstacle: &Obstacle, device: &str) -> Self {
+        let cause = match obstacle {
+            Obstacle::NeverReached(_) => Cause::FirstContact,
+            Obstacle::Unreachable(_) => Cause::DriverManager,
+            Obstacle::Gone => Cause::DeviceGone,
+            Obstacle::Hardware(_) => Cause::DeviceState,
+            Obstacle::Draining => Cause::Draining,
+        };
+        Self::new(cause, obstacle.sentence(device))
+    }
+
     fn new(cause: Cause, sentence: String) -> Self {
         Self {
             cause,
@@ -191,20 +238,6 @@ fn back_off(job: &Job, setback: &str) -> Reason {
         sentence: format!("try {} did not work: {setback}", job.tries),
         until: job.not_before,
     }
-}
-
-fn obstacles(job: &Job, book: &Book) -> impl Iterator<Item = Reason> {
-    let target = &job.spec.target;
-    book.obstacles(target).into_iter().map(|obstacle| {
-        let cause = match obstacle {
-            Obstacle::NeverReached(_) => Cause::FirstContact,
-            Obstacle::Unreachable(_) => Cause::DriverManager,
-            Obstacle::Gone => Cause::DeviceGone,
-            Obstacle::Hardware(_) => Cause::DeviceState,
-            Obstacle::Draining => Cause::Draining,
-        };
-        Reason::new(cause, obstacle.sentence(target))
-    })
 }
 
 /// Why no job of `tenant` gets a turn, if none does.

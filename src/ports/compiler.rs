@@ -1,6 +1,5 @@
 //! What turns programs into circuits, and how it says no.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::time::Duration;
 
@@ -8,6 +7,7 @@ use crate::ids::JobId;
 use crate::job::event::CircuitFormat;
 use crate::job::spec::{JobSpec, ProgramFormat};
 use crate::job::trace::SpanRef;
+pub use crate::schedule::fit::Capabilities;
 
 /// The job a call is made for, and what goes along with it.
 #[derive(Debug, Clone, Copy)]
@@ -31,66 +31,6 @@ pub struct Program<'a> {
     pub source: &'a [u8],
     /// What the target device says of itself; `None` when that is not known.
     pub device: Option<&'a Capabilities>,
-}
-
-/// What a device can do, as far as it says.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Capabilities {
-    /// Operations by their AQO names; `None` when it does not say.
-    pub ops: Option<BTreeSet<String>>,
-    /// Qubits; `None` when it does not say.
-    pub qubits: Option<u32>,
-    /// Languages of circuits, as `AQO_JSON`; `None` when it does not say.
-    pub formats: Option<BTreeSet<String>>,
-}
-
-impl Capabilities {
-    /// Reads `ops`, `qubits` and `formats` out of a device's capability map; what is not there or
-    /// makes no sense is not known.
-    pub fn parse(map: &BTreeMap<String, String>) -> Self {
-        let names = |key| {
-            map.get(key).map(|names| {
-                names
-                    .split(',')
-                    .map(|name| name.trim().to_uppercase())
-                    .filter(|name| !name.is_empty())
-                    .collect()
-            })
-        };
-        let qubits = map.get("qubits").or_else(|| map.get("max_qubits"));
-        Self {
-            ops: names("ops"),
-            qubits: qubits.and_then(|qubits| qubits.trim().parse().ok()),
-            formats: names("formats"),
-        }
-    }
-
-    /// What the device lacks for a circuit of so many qubits in this language, whenever it is
-    /// asked; `None` if it may take it. What is not known is not missing.
-    pub fn lacks(&self, format: CircuitFormat, qubits: Option<u32>) -> Option<String> {
-        if let (Some(needed), Some(most)) = (qubits, self.qubits)
-            && needed > most
-        {
-            return Some(format!(
-                "the circuit has {needed} qubits, and the device has {most}: use fewer, or \
-                 another device"
-            ));
-        }
-        // Drivers differ on how much of the name they tell.
-        let (name, stem) = match format {
-            CircuitFormat::AqoJson => ("AQO_JSON", "AQO"),
-            CircuitFormat::Qasm3Text => ("QASM3_TEXT", "QASM3"),
-        };
-        let formats = self.formats.as_ref()?;
-        if formats.is_empty() || formats.iter().any(|told| told.starts_with(stem)) {
-            return None;
-        }
-        let formats: Vec<_> = formats.iter().map(String::as_str).collect();
-        Some(format!(
-            "the circuit is {name}, and the device takes {}: use another device",
-            formats.join(", ")
-        ))
-    }
 }
 
 /// What a check of a program said.
@@ -158,32 +98,4 @@ pub trait Compiler: Send + Sync + 'static {
         call: CallContext<'_>,
         program: Program<'_>,
     ) -> impl Future<Output = Result<Circuit, CallError>> + Send;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_device_lacks_is_named_and_what_it_does_not_tell_is_not_missing() {
-        let device = |map: &[(&str, &str)]| {
-            let map = map
-                .iter()
-                .map(|(key, value)| ((*key).into(), (*value).into()));
-            Capabilities::parse(&map.collect())
-        };
-        let (aqo, qasm) = (CircuitFormat::AqoJson, CircuitFormat::Qasm3Text);
-        let told = device(&[("qubits", " 24 "), ("formats", "aqo_json, QIR")]);
-        assert_eq!(told.lacks(aqo, Some(24)), None);
-        assert_eq!(told.lacks(aqo, None), None);
-        let short = device(&[("formats", "qasm3")]);
-        assert_eq!(short.lacks(qasm, None), None);
-        let many = told.lacks(aqo, Some(25)).unwrap();
-        assert!(many.starts_with("the circuit has 25 qubits, and the device has 24"));
-        let other = told.lacks(qasm, Some(2)).unwrap();
-        assert!(other.contains("QASM3_TEXT, and the device takes AQO_JSON, QIR"));
-        for silent in [&[][..], &[("qubits", "many"), ("formats", "")]] {
-            assert_eq!(device(silent).lacks(qasm, Some(1_000)), None);
-        }
-    }
 }

@@ -89,10 +89,32 @@ impl Forecast {
     /// How long a job will wait from now on. `None` if it does not wait, or if nobody can say: its
     /// device takes nothing, its tenant may have no more running, or no execution was seen.
     pub fn of(&self, scheduler: &Scheduler, job: JobId, now: Monotonic) -> Option<Interval> {
-        let device = scheduler.waits_for(job)?;
-        let known = self.devices.get(device)?;
-        let guess = known.by_turns(scheduler, device, job, now)?;
-        Some(guess.times(known.by_turns.ratios(guess.size)))
+        let (device, guess) = self.nearest(scheduler, job, now)?;
+        Some(guess.times(self.devices[device].by_turns.ratios(guess.size)))
+    }
+
+    /// The device where a job that waits will have its turn first, as far as can be told.
+    pub fn device_of<'a>(
+        &self,
+        scheduler: &'a Scheduler,
+        job: JobId,
+        now: Monotonic,
+    ) -> Option<&'a DeviceId> {
+        let (device, _) = self.nearest(scheduler, job, now)?;
+        Some(device)
+    }
+
+    fn nearest<'a>(
+        &self,
+        scheduler: &'a Scheduler,
+        job: JobId,
+        now: Monotonic,
+    ) -> Option<(&'a DeviceId, Guess)> {
+        let guesses = scheduler.may_run_on(job).filter_map(|device| {
+            let known = self.devices.get(device)?;
+            Some((device, known.by_turns(scheduler, device, job, now)?))
+        });
+        guesses.min_by(|(_, one), (_, other)| one.seconds.total_cmp(&other.seconds))
     }
 
     /// How long a job would wait that is enqueued now, whosever it is. `None` if nobody can say.
@@ -111,19 +133,19 @@ impl Forecast {
     /// its true wait.
     pub fn came(&mut self, scheduler: &Scheduler, job: JobId, now: Monotonic) {
         self.left(job);
-        let Some(device) = scheduler.waits_for(job) else {
-            return;
+        let full = |device| {
+            self.devices
+                .get(device)
+                .is_some_and(|it| it.told == TOLD_MAX)
         };
-        let Some(known) = self.devices.get_mut(device) else {
-            return;
-        };
-        if known.told == TOLD_MAX {
+        if scheduler.may_run_on(job).any(full) {
             return;
         }
-        let (Some(by_turns), Some(by_backlog)) = (
-            known.by_turns(scheduler, device, job, now),
-            known.by_backlog(scheduler, device, now),
-        ) else {
+        let Some((device, by_turns)) = self.nearest(scheduler, job, now) else {
+            return;
+        };
+        let known = self.devices.get_mut(device).expect("it was just looked at");
+        let Some(by_backlog) = known.by_backlog(scheduler, device, now) else {
             return;
         };
         known.told += 1;
@@ -182,14 +204,14 @@ impl Known {
     ) -> Option<Guess> {
         let any = self.durations.of_any()?;
         let (mut seconds, mut turns) = (0.0, 0);
-        for tenant in scheduler.tenants_before(job)? {
-            seconds += self.durations.of(tenant)?;
+        for (tenant, part) in scheduler.tenants_before(job, device)? {
+            seconds += part * self.durations.of(tenant)?;
             turns += 1;
         }
         if turns == TURNS_MAX {
             // Who comes after those that were looked at may be before it or not.
-            let waiting = scheduler.load(device).waiting;
-            seconds += waiting.saturating_sub(turns) as f64 / 2.0 * any;
+            let rest = scheduler.backlog(device) - turns as f64;
+            seconds += rest.max(0.0) / 2.0 * any;
         }
         self.guess(scheduler, device, seconds, now)
     }
@@ -201,8 +223,7 @@ impl Known {
         device: &DeviceId,
         now: Monotonic,
     ) -> Option<Guess> {
-        let waiting = scheduler.load(device).waiting as f64;
-        let seconds = waiting * self.durations.of_any()?;
+        let seconds = scheduler.backlog(device) * self.durations.of_any()?;
         self.guess(scheduler, device, seconds, now)
     }
 

@@ -4,6 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::ids::JobId;
+use crate::schedule::Load;
+use crate::schedule::fit::Profile;
+use crate::schedule::group::{Change, Key, Ranked};
 use crate::schedule::policy::{PassedOver, Rule};
 use crate::schedule::rank::Rank;
 use crate::schedule::share::{Doing, Shares, Tenant};
@@ -17,18 +20,24 @@ const TYPICAL: Duration = Duration::from_secs(1);
 pub(super) struct Lane {
     pub(super) slots: u32,
     pub(super) open: bool,
+    /// What is known of the device; nothing before it was listed.
+    pub(super) profile: Option<Profile>,
     pub(super) tenants: BTreeMap<Tenant, Queue>,
     pub(super) shares: Shares,
     /// The first waiting job of each tenant, so that it can be told who was passed over.
     heads: BTreeSet<(Rank, JobId, Tenant)>,
     held: BTreeMap<JobId, Held>,
-    waiting: usize,
+    /// Jobs that wait and may run here.
+    pub(super) waiting: usize,
+    /// The same in thousandths, of which a job that may run on several devices has its part.
+    pub(super) backlog_milli: u64,
     typical: Duration,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    pub(super) waiting: BTreeSet<(Rank, JobId)>,
+    /// The first job of each group that may run here.
+    pub(super) firsts: BTreeSet<(Rank, JobId, Key)>,
     running: usize,
     pub(super) at_limit: bool,
     weight: u64,
@@ -55,22 +64,24 @@ impl Default for Lane {
         Self {
             slots: 0,
             open: false,
+            profile: None,
             tenants: BTreeMap::new(),
             shares: Shares::default(),
             heads: BTreeSet::new(),
             held: BTreeMap::new(),
             waiting: 0,
+            backlog_milli: 0,
             typical: TYPICAL,
         }
     }
 }
 
-/// What a turn brought.
+/// Whose turn it is.
 #[derive(Debug)]
 pub(super) struct Turn {
-    pub(super) job: JobId,
+    pub(super) job: Ranked,
     pub(super) tenant: Tenant,
-    pub(super) passed_over: Vec<PassedOver>,
+    pub(super) group: Key,
 }
 
 impl Lane {
@@ -78,30 +89,25 @@ impl Lane {
         self.open && self.held.len() < self.slots as usize && self.shares.first().is_some()
     }
 
-    pub(super) fn waiting(&self) -> usize {
-        self.waiting
+    pub(super) fn load(&self) -> Load {
+        Load {
+            waiting: self.waiting,
+            running: self.running(),
+            slots: self.slots,
+        }
     }
 
     pub(super) fn running(&self) -> usize {
         self.held.len()
     }
 
-    /// Puts a job into its tenant's queue.
-    pub(super) fn enqueue(&mut self, job: JobId, rank: Rank, tenant: &Tenant, standing: Standing) {
+    /// Another job of a tenant is the first of its group.
+    pub(super) fn follow(&mut self, tenant: &Tenant, group: &Key, first: Change, its: Standing) {
         self.change(tenant, |queue| {
-            queue.weight = standing.weight;
-            queue.at_limit = standing.at_limit;
-            queue.waiting.insert((rank, job));
+            queue.weight = its.weight;
+            queue.at_limit = its.at_limit;
+            queue.follow(group, first);
         });
-        self.waiting += 1;
-    }
-
-    /// Takes a job out of its tenant's queue.
-    pub(super) fn remove(&mut self, job: JobId, tenant: &Tenant, rank: Rank) {
-        self.change(tenant, |queue| {
-            queue.waiting.remove(&(rank, job));
-        });
-        self.waiting -= 1;
     }
 
     /// The tenant of this name as it is kept here, so that its name is kept once.
@@ -116,47 +122,53 @@ impl Lane {
         }
     }
 
-    /// The next job takes a slot.
+    /// Whose turn it is.
     ///
     /// # Panics
     /// If the lane is not ready.
-    pub(super) fn turn(&mut self, now: Monotonic) -> Turn {
-        let tenant = self
-            .shares
-            .first()
-            .expect("a ready lane has a tenant whose turn it is");
-        let tenant = tenant.clone();
-        self.shares.has_turn(&tenant);
-        let queue = &self.tenants[&tenant];
-        let (rank, job) = *queue
-            .waiting
-            .first()
-            .expect("a tenant that waits has a job waiting");
+    pub(super) fn turn(&self) -> Turn {
+        let tenant = self.shares.first();
+        let tenant = tenant.expect("a ready lane has a tenant whose turn it is");
+        let first = self.tenants[tenant].firsts.first();
+        let (rank, job, group) = first.expect("a tenant that waits has a job waiting");
+        Turn {
+            job: (*rank, *job),
+            tenant: tenant.clone(),
+            group: group.clone(),
+        }
+    }
+
+    /// Whom a turn passes over; `next` is the job of its tenant that comes after it in its group.
+    pub(super) fn passed_over(&self, turn: &Turn, next: Option<Ranked>) -> Vec<PassedOver> {
         let mut passed_over = Vec::new();
-        if let Some((_, other, whose)) = self.heads.first().filter(|(.., whose)| *whose != tenant) {
+        let first = self.heads.first();
+        if let Some((_, other, whose)) = first.filter(|(.., whose)| *whose != turn.tenant) {
             let rule = match self.shares.may_have_a_turn(whose) {
                 true => Rule::FairShare,
                 false => Rule::TenantLimit,
             };
             passed_over.push(PassedOver { job: *other, rule });
         }
-        if let Some((next, other)) = queue.waiting.iter().nth(1) {
-            let rule = rank.precedence_over(next).into();
-            passed_over.push(PassedOver { job: *other, rule });
+        let firsts = self.tenants[&turn.tenant].firsts.iter();
+        let elsewhere = firsts.map(|(rank, job, _)| (*rank, *job)).nth(1);
+        if let Some((rank, other)) = next.into_iter().chain(elsewhere).min() {
+            let rule = turn.job.0.precedence_over(&rank).into();
+            passed_over.push(PassedOver { job: other, rule });
         }
-        let weight = queue.weight;
+        passed_over
+    }
+
+    /// The job whose turn it is takes a slot.
+    pub(super) fn take(&mut self, turn: &Turn, first: Change, now: Monotonic) {
+        let Turn { job, tenant, group } = turn;
+        self.shares.has_turn(tenant);
+        let weight = self.tenants[tenant].weight;
         // In one change, or the tenant would be idle in between and lose what it lags behind.
-        self.change(&tenant, |queue| {
-            queue.waiting.remove(&(rank, job));
+        self.change(tenant, |queue| {
+            queue.follow(group, first);
             queue.running += 1;
         });
-        self.waiting -= 1;
-        self.charge_in_advance(job, &tenant, weight, now);
-        Turn {
-            job,
-            tenant,
-            passed_over,
-        }
+        self.charge_in_advance(job.1, tenant, weight, now);
     }
 
     /// A job takes a slot, whether there is one or not: its record says so.
@@ -197,12 +209,6 @@ impl Lane {
         self.typical = (self.typical * 7 + took) / 8;
     }
 
-    /// The jobs that wait here, by tenant, the most urgent of each first.
-    pub(super) fn queue(&self) -> impl Iterator<Item = JobId> {
-        let queues = self.tenants.values();
-        queues.flat_map(|queue| queue.waiting.iter().map(|(_, job)| *job))
-    }
-
     pub(super) fn holders(&self) -> impl Iterator<Item = JobId> {
         self.held.keys().copied()
     }
@@ -221,9 +227,9 @@ impl Lane {
     /// Changes a tenant's queue, and everything that depends on it.
     fn change(&mut self, tenant: &Tenant, change: impl FnOnce(&mut Queue)) {
         let queue = self.tenants.entry(tenant.clone()).or_default();
-        let before = queue.waiting.first().copied();
+        let before = queue.first();
         change(queue);
-        let after = queue.waiting.first().copied();
+        let after = queue.first();
         if before != after {
             if let Some((rank, job)) = before {
                 self.heads.remove(&(rank, job, tenant.clone()));
@@ -246,18 +252,41 @@ impl Lane {
         }
     }
 
+    /// The first job of each tenant in each group.
+    pub(super) fn firsts(&self) -> impl Iterator<Item = (Tenant, Rank, JobId, Key)> {
+        let queues = self.tenants.iter();
+        queues.flat_map(|(tenant, queue)| {
+            let firsts = queue.firsts.iter().cloned();
+            firsts.map(|(rank, job, group)| (tenant.clone(), rank, job, group))
+        })
+    }
+
     /// Walks all cross-references.
     pub(super) fn check(&self) {
         self.shares.check();
-        let waiting = self.tenants.values().map(|queue| queue.waiting.len());
-        assert_eq!(self.waiting, waiting.sum::<usize>());
         let running = self.tenants.values().map(|queue| queue.running);
         assert_eq!(self.held.len(), running.sum::<usize>());
         let heads = self.tenants.iter().filter_map(|(tenant, queue)| {
-            let (rank, job) = queue.waiting.first()?;
-            Some((*rank, *job, tenant.clone()))
+            let (rank, job) = queue.first()?;
+            Some((rank, job, tenant.clone()))
         });
         assert_eq!(self.heads, heads.collect());
+    }
+}
+
+impl Queue {
+    /// The most urgent job.
+    fn first(&self) -> Option<Ranked> {
+        self.firsts.first().map(|(rank, job, _)| (*rank, *job))
+    }
+
+    fn follow(&mut self, group: &Key, Change { before, after }: Change) {
+        if let Some((rank, job)) = before {
+            self.firsts.remove(&(rank, job, group.clone()));
+        }
+        if let Some((rank, job)) = after {
+            self.firsts.insert((rank, job, group.clone()));
+        }
     }
 }
 

@@ -1,11 +1,13 @@
 //! Who is ahead of a waiting job, and by which rule: the turns that would come one after another
 //! if every execution took its typical time, nobody came, and nobody left.
 
-use std::collections::BTreeMap;
+use std::cmp::{Ordering, Reverse};
 use std::collections::btree_set::Iter;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::iter::Peekable;
 
 use crate::ids::JobId;
+use crate::schedule::group::{Group, Groups, Key, Ranked};
 use crate::schedule::lane::Lane;
 use crate::schedule::policy::{Ahead, Rule};
 use crate::schedule::rank::Rank;
@@ -44,79 +46,163 @@ impl Line {
     }
 }
 
-/// The jobs of a tenant that have had none of these turns.
-type Rest<'a> = Peekable<Iter<'a, (Rank, JobId)>>;
+/// The jobs of a tenant that may run on a device, the most urgent first, out of all groups.
+struct Jobs<'a> {
+    groups: &'a Groups,
+    tenant: &'a Tenant,
+    /// Groups of which none was looked at yet but the first job.
+    fresh: Peekable<Iter<'a, (Rank, JobId, Key)>>,
+    /// What is left of the others, by the next job.
+    again: BinaryHeap<Reverse<Left<'a>>>,
+}
+
+/// What is left of a group.
+struct Left<'a> {
+    next: Ranked,
+    group: &'a Group,
+    rest: Iter<'a, Ranked>,
+}
+
+impl<'a> Iterator for Jobs<'a> {
+    type Item = (Ranked, &'a Group);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let again = self.again.peek().map(|Reverse(left)| left.next);
+        let fresh = self.fresh.peek().map(|(rank, job, _)| (*rank, *job));
+        let is_fresh = fresh.is_some() && again.is_none_or(|again| fresh < Some(again));
+        let (job, group, mut rest) = if is_fresh {
+            let (rank, job, key) = self.fresh.next()?;
+            let group = &self.groups[key];
+            let mut rest = group.jobs_of(self.tenant);
+            rest.next();
+            ((*rank, *job), group, rest)
+        } else {
+            let Reverse(Left { next, group, rest }) = self.again.pop()?;
+            (next, group, rest)
+        };
+        if let Some(next) = rest.next() {
+            let left = Left {
+                next: *next,
+                group,
+                rest,
+            };
+            self.again.push(Reverse(left));
+        }
+        Some((job, group))
+    }
+}
+
+impl PartialEq for Left<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.next == other.next
+    }
+}
+
+impl Eq for Left<'_> {}
+
+impl PartialOrd for Left<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Left<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.next.cmp(&other.next)
+    }
+}
 
 /// The turns to come, as `lane` would give them.
 struct Turns<'a> {
     lane: &'a Lane,
+    groups: &'a Groups,
     /// Tenants that have had none of these turns yet, by what they have used.
     fresh: Peekable<Iter<'a, (u64, Tenant)>>,
     /// Those that have, by what they will have used then.
-    again: BTreeMap<(u64, &'a Tenant), Rest<'a>>,
+    again: BTreeMap<(u64, &'a Tenant), Peekable<Jobs<'a>>>,
 }
 
 impl<'a> Iterator for Turns<'a> {
-    type Item = (&'a Tenant, Rank, JobId);
+    type Item = (&'a Tenant, Ranked, &'a Group);
 
     fn next(&mut self) -> Option<Self::Item> {
         let fresh = self.fresh.peek().map(|(used, tenant)| (*used, tenant));
         let again = self.again.first_key_value().map(|(place, _)| *place);
         let is_fresh = fresh.is_some() && again.is_none_or(|again| fresh < Some(again));
-        let ((used, tenant), mut queue) = if is_fresh {
+        let ((used, tenant), mut jobs) = if is_fresh {
             self.fresh.next();
             let place = fresh?;
-            (place, self.lane.tenants[place.1].waiting.iter().peekable())
+            (place, self.lane.jobs_of(self.groups, place.1).peekable())
         } else {
             self.again.pop_first()?
         };
-        let (rank, job) = *queue.next()?;
-        if queue.peek().is_some() {
+        let (job, group) = jobs.next()?;
+        if jobs.peek().is_some() {
             let used = used.saturating_add(self.lane.price(tenant));
-            self.again.insert((used, tenant), queue);
+            self.again.insert((used, tenant), jobs);
         }
-        Some((tenant, rank, job))
+        Some((tenant, job, group))
     }
 }
 
 impl Lane {
     /// The place of a job that waits here. A tenant at its limit has no turn before one of its
     /// jobs ends: of such a job only those of its own tenant are told.
-    pub(super) fn line(&self, job: JobId, tenant: &Tenant, rank: Rank) -> Line {
+    pub(super) fn line(&self, groups: &Groups, (rank, job): Ranked, tenant: &Tenant) -> Line {
         let within = |other: Rank| Rule::from(other.precedence_over(&rank));
-        let queue = &self.tenants[tenant];
-        if queue.at_limit {
-            let turns = queue.waiting.iter();
-            return Line::of(job, turns.map(|(other, job)| (*job, within(*other))));
+        if self.tenants[tenant].at_limit {
+            let turns = self.jobs_of(groups, tenant);
+            return Line::of(job, turns.map(|((other, job), _)| (job, within(other))));
         }
         let told = self
-            .turns()
-            .map(|(whose, other, job)| match whose == tenant {
+            .turns(groups)
+            .map(|(whose, (other, job), _)| match whose == tenant {
                 true => (job, within(other)),
                 false => (job, Rule::FairShare),
             });
         Line::of(job, told)
     }
 
-    /// Whose the turns are before that of a job that waits here, at most [`TURNS_MAX`]; `None` if
-    /// its tenant is at its limit.
-    pub(super) fn tenants_before(
-        &self,
+    /// Whose the turns are before that of a job that waits here, at most [`TURNS_MAX`], each with
+    /// the part of it that is to be expected here; `None` if its tenant is at its limit.
+    pub(super) fn tenants_before<'a>(
+        &'a self,
+        groups: &'a Groups,
         job: JobId,
         tenant: &Tenant,
-    ) -> Option<impl Iterator<Item = &str>> {
+    ) -> Option<impl Iterator<Item = (&'a str, f64)>> {
         if self.tenants[tenant].at_limit {
             return None;
         }
-        let before = self.turns().take_while(move |(.., other)| *other != job);
-        Some(before.take(TURNS_MAX).map(|(tenant, ..)| &**tenant))
+        let before = self.turns(groups);
+        let before = before.take_while(move |(_, (_, other), _)| *other != job);
+        let part = |group: &Group| 1.0 / group.open.max(1) as f64;
+        Some(
+            before
+                .take(TURNS_MAX)
+                .map(move |(tenant, _, group)| (&**tenant, part(group))),
+        )
     }
 
-    fn turns(&self) -> Turns<'_> {
+    fn turns<'a>(&'a self, groups: &'a Groups) -> Turns<'a> {
         Turns {
             lane: self,
+            groups,
             fresh: self.shares.turns().peekable(),
             again: BTreeMap::new(),
+        }
+    }
+
+    fn jobs_of<'a>(&'a self, groups: &'a Groups, tenant: &'a Tenant) -> Jobs<'a> {
+        let (tenant, queue) = self
+            .tenants
+            .get_key_value(tenant)
+            .expect("who waits is here");
+        Jobs {
+            groups,
+            tenant,
+            fresh: queue.firsts.iter().peekable(),
+            again: BinaryHeap::new(),
         }
     }
 }
@@ -130,6 +216,7 @@ mod tests {
     use super::*;
     use crate::ids::DeviceId;
     use crate::schedule::Scheduler;
+    use crate::schedule::fit::{Profile, Want};
     use crate::schedule::policy::Policy;
     use crate::time::{Monotonic, Timestamp};
 
@@ -151,10 +238,25 @@ mod tests {
     }
 
     fn scheduler(policy: Policy, jobs: &[(usize, u8)]) -> Scheduler {
+        let jobs = jobs
+            .iter()
+            .map(|(tenant, priority)| (*tenant, *priority, "sim-1"));
+        scheduler_of(policy, jobs)
+    }
+
+    fn scheduler_of<'a>(
+        policy: Policy,
+        jobs: impl Iterator<Item = (usize, u8, &'a str)>,
+    ) -> Scheduler {
         let mut scheduler = Scheduler::new(policy);
-        for (number, (tenant, priority)) in (0..).zip(jobs) {
-            let rank = rank(*priority, number);
-            scheduler.enqueue(job(number), &device(), TENANTS[*tenant], rank);
+        scheduler.set_profile(&device(), Profile::default());
+        for (number, (tenant, priority, target)) in (0..).zip(jobs) {
+            let want = Want {
+                target: target.parse().unwrap(),
+                needs: None,
+            };
+            let rank = rank(priority, number);
+            scheduler.enqueue_for(job(number), &want, TENANTS[tenant], rank);
         }
         scheduler
     }
@@ -162,15 +264,18 @@ mod tests {
     proptest! {
         #[test]
         fn a_place_in_the_line_is_the_turn_that_comes_if_nothing_changes(
-            jobs in proptest::collection::vec((0usize..3, 0u8..3), 1..40),
+            jobs in proptest::collection::vec(
+                (0usize..3, 0u8..3, prop::sample::select(vec!["sim-1", "sim-*", "*"])),
+                1..40,
+            ),
             weight in 1u32..4,
         ) {
             let policy = Policy {
                 tenant_weights: [("cyd".to_owned(), weight)].into(),
                 ..Policy::default()
             };
-            let mut scheduler = scheduler(policy, &jobs);
             let count = jobs.len() as u64;
+            let mut scheduler = scheduler_of(policy, jobs.into_iter());
             let told: Vec<_> = (0..count).map(|n| scheduler.line(job(n)).unwrap()).collect();
             scheduler.set_device(&device(), 1, true);
             let (mut now, mut turns) = (Monotonic(Duration::ZERO), Vec::new());

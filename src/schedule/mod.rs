@@ -4,9 +4,14 @@
 //! On each device, fair share picks the tenant (`share`), and priority with age picks among its
 //! jobs ([`rank`]); then come the earlier deadline and the earlier submission.
 
+pub mod admission;
+mod check;
+pub mod fit;
 pub mod forecast;
+mod group;
 mod lane;
 pub mod line;
+mod look;
 pub mod policy;
 pub mod pool;
 pub mod rank;
@@ -16,22 +21,29 @@ pub mod timers;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ids::{DeviceId, JobId};
+use crate::job::target::Target;
 use crate::planted::{Bug, planted};
+use crate::schedule::fit::{Profile, Want};
+use crate::schedule::group::{Change, Group, Groups, Key};
 use crate::schedule::lane::{Lane, Standing};
-use crate::schedule::line::Line;
 use crate::schedule::policy::{PassedOver, Policy};
 use crate::schedule::rank::Rank;
 use crate::schedule::share::Tenant;
 use crate::time::Monotonic;
 
-/// A queue per device, and who holds its slots.
+/// Who waits for which devices, and who holds their slots.
 ///
-/// With `n` jobs waiting of `t` tenants, every operation costs O(log n + log t), but for one that
-/// takes a tenant to its limit or back, which also looks at each device; none looks at all jobs.
+/// Jobs that ask for the same wait together, in groups; a device that is free takes the first job
+/// of all groups that may run there. With `n` jobs waiting of `t` tenants in `g` groups, a job that
+/// may run on `k` devices costs O(log n + k (log t + log g)), and O(log n + k) where it is not the
+/// first of its tenant. Some operations look further: one that takes a tenant to its limit or
+/// back, at each device; a job that asks for what no other does, at each device; a device that is
+/// new, or tells something new of itself, at each group. None looks at all jobs.
 #[derive(Debug)]
 pub struct Scheduler {
     policy: Policy,
     lanes: BTreeMap<DeviceId, Lane>,
+    groups: Groups,
     /// The lanes that have a job whose turn may come and a slot free, so that a pick need not
     /// search.
     ready: BTreeSet<DeviceId>,
@@ -44,10 +56,14 @@ pub struct Scheduler {
 
 #[derive(Debug, Clone)]
 struct Place {
-    device: DeviceId,
     tenant: Tenant,
-    /// `None` for a holder.
-    rank: Option<Rank>,
+    part: Part,
+}
+
+#[derive(Debug, Clone)]
+enum Part {
+    Waits(Key, Rank),
+    Holds(DeviceId),
 }
 
 /// A decision: this job, on this device, now.
@@ -81,6 +97,7 @@ impl Scheduler {
         Self {
             policy,
             lanes: BTreeMap::new(),
+            groups: Groups::new(),
             ready: BTreeSet::new(),
             places: BTreeMap::new(),
             running: BTreeMap::new(),
@@ -93,68 +110,216 @@ impl Scheduler {
     pub fn set_device(&mut self, device: &DeviceId, slots: u32, open: bool) {
         let lane = self.lanes.entry(device.clone()).or_default();
         lane.slots = slots;
-        lane.open = open;
+        if lane.open != open {
+            lane.open = open;
+            let groups = self.groups.iter();
+            let here = groups.filter(|(_, group)| group.devices.contains(device));
+            let here: Vec<_> = here.map(|(want, _)| want.clone()).collect();
+            for group in here {
+                self.share_anew(&group, |group| match open {
+                    true => group.open += 1,
+                    false => group.open -= 1,
+                });
+            }
+        }
         self.refresh(device);
     }
 
-    /// Puts a job into its device's queue. A job that waits already gets its new place; one that
-    /// holds a slot keeps it and does not wait.
+    /// Says what a device is and can do, on which it depends who may run there.
+    pub fn set_profile(&mut self, device: &DeviceId, profile: Profile) {
+        let lane = self.lanes.entry(device.clone()).or_default();
+        if lane.profile.as_ref() == Some(&profile) {
+            return;
+        }
+        lane.profile = Some(profile);
+        let profile = lane.profile.as_ref();
+        let changed = self
+            .groups
+            .iter()
+            .filter(|(want, group)| want.fits(device, profile) != group.devices.contains(device));
+        let changed: Vec<_> = changed.map(|(want, _)| want.clone()).collect();
+        for group in changed {
+            self.change_place(&group, device);
+        }
+        self.refresh(device);
+    }
+
+    /// A group's jobs may run on a device from now on, or no more.
+    fn change_place(&mut self, key: &Key, device: &DeviceId) {
+        let open = usize::from(self.lane(device).open);
+        let is_new = !self.groups[key].devices.contains(device);
+        self.share_anew(key, |group| match is_new {
+            true => {
+                group.devices.insert(device.clone());
+                group.open += open;
+            }
+            false => {
+                group.devices.remove(device);
+                group.open -= open;
+            }
+        });
+        let group = &self.groups[key];
+        let count = group.waiting();
+        let firsts = group.firsts().map(|(whose, job)| (whose.clone(), job));
+        for (tenant, job) in firsts.collect::<Vec<_>>() {
+            let standing = self.standing(&tenant);
+            let (before, after) = match is_new {
+                true => (None, Some(job)),
+                false => (Some(job), None),
+            };
+            let first = Change { before, after };
+            self.lane(device).follow(&tenant, key, first, standing);
+        }
+        let lane = self.lane(device);
+        match is_new {
+            true => lane.waiting += count,
+            false => lane.waiting -= count,
+        }
+    }
+
+    /// Changes on how many devices a group's jobs may run, and with that the part of each.
+    fn share_anew(&mut self, key: &Key, change: impl FnOnce(&mut Group)) {
+        let group = self.groups.get_mut(key).expect("it was just there");
+        let lanes = &mut self.lanes;
+        for member in &group.devices {
+            let lane = lanes.get_mut(member).expect("a group names lanes");
+            lane.backlog_milli -= group.backlog_milli();
+        }
+        change(group);
+        for member in &group.devices {
+            let lane = lanes.get_mut(member).expect("a group names lanes");
+            lane.backlog_milli += group.backlog_milli();
+        }
+    }
+
+    /// Puts a job into the queue of a device, as [`Self::enqueue_for`].
     pub fn enqueue(&mut self, job: JobId, device: &DeviceId, tenant: &str, rank: Rank) {
-        match self.places.get(&job) {
-            Some(Place { rank: None, .. }) => return,
-            Some(_) => self.remove(job),
+        self.enqueue_for(job, &device.clone().into(), tenant, rank);
+    }
+
+    /// Lets a job wait for what it asks for. One that waits already gets its new place; one that
+    /// holds a slot keeps it and does not wait.
+    pub fn enqueue_for(&mut self, job: JobId, want: &Want, tenant: &str, rank: Rank) {
+        match self.places.get(&job).map(|place| &place.part) {
+            Some(Part::Holds(_)) => return,
+            Some(Part::Waits(..)) => self.remove(job),
             None => {}
         }
-        let standing = Standing {
+        let key = self.group(want);
+        let group = &self.groups[&key];
+        let lane = || group.devices.first().map(|device| &self.lanes[device]);
+        let known = group.known(tenant);
+        let known = known.or_else(|| lane()?.known(tenant));
+        let tenant = known.cloned().unwrap_or_else(|| tenant.into());
+        let group = self.groups.get_mut(&key).expect("it was just made");
+        let first = group.put(&tenant, (rank, job));
+        self.tell(&key, &tenant, first, 1, None);
+        let part = Part::Waits(key, rank);
+        self.places.insert(job, Place { tenant, part });
+        self.waiting += 1;
+    }
+
+    /// The group of those that ask for this.
+    fn group(&mut self, want: &Want) -> Key {
+        if let Some((key, _)) = self.groups.get_key_value(want) {
+            return key.clone();
+        }
+        if let Target::Device(device) = &want.target {
+            self.lanes.entry(device.clone()).or_default();
+        }
+        let fit = |(device, lane): &(&DeviceId, &Lane)| want.fits(device, lane.profile.as_ref());
+        let mut group = Group::default();
+        for (device, lane) in self.lanes.iter().filter(fit) {
+            group.devices.insert(device.clone());
+            group.open += usize::from(lane.open);
+        }
+        let key = Key::new(want.clone());
+        self.groups.insert(key.clone(), group);
+        key
+    }
+
+    /// Tells each device of a group what has changed there; `but` knows already.
+    fn tell(
+        &mut self,
+        key: &Key,
+        tenant: &Tenant,
+        first: Change,
+        more: isize,
+        but: Option<&DeviceId>,
+    ) {
+        let moved = first.before != first.after;
+        let standing = self.standing(tenant);
+        let group = &self.groups[key];
+        let share = group.share_milli();
+        for device in &group.devices {
+            let lane = self.lanes.get_mut(device).expect("a group names lanes");
+            lane.waiting = lane
+                .waiting
+                .checked_add_signed(more)
+                .expect("who leaves was there");
+            match more > 0 {
+                true => lane.backlog_milli += share,
+                false => lane.backlog_milli -= share,
+            }
+            if moved && but != Some(device) {
+                lane.follow(tenant, key, first, standing);
+            }
+            refresh(&mut self.ready, device, lane);
+        }
+        if self.groups[key].waiting() == 0 {
+            self.groups.remove(key);
+        }
+    }
+
+    fn standing(&self, tenant: &str) -> Standing {
+        Standing {
             weight: self.policy.weight(tenant),
             at_limit: self.is_at_limit(tenant),
-        };
-        let lane = self.lanes.entry(device.clone()).or_default();
-        let tenant = lane.known(tenant).cloned().unwrap_or_else(|| tenant.into());
-        lane.enqueue(job, rank, &tenant, standing);
-        let place = Place {
-            device: device.clone(),
-            tenant,
-            rank: Some(rank),
-        };
-        self.places.insert(job, place);
-        self.waiting += 1;
-        self.refresh(device);
+        }
     }
 
     /// Takes a job out of its queue; a slot it holds stays held. Does nothing otherwise.
     pub fn remove(&mut self, job: JobId) {
         let Some(Place {
-            rank: Some(rank), ..
-        }) = self.places.get(&job)
+            part: Part::Waits(key, rank),
+            tenant,
+        }) = self.places.get(&job).cloned()
         else {
             return;
         };
-        let rank = *rank;
-        let Place { device, tenant, .. } = self.places.remove(&job).expect("it was just there");
+        self.places.remove(&job);
         self.waiting -= 1;
-        self.lane(&device).remove(job, &tenant, rank);
-        self.refresh(&device);
+        let group = self.groups.get_mut(&key).expect("who waits has a group");
+        let first = group.take(&tenant, (rank, job));
+        self.tell(&key, &tenant, first, -1, None);
     }
 
     /// The job whose turn it is on a device that has a slot free; it holds the slot from now on.
     pub fn pick(&mut self, now: Monotonic) -> Option<Pick> {
         let device = self.ready.first()?.clone();
-        let turn = self.lane(&device).turn(now);
-        let left_waiting = self.lane(&device).waiting();
+        let turn = self.lane(&device).turn();
+        let group = self
+            .groups
+            .get_mut(&turn.group)
+            .expect("who waits has a group");
+        let next = group.jobs_of(&turn.tenant).nth(1).copied();
+        let first = group.take(&turn.tenant, turn.job);
+        let lane = self.lane(&device);
+        let passed_over = lane.passed_over(&turn, next);
+        lane.take(&turn, first, now);
+        self.tell(&turn.group, &turn.tenant, first, -1, Some(&device));
         self.waiting -= 1;
-        let place = self
-            .places
-            .get_mut(&turn.job)
-            .expect("who waits has a place");
-        place.rank = None;
+        let (_, job) = turn.job;
+        let place = self.places.get_mut(&job).expect("who waits has a place");
+        place.part = Part::Holds(device.clone());
         self.count(&turn.tenant, 1);
         self.refresh(&device);
+        let left_waiting = self.lane(&device).waiting;
         Some(Pick {
-            job: turn.job,
+            job,
             device,
             left_waiting,
-            passed_over: turn.passed_over,
+            passed_over,
         })
     }
 
@@ -168,9 +333,8 @@ impl Scheduler {
         let tenant: Tenant = lane.known(tenant).cloned().unwrap_or_else(|| tenant.into());
         lane.hold(job, &tenant, weight, since);
         let place = Place {
-            device: device.clone(),
             tenant: tenant.clone(),
-            rank: None,
+            part: Part::Holds(device.clone()),
         };
         self.places.insert(job, place);
         self.count(&tenant, 1);
@@ -179,90 +343,15 @@ impl Scheduler {
 
     /// The job holds nothing afterwards; a place in a queue stays. Does nothing otherwise.
     pub fn release(&mut self, job: JobId, now: Monotonic) {
-        if self.held_by(job).is_none() {
+        let Some(device) = self.held_by(job).cloned() else {
             return;
-        }
-        let Place { device, tenant, .. } = self.places.remove(&job).expect("it was just there");
+        };
+        let Place { tenant, .. } = self.places.remove(&job).expect("it was just there");
         self.lane(&device).release(job, now);
         self.count(&tenant, -1);
         if !planted(Bug::SlotIdles) {
             self.refresh(&device);
         }
-    }
-
-    /// How busy a device is; nothing is known of one that was never named.
-    pub fn load(&self, device: &DeviceId) -> Load {
-        self.lanes
-            .get(device)
-            .map_or_else(Load::default, |lane| Load {
-                waiting: lane.waiting(),
-                running: lane.running(),
-                slots: lane.slots,
-            })
-    }
-
-    /// Who is ahead of a job that waits; `None` if it does not. Looks at a bounded number of turns.
-    pub fn line(&self, job: JobId) -> Option<Line> {
-        let place = self.places.get(&job)?;
-        let lane = self.lanes.get(&place.device)?;
-        Some(lane.line(job, &place.tenant, place.rank?))
-    }
-
-    /// Whose the turns are that would come before that of a job that waits, in order and as
-    /// [`Self::line`] tells them. `None` if it does not wait, or if its tenant may hold no more.
-    pub fn tenants_before(&self, job: JobId) -> Option<impl Iterator<Item = &str>> {
-        let place = self.places.get(&job)?;
-        place.rank?;
-        self.lanes
-            .get(&place.device)?
-            .tenants_before(job, &place.tenant)
-    }
-
-    /// Whose jobs hold the slots of a device, and since when.
-    pub fn holders(&self, device: &DeviceId) -> impl Iterator<Item = (&str, Monotonic)> {
-        let lane = self.lanes.get(device);
-        lane.into_iter().flat_map(Lane::since)
-    }
-
-    /// Whether a device takes jobs.
-    pub fn is_open(&self, device: &DeviceId) -> bool {
-        self.lanes.get(device).is_some_and(|lane| lane.open)
-    }
-
-    /// The device for which a job waits.
-    pub fn waits_for(&self, job: JobId) -> Option<&DeviceId> {
-        let place = self.places.get(&job)?;
-        place.rank.map(|_| &place.device)
-    }
-
-    /// How many slots a tenant holds, if it may hold no more.
-    pub fn limit_of(&self, tenant: &str) -> Option<usize> {
-        let running = self.running.get(tenant).copied().unwrap_or(0);
-        self.is_at_limit(tenant).then_some(running)
-    }
-
-    /// Jobs that wait, on all devices together.
-    pub fn waiting(&self) -> usize {
-        self.waiting
-    }
-
-    /// The device whose slot a job holds.
-    pub fn held_by(&self, job: JobId) -> Option<&DeviceId> {
-        let place = self.places.get(&job)?;
-        place.rank.is_none().then_some(&place.device)
-    }
-
-    /// The jobs that wait for a device, by tenant, the most urgent of each first.
-    pub fn queue(&self, device: &DeviceId) -> impl Iterator<Item = JobId> {
-        self.lanes.get(device).into_iter().flat_map(Lane::queue)
-    }
-
-    /// The devices that jobs wait for.
-    pub fn wanted(&self) -> impl Iterator<Item = &DeviceId> {
-        self.lanes
-            .iter()
-            .filter(|(_, lane)| lane.waiting() > 0)
-            .map(|(device, _)| device)
     }
 
     fn lane(&mut self, device: &DeviceId) -> &mut Lane {
@@ -272,10 +361,8 @@ impl Scheduler {
     }
 
     fn refresh(&mut self, device: &DeviceId) {
-        if self.lanes.get(device).is_some_and(Lane::is_ready) {
-            self.ready.insert(device.clone());
-        } else {
-            self.ready.remove(device);
+        if let Some(lane) = self.lanes.get(device) {
+            refresh(&mut self.ready, device, lane);
         }
     }
 
@@ -303,32 +390,13 @@ impl Scheduler {
             }
         }
     }
+}
 
-    /// Walks all cross-references.
-    ///
-    /// # Panics
-    /// When they do not agree: a bug of this module. For tests.
-    pub fn check(&self) {
-        let mut places = 0;
-        for (device, lane) in &self.lanes {
-            lane.check();
-            assert_eq!(self.ready.contains(device), lane.is_ready(), "{device}");
-            let waits = |job| self.places.get(&job).is_some_and(|it| it.rank.is_some());
-            assert!(lane.queue().all(waits));
-            for job in lane.holders() {
-                assert_eq!(self.held_by(job), Some(device));
-            }
-            places += lane.waiting() + lane.running();
-        }
-        assert_eq!(places, self.places.len());
-        let waiting = self.lanes.values().map(Lane::waiting);
-        assert_eq!(self.waiting, waiting.sum::<usize>());
-        let holders = self.places.values().filter(|place| place.rank.is_none());
-        let mut running = BTreeMap::<Tenant, usize>::new();
-        for holder in holders {
-            *running.entry(holder.tenant.clone()).or_default() += 1;
-        }
-        assert_eq!(self.running, running);
+fn refresh(ready: &mut BTreeSet<DeviceId>, device: &DeviceId, lane: &Lane) {
+    match lane.is_ready() {
+        true if !ready.contains(device) => drop(ready.insert(device.clone())),
+        true => {}
+        false => drop(ready.remove(device)),
     }
 }
 

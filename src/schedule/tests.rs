@@ -2,11 +2,18 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
+mod naive;
+
 use super::*;
+use crate::job::event::CircuitFormat;
+use crate::schedule::fit::{Capabilities, Needs};
 use crate::time::Timestamp;
+use naive::{Naive, Waiting};
 
 const JOBS: usize = 8;
 const DEVICES: usize = 2;
+/// What jobs ask for: each of the devices, or any that has as many qubits, one and two.
+const WANTS: usize = DEVICES + 2;
 const TENANTS: [&str; 3] = ["ada", "bob", "cyd"];
 const WEIGHTS: [u64; 3] = [1, 1, 3];
 const LIMIT: usize = 2;
@@ -17,6 +24,31 @@ fn job(number: usize) -> JobId {
 
 fn device(number: usize) -> DeviceId {
     format!("device-{number}").parse().unwrap()
+}
+
+fn want(number: usize) -> Want {
+    if number < DEVICES {
+        return device(number).into();
+    }
+    let needs = Needs {
+        format: CircuitFormat::AqoJson,
+        qubits: u32::try_from(number + 1 - DEVICES).ok(),
+        ops: BTreeSet::new(),
+    };
+    Want {
+        target: "device-*".parse().unwrap(),
+        needs: Some(needs.into()),
+    }
+}
+
+fn profile(qubits: u32) -> Profile {
+    Profile {
+        capabilities: Capabilities {
+            qubits: Some(qubits),
+            ..Capabilities::default()
+        },
+        ..Profile::default()
+    }
 }
 
 fn at(seconds: u64) -> Monotonic {
@@ -44,155 +76,10 @@ fn scheduler(tenant_running: usize) -> Scheduler {
     })
 }
 
-/// The same rules on lists that are searched from end to end.
-#[derive(Debug)]
-struct Naive {
-    devices: [(u32, bool); DEVICES],
-    accounts: [Accounts; DEVICES],
-    waiting: Vec<Waiting>,
-    held: Vec<Held>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Waiting {
-    job: usize,
-    device: usize,
-    tenant: usize,
-    rank: Rank,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Held {
-    job: usize,
-    device: usize,
-    tenant: usize,
-    since: u64,
-    charged_us: u64,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Accounts {
-    used: [u64; 3],
-    start: u64,
-    typical_us: u64,
-}
-
-impl Naive {
-    fn new() -> Self {
-        let accounts = Accounts {
-            used: [0; 3],
-            start: 0,
-            typical_us: 1_000_000,
-        };
-        Self {
-            devices: Default::default(),
-            accounts: [accounts; DEVICES],
-            waiting: Vec::new(),
-            held: Vec::new(),
-        }
-    }
-
-    fn is_idle(&self, tenant: usize, device: usize) -> bool {
-        let waits = |it: &Waiting| it.tenant == tenant && it.device == device;
-        let holds = |it: &Held| it.tenant == tenant && it.device == device;
-        !self.waiting.iter().any(waits) && !self.held.iter().any(holds)
-    }
-
-    /// A tenant that comes anew starts where the others are.
-    fn comes(&mut self, tenant: usize, device: usize) {
-        if self.is_idle(tenant, device) {
-            let accounts = &mut self.accounts[device];
-            accounts.used[tenant] = accounts.used[tenant].max(accounts.start);
-        }
-    }
-
-    fn running(&self, tenant: usize) -> usize {
-        self.held.iter().filter(|it| it.tenant == tenant).count()
-    }
-
-    fn held_by(&self, job: usize) -> Option<usize> {
-        let held = self.held.iter().find(|it| it.job == job);
-        held.map(|it| it.device)
-    }
-
-    fn remove(&mut self, job: usize) {
-        self.waiting.retain(|it| it.job != job);
-    }
-
-    /// A device that has nothing to do lets newcomers start where the last have ended.
-    fn rest(&mut self) {
-        for device in 0..DEVICES {
-            if (0..TENANTS.len()).all(|tenant| self.is_idle(tenant, device)) {
-                let accounts = &mut self.accounts[device];
-                let most = accounts.used.into_iter().max().unwrap();
-                accounts.start = accounts.start.max(most);
-            }
-        }
-    }
-
-    fn enqueue(&mut self, new: Waiting) {
-        if self.held_by(new.job).is_none() {
-            self.remove(new.job);
-            self.rest();
-            self.comes(new.tenant, new.device);
-            self.waiting.push(new);
-        }
-    }
-
-    fn hold(&mut self, job: usize, device: usize, tenant: usize, since: u64) {
-        let accounts = &mut self.accounts[device];
-        let charged_us = accounts.typical_us;
-        accounts.used[tenant] += charged_us / WEIGHTS[tenant];
-        self.held.push(Held {
-            job,
-            device,
-            tenant,
-            since,
-            charged_us,
-        });
-    }
-
-    fn release(&mut self, job: usize, now: u64) {
-        let Some(place) = self.held.iter().position(|it| it.job == job) else {
-            return;
-        };
-        let held = self.held.remove(place);
-        let took_us = now.saturating_sub(held.since) * 1_000_000;
-        let accounts = &mut self.accounts[held.device];
-        let used = &mut accounts.used[held.tenant];
-        let weight = WEIGHTS[held.tenant];
-        *used = (*used + took_us / weight).saturating_sub(held.charged_us / weight);
-        let typical =
-            (Duration::from_micros(accounts.typical_us) * 7 + Duration::from_micros(took_us)) / 8;
-        accounts.typical_us = u64::try_from(typical.as_micros()).unwrap();
-    }
-
-    fn pick(&mut self, now: u64) -> Option<(usize, usize)> {
-        for device in 0..DEVICES {
-            let (slots, open) = self.devices[device];
-            let running = self.held.iter().filter(|it| it.device == device).count();
-            if !open || running >= slots as usize {
-                continue;
-            }
-            let used = self.accounts[device].used;
-            let here = self.waiting.iter().filter(|it| it.device == device);
-            let may = here.filter(|it| self.running(it.tenant) < LIMIT);
-            let next = may.min_by_key(|it| (used[it.tenant], it.tenant, it.rank, it.job));
-            if let Some(next) = next.copied() {
-                let accounts = &mut self.accounts[device];
-                accounts.start = accounts.start.max(used[next.tenant]);
-                self.remove(next.job);
-                self.hold(next.job, device, next.tenant, now);
-                return Some((next.job, device));
-            }
-        }
-        None
-    }
-}
-
 #[derive(Debug, Clone)]
 enum Act {
     SetDevice(usize, u32, bool),
+    SetProfile(usize, u32),
     Enqueue(usize, usize, usize, Rank),
     Remove(usize),
     Pick,
@@ -210,8 +97,9 @@ fn any_rank() -> impl Strategy<Value = Rank> {
 fn any_acts() -> impl Strategy<Value = Vec<Act>> {
     let act = prop_oneof![
         2 => (0..DEVICES, 0u32..4, any::<bool>()).prop_map(|(at, slots, open)| Act::SetDevice(at, slots, open)),
-        6 => (0..JOBS, 0..DEVICES, 0..TENANTS.len(), any_rank())
-            .prop_map(|(job, at, tenant, rank)| Act::Enqueue(job, at, tenant, rank)),
+        1 => (0..DEVICES, 0u32..3).prop_map(|(at, qubits)| Act::SetProfile(at, qubits)),
+        6 => (0..JOBS, 0..WANTS, 0..TENANTS.len(), any_rank())
+            .prop_map(|(job, want, tenant, rank)| Act::Enqueue(job, want, tenant, rank)),
         1 => (0..JOBS).prop_map(Act::Remove),
         6 => Just(Act::Pick),
         1 => (0..JOBS, 0..DEVICES, 0..TENANTS.len()).prop_map(|(job, at, tenant)| Act::Hold(job, at, tenant)),
@@ -231,9 +119,13 @@ proptest! {
                     scheduler.set_device(&device(at), slots, open);
                     naive.devices[at] = (slots, open);
                 }
-                Act::Enqueue(number, at, tenant, rank) => {
-                    scheduler.enqueue(job(number), &device(at), TENANTS[tenant], rank);
-                    naive.enqueue(Waiting { job: number, device: at, tenant, rank });
+                Act::SetProfile(at, qubits) => {
+                    scheduler.set_profile(&device(at), profile(qubits));
+                    naive.profile(at, qubits);
+                }
+                Act::Enqueue(number, it, tenant, rank) => {
+                    scheduler.enqueue_for(job(number), &want(it), TENANTS[tenant], rank);
+                    naive.enqueue(Waiting { job: number, want: it, tenant, rank });
                 }
                 Act::Remove(number) => {
                     scheduler.remove(job(number));
@@ -265,6 +157,10 @@ proptest! {
             naive.rest();
             scheduler.check();
             prop_assert_eq!(scheduler.waiting(), naive.waiting.len());
+            for place in 0..DEVICES {
+                let here = naive.waiting.iter().filter(|it| naive.fits(it.want, place));
+                prop_assert_eq!(scheduler.load(&device(place)).waiting, here.count());
+            }
             for number in 0..JOBS {
                 let held_by = naive.held_by(number).map(device);
                 prop_assert_eq!(scheduler.held_by(job(number)), held_by.as_ref());
@@ -444,4 +340,70 @@ fn tenants_that_went_away_are_forgotten() {
         scheduler.release(pick.job, at(number as u64 + 1));
     }
     assert!(scheduler.lanes[&device(0)].tenants_remembered() < 10);
+}
+
+#[test]
+fn a_job_of_a_class_goes_to_the_device_that_is_free_first_and_runs_once() {
+    let mut scheduler = scheduler(usize::MAX);
+    for place in 0..DEVICES {
+        scheduler.set_profile(&device(place), profile(2));
+        scheduler.set_device(&device(place), 1, true);
+        scheduler.enqueue(job(place), &device(place), "ada", rank(50, 0, place as u64));
+    }
+    assert!(scheduler.pick(at(0)).is_some() && scheduler.pick(at(0)).is_some());
+    scheduler.enqueue_for(job(5), &want(DEVICES), "ada", rank(50, 0, 5));
+    let both: Vec<_> = scheduler.may_run_on(job(5)).cloned().collect();
+    assert_eq!(both, [device(0), device(1)]);
+    assert_eq!(scheduler.pick(at(1)), None);
+    scheduler.release(job(1), at(2));
+    let pick = scheduler.pick(at(2)).unwrap();
+    assert_eq!((pick.job, &pick.device), (job(5), &device(1)));
+    scheduler.release(job(0), at(3));
+    assert_eq!(scheduler.pick(at(3)), None, "it has its turn already");
+    assert_eq!(scheduler.load(&device(0)).waiting, 0);
+    scheduler.check();
+}
+
+#[test]
+fn a_device_that_comes_late_or_tells_more_of_itself_takes_the_jobs_that_fit() {
+    let mut scheduler = scheduler(usize::MAX);
+    scheduler.set_device(&device(0), 1, true);
+    scheduler.enqueue_for(job(0), &want(DEVICES + 1), "ada", rank(50, 0, 0));
+    assert_eq!(
+        scheduler.pick(at(0)),
+        None,
+        "no device is known to have two qubits"
+    );
+    scheduler.set_profile(&device(0), profile(1));
+    assert_eq!(scheduler.pick(at(0)), None);
+    scheduler.set_profile(&device(0), profile(2));
+    assert_eq!(scheduler.pick(at(0)).unwrap().device, device(0));
+}
+
+#[test]
+fn of_a_job_that_may_run_on_several_devices_each_has_its_part_in_the_backlog() {
+    let mut scheduler = scheduler(usize::MAX);
+    for place in 0..DEVICES {
+        scheduler.set_profile(&device(place), profile(1));
+        scheduler.set_device(&device(place), 1, true);
+    }
+    for number in 0..4 {
+        scheduler.enqueue_for(
+            job(number),
+            &want(DEVICES),
+            "ada",
+            rank(50, 0, number as u64),
+        );
+    }
+    scheduler.enqueue(job(4), &device(0), "ada", rank(50, 0, 9));
+    let backlogs = [0, 1].map(|place| scheduler.backlog(&device(place)));
+    assert_eq!(backlogs, [3.0, 2.0]);
+    scheduler.set_device(&device(1), 1, false);
+    let backlog = scheduler.backlog(&device(0));
+    assert_eq!(backlog, 5.0, "the other takes no part now");
+    scheduler.set_device(&device(1), 1, true);
+    scheduler.check();
+    let load = scheduler.load_of(&want(DEVICES));
+    assert_eq!((load.waiting, scheduler.load(&device(0)).waiting), (4, 5));
+    assert_eq!(scheduler.line(job(3)).unwrap().ahead, 3);
 }

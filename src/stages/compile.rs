@@ -3,17 +3,21 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::circuit;
+use crate::devices::Standing;
 use crate::job::Job;
 use crate::job::event::{ArtifactRef, CircuitFormat, CircuitRef, Event};
 use crate::job::failure::{Category, Failure};
 use crate::job::spec::ProgramFormat;
+use crate::job::target::Target;
 use crate::limits::{CIRCUIT_BYTES_MAX, COUNTS_BYTES_MAX};
 use crate::planted::{Bug, planted};
 use crate::ports::Env;
-use crate::ports::compiler::{Circuit, Compiler as _, Program};
+use crate::ports::compiler::{CallError, Circuit, Compiler as _, Program};
+use crate::schedule::fit::{Needs, Want};
 use crate::stages::{Context, Setback, documents};
 use crate::store::artifacts::ArtifactError;
 
@@ -26,8 +30,17 @@ pub(super) async fn perform<E: Env>(ctx: &Context<'_, E>, job: &Job) -> Result<E
         .keep(job.id, job.spec.format.file_name(), &program)
         .await?;
     let circuit = circuit(ctx, job, &program).await?;
-    let (qubits, key_widths) = plausible(&circuit)?;
-    refuse_unfit(ctx, job, circuit.format, qubits)?;
+    let Plausible {
+        qubits,
+        key_widths,
+        ops,
+    } = plausible(&circuit)?;
+    let needs = Needs {
+        format: circuit.format,
+        qubits,
+        ops,
+    };
+    let needs = refuse_unfit(ctx, job, needs)?;
     refuse_boundless(&key_widths, job.spec.shots)?;
     let kept = ctx
         .artifacts
@@ -38,6 +51,7 @@ pub(super) async fn perform<E: Env>(ctx: &Context<'_, E>, job: &Job) -> Result<E
         sha256: kept.sha256,
         bytes: kept.bytes,
         key_widths,
+        needs,
     };
     Ok(Event::Compiled { circuit })
 }
@@ -62,38 +76,82 @@ pub(super) async fn circuit<E: Env>(
         ProgramFormat::AqoRef => (ProgramFormat::AqoJson, resolve(ctx, program).await?.into()),
         format => (format, Cow::Borrowed(program)),
     };
-    let device = ctx.devices.capabilities(&job.spec.target);
-    let program = Program {
-        format,
-        source: &source,
-        device: device.as_ref(),
-    };
-    let call = ctx.call(job, Duration::from_millis(ctx.limits.compile_ms));
-    let compiled = ctx.env.compiler().compile(call, program).await;
-    let circuit = compiled.map_err(|error| Setback::of_call(Category::CompileError, error))?;
-    Ok(circuit)
+    let mut grounds = ctx.devices.grounds(&job.spec.target).into_iter();
+    let mut device = grounds.next();
+    let mut refused = None;
+    loop {
+        let program = Program {
+            format,
+            source: &source,
+            device: device.as_ref(),
+        };
+        let call = ctx.call(job, Duration::from_millis(ctx.limits.compile_ms));
+        match ctx.env.compiler().compile(call, program).await {
+            Ok(circuit) => return Ok(circuit),
+            // What the devices of a class have in common may be too little, and what one of
+            // them has, enough.
+            Err(error @ CallError::Rejected(_)) => drop(refused.get_or_insert(error)),
+            Err(error) => return Err(Setback::of_call(Category::CompileError, error)),
+        }
+        device = grounds.next();
+        if device.is_none()
+            && let Some(error) = refused
+        {
+            return Err(Setback::of_call(Category::CompileError, error));
+        }
+    }
 }
 
-/// What the device can never run does not wait for it.
+/// What no device that is asked for can ever run does not wait for one. What is still to be asked
+/// when it gets its device: of a class, everything; of one that is named, nothing.
 fn refuse_unfit<E: Env>(
     ctx: &Context<'_, E>,
     job: &Job,
-    format: CircuitFormat,
-    qubits: Option<u32>,
-) -> Result<(), Setback> {
-    let target = &job.spec.target;
-    let device = ctx.devices.capabilities(target);
-    let Some(lacks) = device.and_then(|device| device.lacks(format, qubits)) else {
-        return Ok(());
+    needs: Needs,
+) -> Result<Option<Arc<Needs>>, Setback> {
+    let refuse = |summary: String| {
+        let failure = Failure::new(Category::AllocationError, summary);
+        Err(Setback::Never(failure, None))
     };
-    let summary = format!("{target} can not run it: {lacks}");
-    let failure = Failure::new(Category::AllocationError, summary);
-    Err(Setback::Never(failure, None))
+    match &job.spec.target {
+        Target::Device(target) => {
+            // Its driver may know better which operations it has.
+            let needs = Needs {
+                ops: BTreeSet::new(),
+                ..needs
+            };
+            let device = ctx.devices.capabilities(target);
+            match device.and_then(|device| device.lacks(&needs)) {
+                Some(lacks) => refuse(format!("{target} can not run it: {lacks}")),
+                None => Ok(None),
+            }
+        }
+        Target::Class(_) => {
+            let needs = Arc::new(needs);
+            let want = Want {
+                target: job.spec.target.clone(),
+                needs: Some(needs.clone()),
+            };
+            match ctx.devices.standing(&want) {
+                Standing::Unknown => refuse(ctx.devices.unfit(&want)),
+                Standing::Known | Standing::NeverReached => Ok(Some(needs)),
+            }
+        }
+    }
+}
+
+/// What can be told of a circuit from outside.
+#[derive(Debug, Default)]
+struct Plausible {
+    qubits: Option<u32>,
+    key_widths: BTreeSet<u32>,
+    ops: BTreeSet<String>,
 }
 
 /// What is no circuit must never reach a device, whoever made it. Of what is one, how many qubits
-/// it has and how wide the keys of its counts may be, as far as that is known.
-fn plausible(circuit: &Circuit) -> Result<(Option<u32>, BTreeSet<u32>), Setback> {
+/// it has, how wide the keys of its counts may be, and which operations it uses, as far as that is
+/// known.
+fn plausible(circuit: &Circuit) -> Result<Plausible, Setback> {
     let refuse = |why: String| {
         let summary = format!("the compiled circuit cannot be run: {why}; look at the compiler");
         Err(Setback::Never(
@@ -102,7 +160,7 @@ fn plausible(circuit: &Circuit) -> Result<(Option<u32>, BTreeSet<u32>), Setback>
         ))
     };
     if planted(Bug::CircuitsUnchecked) {
-        return Ok((None, BTreeSet::new()));
+        return Ok(Plausible::default());
     }
     let size = circuit.data.len();
     if size == 0 {
@@ -114,9 +172,13 @@ fn plausible(circuit: &Circuit) -> Result<(Option<u32>, BTreeSet<u32>), Setback>
         ));
     }
     match circuit.format {
-        CircuitFormat::Qasm3Text => Ok((None, BTreeSet::new())),
+        CircuitFormat::Qasm3Text => Ok(Plausible::default()),
         CircuitFormat::AqoJson => match circuit::outline(&circuit.data) {
-            Ok(outline) => Ok((Some(outline.qubits), outline.key_widths)),
+            Ok(outline) => Ok(Plausible {
+                qubits: Some(outline.qubits),
+                key_widths: outline.key_widths,
+                ops: outline.ops,
+            }),
             Err(why) => refuse(why.to_string()),
         },
     }

@@ -17,7 +17,7 @@ pub(super) async fn perform<E: Env>(ctx: &Context<'_, E>, job: &Job) -> Result<E
         ProgramFormat::AqoRef => Validity::NotChecked,
         format => {
             let source = ctx.program(job).await?;
-            let device = ctx.devices.capabilities(&job.spec.target);
+            let device = ctx.devices.grounds(&job.spec.target).into_iter().next();
             let program = Program {
                 format,
                 source: &source,
@@ -51,19 +51,17 @@ fn blame(error: CallError) -> Setback {
 /// A job for a device that nobody has heard of fails before anything is compiled for it; if the
 /// driver-manager cannot be asked, the question waits until the job is queued.
 async fn refuse_unknown_target<E: Env>(ctx: &Context<'_, E>, job: &Job) -> Result<(), Setback> {
-    let target = &job.spec.target;
-    if ctx.devices.standing(target) != Standing::Unknown {
+    let want = job.want();
+    if ctx.devices.standing(&want) != Standing::Unknown {
         return Ok(());
     }
     let Ok(devices) = ctx.env.devices().list().await else {
         return Ok(());
     };
-    if devices.iter().any(|device| device.id == *target) {
+    let mut devices = devices.iter();
+    if devices.any(|device| want.target.names(&device.id, &device.backend_type)) {
         return Ok(());
     }
-    let failure = Failure::new(
-        Category::AllocationError,
-        ctx.devices.unknown_device(target),
-    );
+    let failure = Failure::new(Category::AllocationError, ctx.devices.unfit(&want));
     Err(Setback::Never(failure, None))
 }

@@ -4,6 +4,7 @@
 use crate::ids::{DeviceId, JobId};
 use crate::job::brief::Brief;
 use crate::job::state::State;
+use crate::job::target::Target;
 use crate::job::{Duty, Job, Receipt};
 use crate::ports::store::Filter;
 use crate::store::{place, record};
@@ -93,7 +94,11 @@ impl Summary {
             expires_at: rest.expires_at,
             not_before: rest.not_before,
             priority: rest.priority,
-            target: self.target.parse().ok()?,
+            want: match self.target.parse().ok()? {
+                Target::Device(device) => device.into(),
+                // What its circuit needs is in the job alone.
+                Target::Class(_) => return None,
+            },
             tenant: self.tenant,
             duty: rest.duty,
             holds: rest.holds,

@@ -168,6 +168,7 @@ pub fn straight_way(shots: u32) -> Vec<Event> {
         sha256: Sha256Sum::of(b"circuit"),
         bytes: 7,
         key_widths: [1].into(),
+        needs: None,
     };
     let outcome = Outcome {
         circuit_sha256: circuit.sha256,

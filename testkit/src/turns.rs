@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use qrtx::ids::JobId;
+use qrtx::job::event::{Event, Recorded};
 
 use crate::history::{Committed, History};
 
@@ -31,19 +32,28 @@ pub(crate) fn turns(history: &History) -> Vec<Turn<'_>> {
         seen.entry(commit.job).or_default().note(commit);
     }
     let turns = seen.into_iter().filter_map(|(job, seen)| {
-        let stored = &history.stored.get(&job)?.job.spec;
+        let stored = history.stored.get(&job)?;
+        let spec = &stored.job.spec;
         let since = seen.compiled.filter(|at| *at < history.calm_until)?;
         let picked = history.turns.get(&job).copied();
         let last = seen.last;
         let held = picked.map(|at| (at, seen.executed.unwrap_or(last).max(at)));
         Some(Turn {
-            device: stored.target.as_str(),
-            tenant: &stored.owner.tenant,
+            device: device(&stored.events).unwrap_or(spec.target.as_str()),
+            tenant: &spec.owner.tenant,
             waited: (since, picked.unwrap_or(last)),
             held,
         })
     });
     turns.collect()
+}
+
+/// Where it was first to run. A job of a class waited for that device too.
+fn device(events: &[Recorded]) -> Option<&str> {
+    events.iter().find_map(|recorded| match &recorded.event {
+        Event::Assigned { device, .. } => Some(device.as_str()),
+        _ => None,
+    })
 }
 
 #[derive(Default)]

@@ -1,6 +1,7 @@
 //! What clients get wrong: each is told what is wrong, and none takes the kernel down.
 
 use qrtx::grpc::proto::kernel as wire;
+use qrtx::schedule::admission::RETRY_MAX;
 use serde_json::json;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
@@ -260,7 +261,45 @@ async fn beyond_the_limit_of_waiting_jobs_a_repeated_submit_still_succeeds() {
     let refused = client.enqueue_job(request(bell())).await.unwrap_err();
     assert_eq!(refused.code(), Code::ResourceExhausted);
     assert!(refused.get_details_retry_info().is_some());
+    assert_eq!(limit(&refused), "jobs_waiting");
     assert_eq!(enqueue(&mut client, keyed).await, first);
     cancel(&mut client, &first).await;
     still_serves(&mut client).await;
+}
+
+/// The limit that a refusal names.
+fn limit(refused: &tonic::Status) -> String {
+    let info = refused.get_details_error_info().unwrap();
+    info.metadata["limit"].clone()
+}
+
+#[tokio::test]
+async fn a_tenant_at_its_limit_is_told_so_and_others_are_let_in() {
+    let deployment = Deployment::new(|config| config.limits.tenant_waiting = 1).await;
+    let mut client = deployment.client().await;
+    let job = |tenant: &str, program| wire::EnqueueJobRequest {
+        tenant_id: tenant.to_owned(),
+        ..request(program)
+    };
+    let first = enqueue(&mut client, job("ada", endless())).await;
+    let refused = client.enqueue_job(job("ada", bell())).await.unwrap_err();
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    assert_eq!(limit(&refused), "tenant_waiting");
+    let told = "1 job of ada has not ended, and 1 may be there at a time (tenant_waiting)";
+    assert!(refused.message().starts_with(told), "{refused:?}");
+    let wait = refused.get_details_retry_info().unwrap().retry_delay;
+    assert_eq!(wait, Some(RETRY_MAX), "none of its jobs has ended yet");
+
+    let theirs = enqueue(&mut client, job("bob", bell())).await;
+    finish(&mut client, &theirs).await;
+    cancel(&mut client, &first).await;
+    for _ in 0..40 {
+        let job = enqueue(&mut client, job("ada", bell())).await;
+        finish(&mut client, &job).await;
+    }
+    let first = enqueue(&mut client, job("ada", endless())).await;
+    let refused = client.enqueue_job(job("ada", bell())).await.unwrap_err();
+    let wait = refused.get_details_retry_info().unwrap().retry_delay;
+    assert!(wait < Some(RETRY_MAX), "forty have ended: {refused:?}");
+    cancel(&mut client, &first).await;
 }

@@ -29,5 +29,6 @@ mod retention;
 mod spans;
 mod still;
 mod system_api;
+mod targets;
 mod torn;
 mod watch;

@@ -74,7 +74,7 @@ impl Setting {
         for job in 0..JOBS {
             let id = world.job(job).id;
             world.held[job] = scheduler.held_by(id).is_some();
-            world.waiting[job] = scheduler.queue(&device).any(|waits| waits == id);
+            world.waiting[job] = scheduler.is_waiting(id);
         }
     }
 

@@ -224,6 +224,7 @@ fn queued(number: u64) -> Record {
                 sha256,
                 bytes: 1,
                 key_widths: [2].into(),
+                needs: None,
             },
         },
     ] {

@@ -61,6 +61,7 @@ pub(super) fn circuit() -> CircuitRef {
         sha256: Sha256Sum::of(b"circuit"),
         bytes: 7,
         key_widths: [2].into(),
+        needs: None,
     }
 }
 

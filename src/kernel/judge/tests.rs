@@ -51,6 +51,7 @@ fn way_to(state: State) -> Vec<Event> {
         sha256: Sha256Sum::of(b"c"),
         bytes: 1,
         key_widths: [2].into(),
+        needs: None,
     };
     let outcome = Outcome {
         circuit_sha256: circuit.sha256,

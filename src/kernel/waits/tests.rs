@@ -68,18 +68,24 @@ impl Hall {
 
     /// The driver-manager lists the device so.
     fn listed(&mut self, hardware: Option<Hardware>) {
-        let info = hardware.map(|hardware| DeviceInfo {
-            id: "sim-1".parse().unwrap(),
+        let device = hardware.map(|hardware| ("sim-1", hardware));
+        self.list(device.as_slice());
+    }
+
+    fn list(&mut self, devices: &[(&str, Hardware)]) {
+        let info = devices.iter().map(|(id, hardware)| DeviceInfo {
+            id: id.parse().unwrap(),
             name: "a simulator".into(),
             backend_type: "simulator".into(),
-            hardware,
+            hardware: *hardware,
             queue_depth: 0,
             wait_seconds: 0,
             capabilities: [("slots".to_owned(), "1".to_owned())].into(),
         });
-        self.book.listed(info.into_iter().collect(), Timestamp(0));
+        self.book.listed(info.collect(), Timestamp(0));
         for lane in self.book.lanes(&Limits::default()) {
             let scheduler = &mut self.table.scheduler;
+            scheduler.set_profile(&lane.device, lane.profile);
             scheduler.set_device(&lane.device, lane.slots, lane.open);
         }
     }
@@ -140,6 +146,7 @@ fn queued() -> Vec<Event> {
         sha256: Sha256Sum::of(b"c"),
         bytes: 1,
         key_widths: [2].into(),
+        needs: None,
     };
     let by = "compiler".into();
     vec![
@@ -235,5 +242,50 @@ fn each_reason_to_wait_is_named() {
     tell("storing", &hall, &storing);
     let crowded = hall.enter(job(6, 50, "eve"), &executed);
     tell("a store slot", &hall, &crowded);
+    insta::assert_snapshot!(told);
+}
+
+#[test]
+fn of_a_class_each_device_is_named_that_does_not_take_the_job() {
+    let mut told = String::new();
+    let mut tell = |what: &str, hall: &Hall, job: &Job| {
+        told += &format!("{what}\n{}\n", hall.told(job));
+    };
+    let of_class = |number, tenant| {
+        let job = job(number, 50, tenant);
+        let spec = JobSpec {
+            target: "sim-*".parse().unwrap(),
+            ..(*job.spec).clone()
+        };
+        Job {
+            submission: number,
+            ..Job::submitted(job.id, spec, Timestamp(0))
+        }
+    };
+    let mut hall = Hall::new();
+    hall.list(&[("sim-1", Hardware::Online), ("sim-2", Hardware::Offline)]);
+    let running = hall.enter(of_class(1, "ada"), &queued());
+    tell("the one that takes jobs is free", &hall, &running);
+    let next = hall.enter(of_class(2, "bob"), &queued());
+    let last = hall.enter(of_class(3, "cyd"), &queued());
+    tell(
+        "one is full, one is away, and nothing ran yet",
+        &hall,
+        &next,
+    );
+    let device = "sim-1".parse().unwrap();
+    hall.table
+        .forecast
+        .took(&device, "ada", Duration::from_secs(4));
+    tell(
+        "behind another, on the device that takes jobs",
+        &hall,
+        &last,
+    );
+    hall.list(&[("sim-1", Hardware::Error), ("sim-2", Hardware::Offline)]);
+    tell("none takes jobs", &hall, &next);
+    hall.list(&[("sim-1", Hardware::Online), ("sim-2", Hardware::Online)]);
+    hall.table.pump(START);
+    tell("another is there, and both are full", &hall, &last);
     insta::assert_snapshot!(told);
 }

@@ -135,3 +135,52 @@ fn what_is_remembered_is_bounded_and_given_back() {
     assert_eq!(desk.forecast.told.len(), 0);
     assert_eq!(desk.forecast.devices[&device()].told, 0);
 }
+
+/// Jobs that may run on either of two devices come as fast as both can run them; each wait is
+/// held against what was told of it.
+#[test]
+fn the_wait_for_a_class_is_told_as_both_its_devices_make_it() {
+    use crate::schedule::fit::{Profile, Want};
+    let devices: [DeviceId; 2] = ["sim-1", "sim-2"].map(|id| id.parse().unwrap());
+    let mut scheduler = Scheduler::new(Policy::default());
+    let mut forecast = Forecast::default();
+    for device in &devices {
+        scheduler.set_profile(device, Profile::default());
+        scheduler.set_device(device, 1, true);
+        forecast.took(device, "ada", Duration::from_secs(10));
+    }
+    let want = Want {
+        target: "sim-*".parse().unwrap(),
+        needs: None,
+    };
+    let step = Duration::from_secs(60);
+    for number in 0..40 {
+        let rank = Rank::new(50, Timestamp(0), step, Timestamp(0), number);
+        scheduler.enqueue_for(job(number), &want, "ada", rank);
+    }
+    while scheduler.pick(at(0)).is_some() {}
+    let told = forecast.of(&scheduler, job(39), at(0)).unwrap().p50;
+    // 37 jobs are ahead and two run, of ten seconds each, on two devices.
+    let seconds = told.as_secs_f64();
+    assert!(
+        (170.0..=215.0).contains(&seconds),
+        "{told:?} is told, 190 s it is"
+    );
+    let another = forecast
+        .of_another(&scheduler, &devices[0], at(0))
+        .unwrap()
+        .p50;
+    assert!(
+        (170.0..=215.0).contains(&another.as_secs_f64()),
+        "{another:?}"
+    );
+    scheduler.set_device(&devices[0], 1, false);
+    let device = forecast.device_of(&scheduler, job(39), at(0));
+    assert_eq!(device, Some(&devices[1]), "the other takes nothing");
+    let told = forecast.of(&scheduler, job(39), at(0)).unwrap().p50;
+    let seconds = told.as_secs_f64();
+    assert!(
+        (350.0..=400.0).contains(&seconds),
+        "{told:?} is told, 380 s it is"
+    );
+}

@@ -71,6 +71,7 @@ pub(super) fn good() -> History {
         sha256: Sha256Sum::of(CIRCUIT),
         bytes: CIRCUIT.len() as u64,
         key_widths: [2].into(),
+        needs: None,
     };
     let token = FencingToken::new(Epoch(1), 1);
     let outcome = Box::new(Outcome {
