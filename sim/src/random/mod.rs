@@ -19,7 +19,7 @@ use crate::scenario::{
 pub const NAME: &str = "random";
 
 /// In so many of a hundred runs the jobs are on a disk. Such a run takes nearly twice as long.
-const ON_DISK: u64 = 15;
+const ON_DISK: u64 = 10;
 const SIMULATOR: &str = "sim:a";
 const PAID: &str = "qpu:b";
 
@@ -137,7 +137,7 @@ fn jobs(scenario: &mut Scenario, chance: &mut Chance) {
     let clients = chance.within(1, 3);
     // Half of the runs begin with everything at once.
     let spread = *chance.one_of(&[50, 4_000]);
-    for _ in 0..chance.within(12, 15) {
+    for _ in 0..chance.within(12, 14) {
         let device = if chance.percent(60) { SIMULATOR } else { PAID };
         let program = match chance.percent(35) {
             true => ProgramPlan::EigenLang,
