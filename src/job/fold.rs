@@ -212,6 +212,8 @@ impl Job {
                 if self.state == State::Cancelled && self.receipt.is_none() {
                     self.receipt = Some(match evidence {
                         Evidence::NeverAsked if self.never_ran() => Receipt::NotStarted,
+                        // Whatever became of this one, another may still be going on.
+                        _ if self.has_lost_an_execution() => Receipt::StopUnconfirmed,
                         Evidence::Driver => Receipt::StoppedOnDevice {
                             shots_used: settlement.wasted,
                         },
@@ -226,6 +228,12 @@ impl Job {
     fn progress(&mut self) {
         self.tries = 0;
         self.setback = None;
+    }
+
+    /// Whether nobody knows what became of one of its executions.
+    fn has_lost_an_execution(&self) -> bool {
+        let mut entries = self.ledger.iter();
+        entries.any(|entry| entry.settlement.unknown > 0)
     }
 
     fn settle(&mut self, settlement: &Settlement) {

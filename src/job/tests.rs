@@ -7,7 +7,8 @@ use std::fmt::Write as _;
 use examples::{at, every_event, job, step};
 
 use super::*;
-use crate::job::event::{Event, Evidence};
+use crate::ids::{Epoch, FencingToken};
+use crate::job::event::{Event, Evidence, OnUnknown};
 use crate::job::history::stays;
 use crate::job::ledger::Settlement;
 use crate::job::transition::transition;
@@ -173,9 +174,32 @@ fn the_receipt_of_a_cancel_says_what_is_known_of_the_device() {
     assert_eq!(
         receipt(
             executing(),
-            &[cancel.clone(), settled(Evidence::None, lost)]
+            &[cancel.clone(), settled(Evidence::None, lost.clone())]
         ),
         Some(Receipt::StopUnconfirmed)
+    );
+    let again = [
+        Event::Retried {
+            not_before: at(9),
+            cause: String::new(),
+            settlement: Some(lost),
+        },
+        Event::Assigned {
+            device: "sim:local".parse().unwrap(),
+            left_waiting: 0,
+            passed_over: Vec::new(),
+        },
+        Event::Intended {
+            token: FencingToken::new(Epoch(1), 9),
+            on_unknown: OnUnknown::Rerun,
+        },
+        cancel.clone(),
+        settled(Evidence::Driver, some.clone()),
+    ];
+    assert_eq!(
+        receipt(executing(), &again),
+        Some(Receipt::StopUnconfirmed),
+        "what became of the first execution nobody knows"
     );
     assert_eq!(
         receipt(

@@ -180,8 +180,11 @@ impl State {
                 Change::Write(offset, data) => {
                     // Sectors of one write may reach the disk one without the other.
                     for (number, sector) in data.chunks(SECTOR_BYTES).enumerate() {
-                        if next(&mut seed) % 256 <= keeps {
-                            let at = offset + (number * SECTOR_BYTES) as u64;
+                        let at = offset + (number * SECTOR_BYTES) as u64;
+                        // A file is as long as it was told to be: beyond, nothing can be kept.
+                        let room = (self.durable.len() as u64).saturating_sub(at);
+                        let sector = &sector[..sector.len().min(room as usize)];
+                        if next(&mut seed) % 256 <= keeps && !sector.is_empty() {
                             put(&mut self.durable, at, sector);
                         }
                     }
