@@ -177,7 +177,7 @@ impl Setting {
             Finding::Answer(_) if ended => settled(Settlement::wasted(SHOTS, "")),
             Finding::Ended(known, _) | Finding::NotRun(known) if ended => settled(known),
             Finding::Unknown(_) if ended && self.makes(Mistake::UnknownTakenForAStop) => {
-                settled(Settlement::unknown(SHOTS, ""))
+                settled(Settlement::stopped(SHOTS, 0, ""))
             }
             Finding::Unknown(_) if ended => {
                 let (settlement, evidence) = (Settlement::unknown(SHOTS, ""), Evidence::None);
