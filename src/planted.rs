@@ -61,8 +61,6 @@ pub enum Bug {
     ReceiptGuessed,
     /// The least urgent job goes first.
     UrgentGoLast,
-    /// What a tenant has used of a device is not charged.
-    ShareForgotten,
     /// How many jobs of a tenant run is not looked at.
     TenantLimitForgotten,
     /// A slot that is given back is given on when somebody comes, not at once.
@@ -83,7 +81,7 @@ pub enum Bug {
 
 impl Bug {
     /// Every mistake, by its name.
-    pub const ALL: [(&str, Self); 37] = [
+    pub const ALL: [(&str, Self); 36] = [
         ("key-forgotten", Self::KeyForgotten),
         ("admits-all", Self::AdmitsAll),
         ("append-not-repeated", Self::AppendNotRepeated),
@@ -115,7 +113,6 @@ impl Bug {
         ("paid-runs-again", Self::PaidRunsAgain),
         ("receipt-guessed", Self::ReceiptGuessed),
         ("urgent-go-last", Self::UrgentGoLast),
-        ("share-forgotten", Self::ShareForgotten),
         ("tenant-limit-forgotten", Self::TenantLimitForgotten),
         ("slot-idles", Self::SlotIdles),
         ("shown-goes-back", Self::ShownGoesBack),

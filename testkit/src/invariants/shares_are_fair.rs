@@ -103,7 +103,7 @@ fn served(turns: &[&Turn<'_>], (from, until): (Duration, Duration)) -> f64 {
     let held = turns.iter().filter_map(|turn| turn.held);
     held.filter(|(at, _)| (from..until).contains(at))
         .map(|(at, over)| (over - at).as_secs_f64())
-        .sum()
+        .fold(0.0, |all, one| all + one)
 }
 
 fn longest(turns: &[&Turn<'_>]) -> f64 {
