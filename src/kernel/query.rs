@@ -82,10 +82,10 @@ impl<E: Env> Kernel<E> {
             // What the table does not tell yet nobody may know: who asks next must see no less.
             let now = self.seen(id);
             if now == seen {
-                if let (Seen::Stored(seq), Some(job)) = (&seen, &stored)
-                    && job.seq > *seq
+                if stored
+                    .as_ref()
+                    .is_some_and(|job| self.table().is_behind(job))
                 {
-                    // Whoever wrote that may not know of it yet, and answers differently.
                     let what = "another kernel has taken this one's place: ask that";
                     return Err(Error::Unavailable(what.to_owned()));
                 }

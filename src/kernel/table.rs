@@ -157,6 +157,13 @@ impl Table {
         slot.own().then_some(Claim { id, job })
     }
 
+    /// Whether the store has more of a job that is not at hand than was written here: another kernel
+    /// has taken this one's place. It may not know yet that it wrote that, and answers differently.
+    pub(super) fn is_behind(&self, stored: &Job) -> bool {
+        let slot = self.jobs.get(&stored.id);
+        slot.is_some_and(|slot| slot.job().is_none() && stored.seq > slot.gist.seq)
+    }
+
     /// The job as the store has it, for the loop that owns it. If it was ended there because its
     /// record could not be read, that is a change like any other.
     pub(super) fn recalled(&mut self, job: Arc<Job>, now: Monotonic) {
