@@ -3,7 +3,7 @@
 //! What is read: both library files, registers and their parts, broadcast, expressions, gates and
 //! their modifiers, loops with fixed bounds, `if` on measured bits where a controlled gate does the
 //! same, inputs that come with the job. What is not is refused with its place, never dropped.
-//! Widths of numbers do not round: all are 64 bits wide.
+//! Widths of numbers neither round nor wrap: what does not fit the type it has is refused.
 //!
 //! A text goes through in one pass: [`token`] to words, [`parse`] to statements, [`elaborate`] to
 //! operations. Depth, length and work are bounded, so no text can take long or break the stack.

@@ -9,9 +9,7 @@ use qrtx::job::Job;
 use qrtx::limits::TELL_WITHIN;
 
 use crate::history::{Committed, History};
-
-/// Two that become ready in one moment may be decided in either order.
-const SETTLED: Duration = Duration::from_millis(500);
+use crate::turns::SETTLED;
 
 /// How long a job waited for its device. The turn was given when it was first tried to be
 /// recorded, or as long before as that may wait; a kernel that stands still in between does not
