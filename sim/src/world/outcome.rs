@@ -149,13 +149,14 @@ impl World {
     }
 
     /// When the kernel stood still and nobody stood in for it, or a job whose turn had come lay in
-    /// a store that was away; it is read after a back-off, which may begin just before that ends.
+    /// a store that could not be read; it is read after a back-off, which may begin just before
+    /// that ends.
     fn pauses(&self, records: &Records) -> Vec<(Duration, Duration)> {
         let back_off = Duration::from_millis(self.settings.limits.backoff_ms_max);
         let pauses = records.fired.iter().filter_map(|fired| {
             let after = match fired.kind {
                 "pause-kernel" => Duration::ZERO,
-                "store-away" => back_off,
+                "store-away" | "store-syncs-fail" => back_off,
                 _ => return None,
             };
             Some((fired.at, fired.at + fired.lasts? + after))
