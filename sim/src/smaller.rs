@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::chance::mix;
 use crate::random;
-use crate::scenario::{Act, JobRef, Moment, Point, Scenario, Span, Step, When};
+use crate::scenario::{Act, JobRef, Moment, Point, Scenario, Span, Step, StorePlan, When};
 
 /// Seeds that a candidate is tried with, when it no longer fails with its own: the order of what
 /// happens at once is drawn by the seed, and a smaller run draws otherwise. Few while much can go,
@@ -47,6 +47,9 @@ pub fn smaller(scenario: &Scenario, seed: u64, fails: impl Fn(&Scenario, u64) ->
     search.alone();
     search.seeds = SEEDS[1];
     search.simpler();
+    // Of fewer slots, fewer jobs are too many.
+    search.fewer_jobs();
+    search.fewer_steps();
     search.best.loose = false;
     search.accept(search.best.clone());
     Smaller {
@@ -138,8 +141,11 @@ impl<F: Fn(&Scenario, u64) -> bool> Search<F> {
 
     /// What is usual needs no line in the file.
     fn simpler(&mut self) {
-        let changes: [fn(&mut Scenario); 8] = [
+        let changes: [fn(&mut Scenario); 11] = [
             |run| run.limits.0.clear(),
+            |run| run.store = StorePlan::Memory,
+            |run| run.jobs.iter_mut().for_each(|job| job.tenant.clear()),
+            |run| run.devices.iter_mut().for_each(|device| device.slots = 1),
             |run| run.unstoppable = false,
             |run| run.validates = false,
             |run| run.askable = true,
