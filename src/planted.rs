@@ -21,6 +21,8 @@ pub enum Bug {
     RecoveryForgetsEnded,
     /// A kernel that starts does not set the deadlines of jobs that run.
     RecoveryForgetsDeadlines,
+    /// A kernel that starts serves nobody until it has heard of its devices.
+    RecoveryWaitsForDevices,
     /// A kernel that starts takes the slots of running jobs for free.
     SlotsForgottenOnRecovery,
     /// A slot is free when its job has ended, though the device goes on.
@@ -63,6 +65,8 @@ pub enum Bug {
     UrgentGoLast,
     /// How many jobs of a tenant run is not looked at.
     TenantLimitForgotten,
+    /// Of a class that a job is for, only what its circuit needs is looked at.
+    ClassForgotten,
     /// A slot that is given back is given on when somebody comes, not at once.
     SlotIdles,
     /// System-api is shown a job's state as it is, also when that goes back.
@@ -81,7 +85,7 @@ pub enum Bug {
 
 impl Bug {
     /// Every mistake, by its name.
-    pub const ALL: [(&str, Self); 36] = [
+    pub const ALL: [(&str, Self); 38] = [
         ("key-forgotten", Self::KeyForgotten),
         ("admits-all", Self::AdmitsAll),
         ("append-not-repeated", Self::AppendNotRepeated),
@@ -90,6 +94,7 @@ impl Bug {
         ("recovery-forgets-executing", Self::RecoveryForgetsExecuting),
         ("recovery-forgets-ended", Self::RecoveryForgetsEnded),
         ("recovery-forgets-deadlines", Self::RecoveryForgetsDeadlines),
+        ("recovery-waits-for-devices", Self::RecoveryWaitsForDevices),
         (
             "slots-forgotten-on-recovery",
             Self::SlotsForgottenOnRecovery,
@@ -114,6 +119,7 @@ impl Bug {
         ("receipt-guessed", Self::ReceiptGuessed),
         ("urgent-go-last", Self::UrgentGoLast),
         ("tenant-limit-forgotten", Self::TenantLimitForgotten),
+        ("class-forgotten", Self::ClassForgotten),
         ("slot-idles", Self::SlotIdles),
         ("shown-goes-back", Self::ShownGoesBack),
         ("commit-not-synced", Self::CommitNotSynced),

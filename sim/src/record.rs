@@ -114,6 +114,8 @@ pub struct Life {
     pub number: u32,
     /// When it began.
     pub began: Duration,
+    /// When it could be reached.
+    pub ready: Option<Duration>,
     /// When it ended.
     pub ended: Option<Duration>,
 }

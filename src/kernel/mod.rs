@@ -34,6 +34,7 @@ use crate::job::state::State;
 use crate::kernel::table::{Around, Claim, Table};
 use crate::limits::Limits;
 use crate::observe::{Metrics, Traces};
+use crate::planted::{Bug, planted};
 use crate::ports::store::{JobStore as _, ReadError};
 use crate::ports::{Clock as _, Env};
 use crate::schedule::admission::Limit;
@@ -177,6 +178,9 @@ impl<E: Env> Kernel<E> {
         });
         kernel.see_draining().await?;
         kernel.recover().await?;
+        if planted(Bug::RecoveryWaitsForDevices) {
+            kernel.wait_for_devices().await;
+        }
         kernel.env.spawn(kernel.clone().ring_alarms());
         kernel.env.spawn(kernel.clone().poll_devices());
         kernel.env.spawn(kernel.clone().retain());

@@ -60,6 +60,14 @@ impl<E: Env> Kernel<E> {
         }
     }
 
+    /// A planted mistake: nobody is served until the driver-manager was heard of.
+    pub(super) async fn wait_for_devices(&self) {
+        while self.env.devices().list().await.is_err() {
+            let poll = Duration::from_millis(self.limits.device_poll_ms);
+            self.env.clock().sleep(poll).await;
+        }
+    }
+
     async fn refresh_devices(&self) {
         let reached = match self.env.devices().list().await {
             Ok(devices) => {

@@ -21,6 +21,8 @@ pub struct History {
     pub runs: Vec<Run>,
     /// Runs that each device takes at a time.
     pub slots: BTreeMap<String, usize>,
+    /// What kind of device each is.
+    pub backend_types: BTreeMap<String, String>,
     /// What is stored at the end.
     pub stored: BTreeMap<JobId, Stored>,
     /// Every commit that was written, in order.
@@ -49,6 +51,10 @@ pub struct History {
     /// When a kernel died, or began to stand still: what it was about to do at that moment it did
     /// later, or another did it.
     pub broke_off: Vec<Duration>,
+    /// Every start of a kernel, in order.
+    pub starts: Vec<Start>,
+    /// When the job store was slow, full or away: from and until.
+    pub store_troubles: Vec<(Duration, Duration)>,
     /// Tasks of the kernel that are left at the end.
     pub left_running: usize,
     /// When the first fault took place, or everything was over: until then a kernel knows all.
@@ -61,6 +67,17 @@ pub struct History {
     pub limits: Limits,
     /// Whether the driver can be asked what became of an execution, and refuses what is stale.
     pub askable: bool,
+}
+
+/// A kernel that was started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Start {
+    /// When, since the start of the run.
+    pub at: Duration,
+    /// When it could be reached.
+    pub ready: Option<Duration>,
+    /// When it died.
+    pub ended: Option<Duration>,
 }
 
 /// A commit that was written.

@@ -152,6 +152,7 @@ impl Network {
             };
             state.listeners.insert(me.name().to_owned(), listener);
         }
+        self.nemesis().serves(&me);
         while let Some(incoming) = arriving.recv().await {
             me.living().await;
             madsim::task::spawn(self.clone().handle(me.clone(), routes.clone(), incoming));

@@ -188,9 +188,19 @@ impl Nemesis {
             node: name.to_owned(),
             number: life,
             began: self.0.trace.now(),
+            ready: None,
             ended: None,
         });
         process
+    }
+
+    /// A process can be reached from now on.
+    pub fn serves(&self, process: &Process) {
+        let now = self.0.trace.now();
+        let mut records = self.0.trace.records();
+        let mut lives = records.lives.iter_mut();
+        let life = lives.find(|life| life.node == process.name() && life.number == process.life());
+        life.expect("it was started").ready = Some(now);
     }
 
     /// Whether `process` is the one that was started last on its node.

@@ -52,6 +52,7 @@ pub fn scenario(seed: u64) -> Scenario {
     };
     jobs(&mut scenario, &mut chance);
     tenants(&mut scenario, &mut Chance::new(seed, "tenants"));
+    classes(&mut scenario, &mut Chance::new(seed, "classes"));
     let mut chance = Chance::new(seed, "cancels");
     for _ in 0..chance.within(0, 3) {
         let step = cancel(&scenario, &mut chance);
@@ -179,6 +180,23 @@ fn tenants(scenario: &mut Scenario, chance: &mut Chance) {
     if chance.percent(40) {
         let most = chance.within(1, 2);
         scenario.limits.0.insert("tenant_running".to_owned(), most);
+    }
+    if chance.percent(20) {
+        let most = chance.within(2, 4);
+        scenario.limits.0.insert("tenant_waiting".to_owned(), most);
+    }
+}
+
+/// In some runs a client takes whichever device is free.
+fn classes(scenario: &mut Scenario, chance: &mut Chance) {
+    if !chance.percent(20) {
+        return;
+    }
+    for job in &mut scenario.jobs {
+        if chance.percent(40) {
+            let class = *chance.one_of(&["*", "sim:*", "backend:superconducting"]);
+            job.device = class.to_owned();
+        }
     }
 }
 

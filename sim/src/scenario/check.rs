@@ -1,7 +1,11 @@
 //! What the form of a scenario alone cannot say.
 
+use qrtx::ids::BadId;
+use qrtx::job::target::Target;
+
 use super::{
-    Act, DeviceTrouble, JobRef, Jump, Kill, Leg, Pause, Scenario, Step, StoreFault, StorePlan, When,
+    Act, DevicePlan, DeviceTrouble, JobRef, Jump, Kill, Leg, Pause, Scenario, Step, StoreFault,
+    StorePlan, When,
 };
 
 /// Processes that can be killed.
@@ -21,8 +25,15 @@ impl Scenario {
         }
         self.limits.applied()?;
         for job in &self.jobs {
-            if !self.devices.iter().any(|device| device.id == job.device) {
-                return Err(format!("no device is called {:?}", job.device));
+            let target: Target = job.device.parse().map_err(|why: BadId| why.to_string())?;
+            let named = |device: &DevicePlan| match device.id.parse() {
+                Ok(id) => target.names(&id, &device.backend_type),
+                Err(_) => false,
+            };
+            if !self.devices.iter().any(named) {
+                return Err(format!(
+                    "no device is called {target:?}, or is of that class"
+                ));
             }
         }
         for (number, step) in self.steps.iter().enumerate() {

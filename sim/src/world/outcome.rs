@@ -6,7 +6,7 @@ use std::time::Duration;
 use madsim::runtime::Handle;
 use qrtx::ports::JobStore as _;
 use qrtx::ports::store::Filter;
-use qrtx_testkit::history::{Asked, Committed, History, Stored};
+use qrtx_testkit::history::{Asked, Committed, History, Start, Stored};
 
 use super::World;
 use super::clock::BEFORE_START;
@@ -89,6 +89,12 @@ impl World {
             slots: devices
                 .map(|device| (device.id.clone(), device.slots as usize))
                 .collect(),
+            backend_types: self
+                .scenario
+                .devices
+                .iter()
+                .map(|device| (device.id.clone(), device.backend_type.clone()))
+                .collect(),
             stored: BTreeMap::new(),
             committed: committed
                 .map(|commit| Committed {
@@ -133,6 +139,17 @@ impl World {
                 .filter(|fired| ["pause-kernel", "zombie-kernel"].contains(&fired.kind))
                 .filter_map(|fired| fired.lasts)
                 .sum(),
+            starts: records
+                .lives
+                .iter()
+                .filter(|life| life.node == "kernel")
+                .map(|life| Start {
+                    at: life.began,
+                    ready: life.ready,
+                    ended: life.ended,
+                })
+                .collect(),
+            store_troubles: Self::store_troubles(&records),
             left_running: Self::left_running(&records),
             calm_until: records
                 .fired
@@ -164,6 +181,14 @@ impl World {
         let mut pauses: Vec<_> = pauses.collect();
         pauses.sort_unstable_by_key(|(_, until)| *until);
         pauses
+    }
+
+    fn store_troubles(records: &Records) -> Vec<(Duration, Duration)> {
+        let troubles = records.fired.iter().filter_map(|fired| {
+            let of_store = fired.kind.starts_with("store-");
+            of_store.then_some((fired.at, fired.at + fired.lasts.unwrap_or_default()))
+        });
+        troubles.collect()
     }
 
     /// Whether a kernel was started anew after its wall clock was moved.

@@ -1,27 +1,43 @@
 //! Too much to do is refused and never piles up (D17): jobs that have not ended are never more
-//! than the operator allows.
+//! than the operator allows, in all and for a tenant.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::history::History;
+use qrtx::ids::JobId;
+
+use crate::history::{History, Stored};
 
 /// Says when there were too many.
 pub fn check(history: &History) -> Vec<String> {
-    let most = history.limits.jobs_waiting;
-    let mut active = BTreeSet::new();
+    let mut active: BTreeSet<JobId> = BTreeSet::new();
+    let mut of_tenant: BTreeMap<&str, BTreeSet<JobId>> = BTreeMap::new();
     for commit in &history.committed {
-        match commit.state.is_terminal() {
-            true => active.remove(&commit.job),
-            false => active.insert(commit.job),
+        let tenant = history.stored.get(&commit.job).map(tenant_of);
+        let of_tenant = of_tenant.entry(tenant.unwrap_or_default()).or_default();
+        for active in [&mut active, &mut *of_tenant] {
+            match commit.state.is_terminal() {
+                true => active.remove(&commit.job),
+                false => active.insert(commit.job),
+            };
+        }
+        let at = commit.at.as_secs_f64();
+        let too_many = |whose: &str, jobs: usize, most: usize| {
+            (jobs > most).then(|| {
+                format!("{jobs} jobs{whose} had not ended at {at} s, and {most} are the limit")
+            })
         };
-        if active.len() > most {
-            let (at, jobs) = (commit.at.as_secs_f64(), active.len());
-            return vec![format!(
-                "{jobs} jobs had not ended at {at} s, and {most} are the limit"
-            )];
+        let limits = &history.limits;
+        let all = too_many("", active.len(), limits.jobs_waiting);
+        let tenants = too_many(" of a tenant", of_tenant.len(), limits.tenant_waiting);
+        if let Some(broken) = all.or(tenants) {
+            return vec![broken];
         }
     }
     Vec::new()
+}
+
+fn tenant_of(stored: &Stored) -> &str {
+    &stored.job.spec.owner.tenant
 }
 
 #[cfg(test)]
@@ -35,6 +51,9 @@ mod tests {
         history.limits.jobs_waiting = 1;
         assert_eq!(check(&history).len(), 0);
         history.limits.jobs_waiting = 0;
+        assert_eq!(check(&history).len(), 1);
+        history.limits.jobs_waiting = 1;
+        history.limits.tenant_waiting = 0;
         assert_eq!(check(&history).len(), 1);
     }
 }

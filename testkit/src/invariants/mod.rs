@@ -14,6 +14,7 @@
 //! | attempts_have_reasons | no second run without a reason, none is paid for twice | D14, D18 |
 //! | tokens_rise | an older execution never follows a newer one | D8 |
 //! | only_circuits_run | garbage never reaches a device | D19 |
+//! | runs_where_it_may | on the device, or of the class, that the client named | proto target |
 //! | no_retry_storm | a neighbour in trouble is not made worse | D18 |
 //! | backlog_is_bounded | too much to do is refused, and does not pile up | D17 |
 //! | deadlines_are_kept | no deadline passes early or late | D19, D22 |
@@ -24,6 +25,7 @@
 //! | no_device_idles | a free slot goes to whoever waits for it | D17 |
 //! | shares_are_fair | tenants share a device by weight, so nobody starves | Goyal et al. 1996 |
 //! | tenant_limit_is_kept | no tenant runs more at once than it may | D9 |
+//! | ready_in_time | a kernel that starts can be reached soon, whatever it finds | D24 |
 //! | nothing_is_left_running | no task outlives its job | D17 |
 //! | every_job_ends | no job is stuck once the faults are over | D19 |
 //! | ledger_closes | the ledger and the devices agree on every shot | D14 |
@@ -45,9 +47,11 @@ pub mod one_device_one_run;
 pub mod one_key_one_job;
 pub mod only_circuits_run;
 pub mod public_never_goes_back;
+pub mod ready_in_time;
 pub mod receipts_are_true;
 pub mod result_before_done;
 pub mod results_are_stored;
+pub mod runs_where_it_may;
 #[cfg(test)]
 mod sample;
 pub mod shares_are_fair;
@@ -78,7 +82,7 @@ pub struct Invariant {
 }
 
 /// All of them.
-pub const ALL: [Invariant; 24] = [
+pub const ALL: [Invariant; 26] = [
     safety("ends_are_final", ends_are_final::check),
     safety("one_device_one_run", one_device_one_run::check),
     safety("acked_is_durable", acked_is_durable::check),
@@ -90,6 +94,7 @@ pub const ALL: [Invariant; 24] = [
     safety("attempts_have_reasons", attempts_have_reasons::check),
     safety("tokens_rise", tokens_rise::check),
     safety("only_circuits_run", only_circuits_run::check),
+    safety("runs_where_it_may", runs_where_it_may::check),
     safety("no_retry_storm", no_retry_storm::check),
     safety("backlog_is_bounded", backlog_is_bounded::check),
     safety("deadlines_are_kept", deadlines_are_kept::check),
@@ -102,6 +107,7 @@ pub const ALL: [Invariant; 24] = [
     safety("tenant_limit_is_kept", tenant_limit_is_kept::check),
     safety("ledger_closes", ledger_closes::check),
     liveness("every_job_ends", every_job_ends::check),
+    liveness("ready_in_time", ready_in_time::check),
     liveness("nothing_is_left_running", nothing_is_left_running::check),
 ];
 
