@@ -119,18 +119,24 @@ impl<F: Fn(&Scenario, u64) -> bool> Search<F> {
         }
     }
 
-    /// One fault may do at another moment what several brought about together: each is tried at
-    /// the persisted points of a job, for some spans, with nothing beside it.
+    /// One fault may do at another moment what several brought about together, or what took many
+    /// jobs: each is tried at the persisted points of one job, of two, and of all, for some spans,
+    /// with nothing beside it.
     fn alone(&mut self) {
-        if self.best.steps.len() < 2 {
-            return;
-        }
         let several = self.best.clone();
-        let points: Vec<_> = (0..several.jobs.len()).flat_map(points).collect();
-        for act in several.steps.iter().flat_map(|step| spans(&step.act)) {
-            for when in &points {
+        let acts: Vec<_> = several
+            .steps
+            .iter()
+            .flat_map(|step| spans(&step.act))
+            .collect();
+        for crew in crews(&several) {
+            let points: Vec<_> = (0..crew.jobs.len()).flat_map(points).collect();
+            let each = acts
+                .iter()
+                .flat_map(|act| points.iter().map(move |when| (act, when)));
+            for (act, when) in each {
                 let (when, act) = (when.clone(), act.clone());
-                let mut candidate = several.clone();
+                let mut candidate = crew.clone();
                 candidate.steps = vec![Step { when, act }];
                 if candidate.check().is_ok() && self.accept(candidate) {
                     return self.fewer_jobs();
@@ -169,6 +175,27 @@ impl<F: Fn(&Scenario, u64) -> bool> Search<F> {
             }
         }
     }
+}
+
+/// The run with one of its jobs, with two, and with all where that may leave fewer steps.
+fn crews(scenario: &Scenario) -> Vec<Scenario> {
+    let jobs = scenario.jobs.len();
+    let alone = (0..jobs).map(|one| vec![one]);
+    let pairs = (0..jobs).flat_map(|one| (one + 1..jobs).map(move |other| vec![one, other]));
+    let mut crews: Vec<_> = alone
+        .chain(pairs)
+        .filter(|crew| crew.len() < jobs)
+        .map(|crew| {
+            let gone = (0..jobs).rev().filter(|job| !crew.contains(job));
+            gone.fold(scenario.clone(), |run, job| {
+                without_jobs(&run, job, job + 1)
+            })
+        })
+        .collect();
+    if scenario.steps.len() > 1 {
+        crews.push(scenario.clone());
+    }
+    crews
 }
 
 /// The persisted points of a job.
