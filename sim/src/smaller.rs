@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 
 use crate::chance::mix;
 use crate::random;
-use crate::scenario::{Act, JobRef, Moment, Point, Scenario, Span, Step, StorePlan, When};
+use crate::scenario::{
+    Act, CallPoint, DevicePoint, JobRef, Moment, ObjectPoint, Point, Scenario, Span, Step,
+    StorePlan, SyncPoint, When,
+};
 
 /// Seeds that a candidate is tried with, when it no longer fails with its own: the order of what
 /// happens at once is drawn by the seed, and a smaller run draws otherwise. Few while much can go,
@@ -130,7 +133,12 @@ impl<F: Fn(&Scenario, u64) -> bool> Search<F> {
             .flat_map(|step| spans(&step.act))
             .collect();
         for crew in crews(&several) {
-            let points: Vec<_> = (0..crew.jobs.len()).flat_map(points).collect();
+            let points: Vec<_> = crew
+                .steps
+                .iter()
+                .map(|step| first(&step.when))
+                .chain((0..crew.jobs.len()).flat_map(points))
+                .collect();
             let each = acts
                 .iter()
                 .flat_map(|act| points.iter().map(move |when| (act, when)));
@@ -168,12 +176,24 @@ impl<F: Fn(&Scenario, u64) -> bool> Search<F> {
             },
         ];
         for change in changes {
-            let mut candidate = self.best.clone();
-            change(&mut candidate);
-            if candidate.check().is_ok() {
-                self.accept(candidate);
+            self.with(change);
+        }
+        for limit in self.best.limits.0.clone().into_keys() {
+            let gone = self.with(|run| {
+                run.limits.0.remove(&limit);
+            });
+            if !gone {
+                self.with(|run| {
+                    run.limits.0.insert(limit, 1);
+                });
             }
         }
+    }
+
+    fn with(&mut self, change: impl FnOnce(&mut Scenario)) -> bool {
+        let mut candidate = self.best.clone();
+        change(&mut candidate);
+        candidate.check().is_ok() && self.accept(candidate)
     }
 }
 
@@ -196,6 +216,21 @@ fn crews(scenario: &Scenario) -> Vec<Scenario> {
         crews.push(scenario.clone());
     }
     crews
+}
+
+/// The moment when it comes for the first time: of fewer jobs, there are fewer such moments.
+fn first(when: &When) -> When {
+    let mut when = when.clone();
+    match &mut when {
+        When::Point(Point { nth, .. })
+        | When::Sync(SyncPoint { nth, .. })
+        | When::Device(DevicePoint { nth, .. })
+        | When::Call(CallPoint { nth, .. })
+        | When::Object(ObjectPoint { nth, .. }) => *nth = 1,
+        // Starts of the kernel are no fewer.
+        When::Epoch(_) | When::At(_) | When::After(_) => {}
+    }
+    when
 }
 
 /// The persisted points of a job.
