@@ -12,6 +12,10 @@ use qrtx::schedule::rank::Rank;
 use qrtx::time::{Monotonic, Timestamp};
 use qrtx_testkit::workload::{Arrival, Trace, Workload};
 
+// That of the kernel.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const WAITING: [u64; 2] = [1_000, 1_000_000];
 
 fn job(number: u64) -> JobId {

@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::schedule::lane::Lane;
-use crate::schedule::share::Tenant;
-use crate::schedule::{Part, Scheduler};
+use crate::schedule::Scheduler;
+use crate::schedule::tenants::Tenant;
 
 impl Scheduler {
     /// Walks all cross-references.
@@ -12,8 +11,9 @@ impl Scheduler {
     /// # Panics
     /// When they do not agree: a bug of this module.
     pub fn check(&self) {
-        let mut places = 0;
-        for (want, group) in &self.groups {
+        let (mut waiting, mut running) = (0, 0);
+        let mut tenants = BTreeMap::<Tenant, (usize, usize)>::new();
+        for (want, key, group) in self.groups.iter() {
             group.check();
             assert!(group.waiting() > 0, "an empty group is forgotten");
             let fit = self
@@ -25,48 +25,40 @@ impl Scheduler {
             let open = fit.iter().filter(|device| self.is_open(device)).count();
             assert_eq!(group.open, open, "{want:?}");
             for job in group.jobs() {
-                let part = self.places.get(&job).map(|place| &place.part);
-                assert!(matches!(part, Some(Part::Waits(key, _)) if key == want));
+                let place = &self.waiting[&job];
+                assert_eq!(place.group, key);
+                tenants.entry(place.tenant).or_default().0 += 1;
             }
-            places += group.waiting();
+            waiting += group.waiting();
         }
-        assert_eq!(self.waiting, places);
+        assert_eq!(self.waiting.len(), waiting);
         for (device, lane) in &self.lanes {
             lane.check();
-            assert_eq!(self.ready.contains(device), lane.is_ready(), "{device}");
+            assert!(self.ready.contains(device) || !lane.is_ready(), "{device}");
             let groups = || {
                 self.groups
                     .iter()
-                    .filter(|(_, group)| group.devices.contains(device))
+                    .filter(|(.., group)| group.devices.contains(device))
             };
-            let waiting = groups().map(|(_, group)| group.waiting());
+            let waiting = groups().map(|(.., group)| group.waiting());
             assert_eq!(lane.waiting, waiting.sum::<usize>());
-            let backlog = groups().map(|(_, group)| group.backlog_milli());
+            let backlog = groups().map(|(.., group)| group.backlog_milli());
             assert_eq!(lane.backlog_milli, backlog.sum::<u64>());
-            let firsts = groups().flat_map(|(key, group)| {
-                group
-                    .firsts()
-                    .map(move |(tenant, (rank, job))| (tenant.clone(), rank, job, key.clone()))
+            let firsts = groups().flat_map(|(_, key, group)| {
+                let firsts = group.firsts();
+                firsts.map(move |(tenant, job)| (tenant, job, key))
             });
             assert_eq!(lane.firsts().collect::<BTreeSet<_>>(), firsts.collect());
             for job in lane.holders() {
                 assert_eq!(self.held_by(job), Some(device));
             }
-            places += lane.running();
+            running += lane.running();
         }
-        assert_eq!(places, self.places.len());
-        let holders = self
-            .places
-            .values()
-            .filter(|place| matches!(place.part, Part::Holds(_)));
-        let mut running = BTreeMap::<Tenant, usize>::new();
-        for holder in holders {
-            *running.entry(holder.tenant.clone()).or_default() += 1;
+        assert_eq!(self.holders.len(), running);
+        for holder in self.holders.values() {
+            let (jobs, slots) = tenants.entry(holder.tenant).or_default();
+            (*jobs, *slots) = (*jobs + 1, *slots + 1);
         }
-        assert_eq!(self.running, running);
-        assert_eq!(
-            self.lanes.values().map(Lane::running).sum::<usize>(),
-            running.values().sum::<usize>()
-        );
+        assert_eq!(self.tenants.counts().collect::<BTreeMap<_, _>>(), tenants);
     }
 }

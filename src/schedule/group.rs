@@ -4,19 +4,33 @@
 
 use std::collections::btree_set::Iter;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use crate::ids::{DeviceId, JobId};
 use crate::schedule::fit::Want;
 use crate::schedule::rank::Rank;
-use crate::schedule::share::Tenant;
+use crate::schedule::registry::Registry;
+use crate::schedule::tenants::Tenant;
 
-/// Names a group by what its jobs ask for.
-pub(super) type Key = Arc<Want>;
+/// The number of a group, as long as it has jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key(u32);
+
+impl From<u32> for Key {
+    fn from(number: u32) -> Self {
+        Self(number)
+    }
+}
+
+impl From<Key> for u32 {
+    fn from(key: Key) -> Self {
+        key.0
+    }
+}
+
 /// A job and its place among those of its tenant.
 pub(super) type Ranked = (Rank, JobId);
-/// All groups that have jobs.
-pub(super) type Groups = BTreeMap<Key, Group>;
+/// All groups that have jobs, by what these ask for.
+pub(super) type Groups = Registry<Key, Want, Group>;
 
 /// Jobs that may run on the same devices.
 #[derive(Debug, Default)]
@@ -52,54 +66,47 @@ impl Group {
         self.share_milli() * self.waiting as u64
     }
 
-    /// The tenant of this name as it is kept here, so that its name is kept once.
-    pub(super) fn known(&self, tenant: &str) -> Option<&Tenant> {
-        self.tenants.get_key_value(tenant).map(|(known, _)| known)
-    }
-
-    pub(super) fn put(&mut self, tenant: &Tenant, job: Ranked) -> Change {
+    pub(super) fn put(&mut self, tenant: Tenant, job: Ranked) -> Change {
         self.waiting += 1;
-        match self.tenants.get_mut(tenant) {
-            None => {
-                self.tenants.insert(tenant.clone(), [job].into());
-                Change {
-                    before: None,
-                    after: Some(job),
-                }
-            }
-            Some(jobs) => {
-                let before = jobs.first().copied();
-                jobs.insert(job);
-                let after = jobs.first().copied();
-                Change { before, after }
-            }
+        let jobs = self.tenants.entry(tenant).or_default();
+        let before = jobs.first().copied();
+        jobs.insert(job);
+        let after = before.map_or(job, |before| before.min(job));
+        Change {
+            before,
+            after: Some(after),
         }
     }
 
     /// # Panics
     /// If the job is not here.
-    pub(super) fn take(&mut self, tenant: &Tenant, job: Ranked) -> Change {
+    pub(super) fn take(&mut self, tenant: Tenant, job: Ranked) -> Change {
         self.waiting -= 1;
-        let jobs = self.tenants.get_mut(tenant);
+        let jobs = self.tenants.get_mut(&tenant);
         let jobs = jobs.expect("a job that waits is in its group");
         let before = jobs.first().copied();
-        assert!(jobs.remove(&job), "a job that waits is in its group");
+        if before != Some(job) {
+            assert!(jobs.remove(&job), "a job that waits is in its group");
+            let after = before;
+            return Change { before, after };
+        }
+        jobs.pop_first();
         let after = jobs.first().copied();
         if after.is_none() {
-            self.tenants.remove(tenant);
+            self.tenants.remove(&tenant);
         }
         Change { before, after }
     }
 
     /// The jobs of a tenant, the most urgent first.
-    pub(super) fn jobs_of(&self, tenant: &Tenant) -> Iter<'_, Ranked> {
-        self.tenants[tenant].iter()
+    pub(super) fn jobs_of(&self, tenant: Tenant) -> Iter<'_, Ranked> {
+        self.tenants[&tenant].iter()
     }
 
     /// The first job of each tenant.
-    pub(super) fn firsts(&self) -> impl Iterator<Item = (&Tenant, Ranked)> {
+    pub(super) fn firsts(&self) -> impl Iterator<Item = (Tenant, Ranked)> {
         let firsts = self.tenants.iter();
-        firsts.filter_map(|(tenant, jobs)| Some((tenant, *jobs.first()?)))
+        firsts.filter_map(|(tenant, jobs)| Some((*tenant, *jobs.first()?)))
     }
 
     /// All jobs, by tenant, the most urgent of each first.

@@ -7,13 +7,15 @@ use crate::ids::JobId;
 use crate::schedule::Load;
 use crate::schedule::fit::Profile;
 use crate::schedule::group::{Change, Key, Ranked};
+use crate::schedule::heap::Heap;
 use crate::schedule::policy::{PassedOver, Rule};
-use crate::schedule::rank::Rank;
-use crate::schedule::share::{Doing, Shares, Tenant};
+use crate::schedule::share::{Account, Shares};
+use crate::schedule::tenants::{Standing, Tenant};
 use crate::time::Monotonic;
 
 /// What an execution is taken to last before one has been seen.
 const TYPICAL: Duration = Duration::from_secs(1);
+const HAS_A_QUEUE: &str = "a tenant that has jobs here has a queue";
 
 /// The queue of a device, by tenants, and its slots.
 #[derive(Debug)]
@@ -25,7 +27,7 @@ pub(super) struct Lane {
     pub(super) tenants: BTreeMap<Tenant, Queue>,
     pub(super) shares: Shares,
     /// The first waiting job of each tenant, so that it can be told who was passed over.
-    heads: BTreeSet<(Rank, JobId, Tenant)>,
+    heads: Heap<Ranked>,
     held: BTreeMap<JobId, Held>,
     /// Jobs that wait and may run here.
     pub(super) waiting: usize,
@@ -34,24 +36,18 @@ pub(super) struct Lane {
     typical: Duration,
 }
 
-#[derive(Debug, Default)]
+/// What one tenant has here.
+#[derive(Debug)]
 pub(super) struct Queue {
     /// The first job of each group that may run here.
-    pub(super) firsts: BTreeSet<(Rank, JobId, Key)>,
+    pub(super) firsts: BTreeMap<Ranked, Key>,
+    pub(super) account: Account,
     running: usize,
     pub(super) at_limit: bool,
     weight: u64,
 }
 
-/// What the whole schedule knows of a tenant.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Standing {
-    pub(super) weight: u64,
-    /// It may have no more jobs running.
-    pub(super) at_limit: bool,
-}
-
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Held {
     tenant: Tenant,
     since: Monotonic,
@@ -67,7 +63,7 @@ impl Default for Lane {
             profile: None,
             tenants: BTreeMap::new(),
             shares: Shares::default(),
-            heads: BTreeSet::new(),
+            heads: Heap::default(),
             held: BTreeMap::new(),
             waiting: 0,
             backlog_milli: 0,
@@ -102,22 +98,26 @@ impl Lane {
     }
 
     /// Another job of a tenant is the first of its group.
-    pub(super) fn follow(&mut self, tenant: &Tenant, group: &Key, first: Change, its: Standing) {
-        self.change(tenant, |queue| {
-            queue.weight = its.weight;
-            queue.at_limit = its.at_limit;
-            queue.follow(group, first);
-        });
+    pub(super) fn follow(&mut self, tenant: Tenant, group: Key, first: Change, its: Standing<'_>) {
+        self.make_queue(tenant, its);
+        self.change(tenant, |queue| queue.follow(group, first));
     }
 
-    /// The tenant of this name as it is kept here, so that its name is kept once.
-    pub(super) fn known(&self, tenant: &str) -> Option<&Tenant> {
-        self.tenants.get_key_value(tenant).map(|(known, _)| known)
+    /// Sees to it that a tenant has a queue, in which its standing is as it is now.
+    fn make_queue(&mut self, tenant: Tenant, its: Standing<'_>) {
+        let queue = self.tenants.entry(tenant).or_insert_with(|| Queue {
+            firsts: BTreeMap::new(),
+            account: self.shares.open(its.name),
+            running: 0,
+            at_limit: false,
+            weight: its.weight,
+        });
+        queue.at_limit = its.at_limit;
     }
 
     /// Whether a tenant may have no more jobs running.
-    pub(super) fn set_limit(&mut self, tenant: &Tenant, at_limit: bool) {
-        if self.tenants.contains_key(tenant) {
+    pub(super) fn set_limit(&mut self, tenant: Tenant, at_limit: bool) {
+        if self.tenants.contains_key(&tenant) {
             self.change(tenant, |queue| queue.at_limit = at_limit);
         }
     }
@@ -129,29 +129,29 @@ impl Lane {
     pub(super) fn turn(&self) -> Turn {
         let tenant = self.shares.first();
         let tenant = tenant.expect("a ready lane has a tenant whose turn it is");
-        let first = self.tenants[tenant].firsts.first();
-        let (rank, job, group) = first.expect("a tenant that waits has a job waiting");
+        let first = self.tenants[&tenant].firsts.first_key_value();
+        let (job, group) = first.expect("a tenant that waits has a job waiting");
         Turn {
-            job: (*rank, *job),
-            tenant: tenant.clone(),
-            group: group.clone(),
+            job: *job,
+            tenant,
+            group: *group,
         }
     }
 
-    /// Whom a turn passes over; `next` is the job of its tenant that comes after it in its group.
-    pub(super) fn passed_over(&self, turn: &Turn, next: Option<Ranked>) -> Vec<PassedOver> {
-        let mut passed_over = Vec::new();
-        let first = self.heads.first();
-        if let Some((_, other, whose)) = first.filter(|(.., whose)| *whose != turn.tenant) {
-            let rule = match self.shares.may_have_a_turn(whose) {
+    /// Whom a turn passes over, before it is taken; `first` is what it changes in its group.
+    pub(super) fn passed_over(&self, turn: &Turn, first: Change) -> Vec<PassedOver> {
+        let mut passed_over = Vec::with_capacity(2);
+        let head = self.heads.first();
+        if let Some(((_, other), whose)) = head.filter(|(_, whose)| *whose != turn.tenant) {
+            let rule = match self.tenants[whose].account.may_have_a_turn() {
                 true => Rule::FairShare,
                 false => Rule::TenantLimit,
             };
             passed_over.push(PassedOver { job: *other, rule });
         }
-        let firsts = self.tenants[&turn.tenant].firsts.iter();
-        let elsewhere = firsts.map(|(rank, job, _)| (*rank, *job)).nth(1);
-        if let Some((rank, other)) = next.into_iter().chain(elsewhere).min() {
+        let mut firsts = self.tenants[&turn.tenant].firsts.keys();
+        let elsewhere = firsts.nth(1).copied();
+        if let Some((rank, other)) = first.after.into_iter().chain(elsewhere).min() {
             let rule = turn.job.0.precedence_over(&rank).into();
             passed_over.push(PassedOver { job: other, rule });
         }
@@ -160,36 +160,35 @@ impl Lane {
 
     /// The job whose turn it is takes a slot.
     pub(super) fn take(&mut self, turn: &Turn, first: Change, now: Monotonic) {
-        let Turn { job, tenant, group } = turn;
-        self.shares.has_turn(tenant);
-        let weight = self.tenants[tenant].weight;
+        let Turn { job, tenant, group } = *turn;
+        self.shares.has_turn(&self.tenants[&tenant].account);
         // In one change, or the tenant would be idle in between and lose what it lags behind.
         self.change(tenant, |queue| {
             queue.follow(group, first);
             queue.running += 1;
         });
-        self.charge_in_advance(job.1, tenant, weight, now);
+        self.charge_in_advance(job.1, tenant, now);
     }
 
     /// A job takes a slot, whether there is one or not: its record says so.
-    pub(super) fn hold(&mut self, job: JobId, tenant: &Tenant, weight: u64, since: Monotonic) {
-        self.change(tenant, |queue| {
-            queue.weight = weight;
-            queue.running += 1;
-        });
-        self.charge_in_advance(job, tenant, weight, since);
+    pub(super) fn hold(&mut self, job: JobId, tenant: Tenant, its: Standing<'_>, since: Monotonic) {
+        self.make_queue(tenant, its);
+        self.change(tenant, |queue| queue.running += 1);
+        self.charge_in_advance(job, tenant, since);
     }
 
     /// What a turn costs a tenant until it is known what it took.
-    pub(super) fn price(&self, tenant: &Tenant) -> u64 {
-        micros(self.typical) / self.tenants[tenant].weight
+    pub(super) fn price(&self, tenant: Tenant) -> u64 {
+        micros(self.typical) / self.tenants[&tenant].weight
     }
 
-    fn charge_in_advance(&mut self, job: JobId, tenant: &Tenant, weight: u64, since: Monotonic) {
+    fn charge_in_advance(&mut self, job: JobId, tenant: Tenant, since: Monotonic) {
         let charged = self.typical;
-        self.shares.charge(tenant, micros(charged) / weight, 0);
+        let queue = self.tenants.get_mut(&tenant).expect(HAS_A_QUEUE);
+        let more = micros(charged) / queue.weight;
+        self.shares.charge(tenant, &mut queue.account, more, 0);
         let held = Held {
-            tenant: tenant.clone(),
+            tenant,
             since,
             charged,
         };
@@ -202,10 +201,14 @@ impl Lane {
             return;
         };
         let took = now.since(held.since);
-        let weight = self.tenants[&held.tenant].weight;
-        let (more, less) = (micros(took) / weight, micros(held.charged) / weight);
-        self.shares.charge(&held.tenant, more, less);
-        self.change(&held.tenant, |queue| queue.running -= 1);
+        let queue = self.tenants.get_mut(&held.tenant).expect(HAS_A_QUEUE);
+        let (more, less) = (
+            micros(took) / queue.weight,
+            micros(held.charged) / queue.weight,
+        );
+        self.shares
+            .charge(held.tenant, &mut queue.account, more, less);
+        self.change(held.tenant, |queue| queue.running -= 1);
         self.typical = (self.typical * 7 + took) / 8;
     }
 
@@ -216,36 +219,33 @@ impl Lane {
     /// Whose jobs hold the slots, and since when.
     pub(super) fn since(&self) -> impl Iterator<Item = (&str, Monotonic)> {
         let held = self.held.values();
-        held.map(|held| (&*held.tenant, held.since))
+        held.map(|held| (&**self.tenants[&held.tenant].account.name(), held.since))
     }
 
     #[cfg(test)]
     pub(super) fn tenants_remembered(&self) -> usize {
-        self.shares.remembered()
+        self.tenants.len() + self.shares.remembered()
     }
 
     /// Changes a tenant's queue, and everything that depends on it.
-    fn change(&mut self, tenant: &Tenant, change: impl FnOnce(&mut Queue)) {
-        let queue = self.tenants.entry(tenant.clone()).or_default();
+    fn change(&mut self, tenant: Tenant, change: impl FnOnce(&mut Queue)) {
+        let queue = self.tenants.get_mut(&tenant).expect(HAS_A_QUEUE);
         let before = queue.first();
         change(queue);
         let after = queue.first();
         if before != after {
-            if let Some((rank, job)) = before {
-                self.heads.remove(&(rank, job, tenant.clone()));
-            }
-            if let Some((rank, job)) = after {
-                self.heads.insert((rank, job, tenant.clone()));
+            match after {
+                Some(job) => self.heads.set(tenant, job),
+                None => self.heads.remove(tenant),
             }
         }
-        let doing = match (after, queue.at_limit, queue.running) {
-            (Some(_), false, _) => Doing::Waits,
-            (None, _, 0) => Doing::Idle,
-            _ => Doing::Busy,
-        };
-        self.shares.set(tenant, doing);
-        if doing == Doing::Idle {
-            self.tenants.remove(tenant);
+        let may_have_a_turn = after.is_some() && !queue.at_limit;
+        self.shares.set(tenant, &mut queue.account, may_have_a_turn);
+        if after.is_none()
+            && queue.running == 0
+            && let Some(queue) = self.tenants.remove(&tenant)
+        {
+            self.shares.close(queue.account);
             if self.tenants.is_empty() {
                 self.shares.all_idle();
             }
@@ -253,39 +253,43 @@ impl Lane {
     }
 
     /// The first job of each tenant in each group.
-    pub(super) fn firsts(&self) -> impl Iterator<Item = (Tenant, Rank, JobId, Key)> {
+    pub(super) fn firsts(&self) -> impl Iterator<Item = (Tenant, Ranked, Key)> {
         let queues = self.tenants.iter();
         queues.flat_map(|(tenant, queue)| {
-            let firsts = queue.firsts.iter().cloned();
-            firsts.map(|(rank, job, group)| (tenant.clone(), rank, job, group))
+            let firsts = queue.firsts.iter();
+            firsts.map(|(job, group)| (*tenant, *job, *group))
         })
     }
 
     /// Walks all cross-references.
     pub(super) fn check(&self) {
-        self.shares.check();
+        let accounts = self.tenants.iter();
+        self.shares
+            .check(accounts.map(|(tenant, queue)| (*tenant, &queue.account)));
         let running = self.tenants.values().map(|queue| queue.running);
         assert_eq!(self.held.len(), running.sum::<usize>());
-        let heads = self.tenants.iter().filter_map(|(tenant, queue)| {
-            let (rank, job) = queue.first()?;
-            Some((rank, job, tenant.clone()))
-        });
-        assert_eq!(self.heads, heads.collect());
+        let heads = self
+            .tenants
+            .iter()
+            .filter_map(|(tenant, queue)| Some((queue.first()?, *tenant)));
+        let heads: BTreeSet<_> = heads.collect();
+        assert!(self.heads.iter().eq(&heads));
     }
 }
 
 impl Queue {
     /// The most urgent job.
     fn first(&self) -> Option<Ranked> {
-        self.firsts.first().map(|(rank, job, _)| (*rank, *job))
+        self.firsts.first_key_value().map(|(job, _)| *job)
     }
 
-    fn follow(&mut self, group: &Key, Change { before, after }: Change) {
-        if let Some((rank, job)) = before {
-            self.firsts.remove(&(rank, job, group.clone()));
+    /// The new one comes before the old one goes, so that a set of one is not made anew.
+    fn follow(&mut self, group: Key, Change { before, after }: Change) {
+        if let Some(job) = after {
+            self.firsts.insert(job, group);
         }
-        if let Some((rank, job)) = after {
-            self.firsts.insert((rank, job, group.clone()));
+        if let Some(job) = before.filter(|_| before != after) {
+            self.firsts.remove(&job);
         }
     }
 }

@@ -2,16 +2,18 @@
 //! if every execution took its typical time, nobody came, and nobody left.
 
 use std::cmp::{Ordering, Reverse};
-use std::collections::btree_set::Iter;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BinaryHeap, btree_map, btree_set};
 use std::iter::Peekable;
+use std::sync::Arc;
 
 use crate::ids::JobId;
 use crate::schedule::group::{Group, Groups, Key, Ranked};
+use crate::schedule::heap::InOrder;
 use crate::schedule::lane::Lane;
 use crate::schedule::policy::{Ahead, Rule};
 use crate::schedule::rank::Rank;
-use crate::schedule::share::Tenant;
+use crate::schedule::share::Place;
+use crate::schedule::tenants::Tenant;
 
 /// Turns that are looked at for one answer, however many jobs wait.
 pub const TURNS_MAX: usize = 1_000;
@@ -49,9 +51,9 @@ impl Line {
 /// The jobs of a tenant that may run on a device, the most urgent first, out of all groups.
 struct Jobs<'a> {
     groups: &'a Groups,
-    tenant: &'a Tenant,
+    tenant: Tenant,
     /// Groups of which none was looked at yet but the first job.
-    fresh: Peekable<Iter<'a, (Rank, JobId, Key)>>,
+    fresh: Peekable<btree_map::Iter<'a, Ranked, Key>>,
     /// What is left of the others, by the next job.
     again: BinaryHeap<Reverse<Left<'a>>>,
 }
@@ -60,7 +62,7 @@ struct Jobs<'a> {
 struct Left<'a> {
     next: Ranked,
     group: &'a Group,
-    rest: Iter<'a, Ranked>,
+    rest: btree_set::Iter<'a, Ranked>,
 }
 
 impl<'a> Iterator for Jobs<'a> {
@@ -68,14 +70,14 @@ impl<'a> Iterator for Jobs<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let again = self.again.peek().map(|Reverse(left)| left.next);
-        let fresh = self.fresh.peek().map(|(rank, job, _)| (*rank, *job));
+        let fresh = self.fresh.peek().map(|(job, _)| **job);
         let is_fresh = fresh.is_some() && again.is_none_or(|again| fresh < Some(again));
         let (job, group, mut rest) = if is_fresh {
-            let (rank, job, key) = self.fresh.next()?;
-            let group = &self.groups[key];
+            let (job, key) = self.fresh.next()?;
+            let group = &self.groups[*key];
             let mut rest = group.jobs_of(self.tenant);
             rest.next();
-            ((*rank, *job), group, rest)
+            (*job, group, rest)
         } else {
             let Reverse(Left { next, group, rest }) = self.again.pop()?;
             (next, group, rest)
@@ -117,29 +119,32 @@ struct Turns<'a> {
     lane: &'a Lane,
     groups: &'a Groups,
     /// Tenants that have had none of these turns yet, by what they have used.
-    fresh: Peekable<Iter<'a, (u64, Tenant)>>,
+    fresh: Peekable<InOrder<'a, Place>>,
     /// Those that have, by what they will have used then.
-    again: BTreeMap<(u64, &'a Tenant), Peekable<Jobs<'a>>>,
+    again: Again<'a>,
 }
 
+/// What is left of the jobs of tenants, by what they will have used, and by name.
+type Again<'a> = BTreeMap<(u64, &'a Arc<str>), (Tenant, Peekable<Jobs<'a>>)>;
+
 impl<'a> Iterator for Turns<'a> {
-    type Item = (&'a Tenant, Ranked, &'a Group);
+    type Item = (Tenant, Ranked, &'a Group);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let fresh = self.fresh.peek().map(|(used, tenant)| (*used, tenant));
+        let fresh = self.fresh.peek().map(|((used, name), _)| (*used, name));
         let again = self.again.first_key_value().map(|(place, _)| *place);
         let is_fresh = fresh.is_some() && again.is_none_or(|again| fresh < Some(again));
-        let ((used, tenant), mut jobs) = if is_fresh {
-            self.fresh.next();
-            let place = fresh?;
-            (place, self.lane.jobs_of(self.groups, place.1).peekable())
+        let ((used, name), (tenant, mut jobs)) = if is_fresh {
+            let ((used, name), tenant) = self.fresh.next()?;
+            let jobs = self.lane.jobs_of(self.groups, *tenant);
+            ((*used, name), (*tenant, jobs.peekable()))
         } else {
             self.again.pop_first()?
         };
         let (job, group) = jobs.next()?;
         if jobs.peek().is_some() {
             let used = used.saturating_add(self.lane.price(tenant));
-            self.again.insert((used, tenant), jobs);
+            self.again.insert((used, name), (tenant, jobs));
         }
         Some((tenant, job, group))
     }
@@ -148,9 +153,9 @@ impl<'a> Iterator for Turns<'a> {
 impl Lane {
     /// The place of a job that waits here. A tenant at its limit has no turn before one of its
     /// jobs ends: of such a job only those of its own tenant are told.
-    pub(super) fn line(&self, groups: &Groups, (rank, job): Ranked, tenant: &Tenant) -> Line {
+    pub(super) fn line(&self, groups: &Groups, (rank, job): Ranked, tenant: Tenant) -> Line {
         let within = |other: Rank| Rule::from(other.precedence_over(&rank));
-        if self.tenants[tenant].at_limit {
+        if self.tenants[&tenant].at_limit {
             let turns = self.jobs_of(groups, tenant);
             return Line::of(job, turns.map(|((other, job), _)| (job, within(other))));
         }
@@ -169,18 +174,19 @@ impl Lane {
         &'a self,
         groups: &'a Groups,
         job: JobId,
-        tenant: &Tenant,
+        tenant: Tenant,
     ) -> Option<impl Iterator<Item = (&'a str, f64)>> {
-        if self.tenants[tenant].at_limit {
+        if self.tenants[&tenant].at_limit {
             return None;
         }
         let before = self.turns(groups);
         let before = before.take_while(move |(_, (_, other), _)| *other != job);
         let part = |group: &Group| 1.0 / group.open.max(1) as f64;
+        let name = |tenant| &**self.tenants[&tenant].account.name();
         Some(
             before
                 .take(TURNS_MAX)
-                .map(move |(tenant, _, group)| (&**tenant, part(group))),
+                .map(move |(tenant, _, group)| (name(tenant), part(group))),
         )
     }
 
@@ -193,15 +199,11 @@ impl Lane {
         }
     }
 
-    fn jobs_of<'a>(&'a self, groups: &'a Groups, tenant: &'a Tenant) -> Jobs<'a> {
-        let (tenant, queue) = self
-            .tenants
-            .get_key_value(tenant)
-            .expect("who waits is here");
+    fn jobs_of<'a>(&'a self, groups: &'a Groups, tenant: Tenant) -> Jobs<'a> {
         Jobs {
             groups,
             tenant,
-            fresh: queue.firsts.iter().peekable(),
+            fresh: self.tenants[&tenant].firsts.iter().peekable(),
             again: BinaryHeap::new(),
         }
     }

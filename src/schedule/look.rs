@@ -5,7 +5,7 @@ use crate::schedule::fit::Want;
 use crate::schedule::group::Group;
 use crate::schedule::lane::Lane;
 use crate::schedule::line::Line;
-use crate::schedule::{Load, Part, Scheduler};
+use crate::schedule::{Load, Scheduler};
 use crate::time::Monotonic;
 
 impl Scheduler {
@@ -18,9 +18,10 @@ impl Scheduler {
 
     /// How busy all devices are together that may run what is asked for, and how many wait for it.
     pub fn load_of(&self, want: &Want) -> Load {
-        let Some(group) = self.groups.get(want) else {
+        let Some(key) = self.groups.find(want) else {
             return Load::default();
         };
+        let group = &self.groups[key];
         let loads = group.devices.iter().map(|device| self.load(device));
         let all = loads.fold(Load::default(), |all, load| Load {
             running: all.running + load.running,
@@ -43,16 +44,13 @@ impl Scheduler {
     /// takes jobs first; `None` if it does not wait. Looks at a bounded number of turns for each
     /// device.
     pub fn line(&self, job: JobId) -> Option<Line> {
-        let place = self.places.get(&job)?;
-        let Part::Waits(key, rank) = &place.part else {
-            return None;
-        };
-        let lanes = self.groups[key]
+        let place = self.waiting.get(&job)?;
+        let lanes = self.groups[place.group]
             .devices
             .iter()
             .map(|device| &self.lanes[device]);
         let lines = lanes.map(|lane| {
-            let line = lane.line(&self.groups, (*rank, job), &place.tenant);
+            let line = lane.line(&self.groups, (place.rank, job), place.tenant);
             (!lane.open, line)
         });
         let nearest = lines.min_by_key(|(closed, line)| (*closed, line.ahead));
@@ -67,13 +65,11 @@ impl Scheduler {
         job: JobId,
         device: &DeviceId,
     ) -> Option<impl Iterator<Item = (&str, f64)>> {
-        let place = self.places.get(&job)?;
-        let Part::Waits(key, _) = &place.part else {
-            return None;
-        };
+        let place = self.waiting.get(&job)?;
+        let group = &self.groups[place.group];
         let lane = self.lanes.get(device);
-        let lane = lane.filter(|_| self.groups[key].devices.contains(device))?;
-        lane.tenants_before(&self.groups, job, &place.tenant)
+        let lane = lane.filter(|_| group.devices.contains(device))?;
+        lane.tenants_before(&self.groups, job, place.tenant)
     }
 
     /// Whose jobs hold the slots of a device, and since when.
@@ -89,45 +85,39 @@ impl Scheduler {
 
     /// The devices on which a job may run that waits.
     pub fn may_run_on(&self, job: JobId) -> impl Iterator<Item = &DeviceId> {
-        let group = match self.places.get(&job).map(|place| &place.part) {
-            Some(Part::Waits(key, _)) => self.groups.get(key),
-            _ => None,
-        };
-        group.into_iter().flat_map(|group| &group.devices)
+        let place = self.waiting.get(&job);
+        let devices = place.map(|place| &self.groups[place.group].devices);
+        devices.into_iter().flatten()
     }
 
     /// Whether a job waits.
     pub fn is_waiting(&self, job: JobId) -> bool {
-        let place = self.places.get(&job);
-        place.is_some_and(|place| matches!(place.part, Part::Waits(..)))
+        self.waiting.contains_key(&job)
     }
 
     /// How many slots a tenant holds, if it may hold no more.
     pub fn limit_of(&self, tenant: &str) -> Option<usize> {
-        let running = self.running.get(tenant).copied().unwrap_or(0);
-        self.is_at_limit(tenant).then_some(running)
+        self.tenants.limit_of(tenant)
     }
 
     /// Jobs that wait, on all devices together.
     pub fn waiting(&self) -> usize {
-        self.waiting
+        self.waiting.len()
     }
 
     /// The device whose slot a job holds.
     pub fn held_by(&self, job: JobId) -> Option<&DeviceId> {
-        match &self.places.get(&job)?.part {
-            Part::Holds(device) => Some(device),
-            Part::Waits(..) => None,
-        }
+        self.holders.get(&job).map(|holder| &holder.device)
     }
 
     /// The jobs that wait for this, by tenant, the most urgent of each first.
     pub fn queue(&self, want: &Want) -> impl Iterator<Item = JobId> {
-        self.groups.get(want).into_iter().flat_map(Group::jobs)
+        let group = self.groups.find(want).map(|key| &self.groups[key]);
+        group.into_iter().flat_map(Group::jobs)
     }
 
     /// What is asked for by jobs that wait.
     pub fn wanted(&self) -> impl Iterator<Item = &Want> {
-        self.groups.keys().map(|want| &**want)
+        self.groups.iter().map(|(want, ..)| want)
     }
 }

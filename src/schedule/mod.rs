@@ -9,13 +9,16 @@ mod check;
 pub mod fit;
 pub mod forecast;
 mod group;
+mod heap;
 mod lane;
 pub mod line;
 mod look;
 pub mod policy;
 pub mod pool;
 pub mod rank;
+mod registry;
 mod share;
+mod tenants;
 pub mod timers;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,11 +28,13 @@ use crate::job::target::Target;
 use crate::planted::{Bug, planted};
 use crate::schedule::fit::{Profile, Want};
 use crate::schedule::group::{Change, Group, Groups, Key};
-use crate::schedule::lane::{Lane, Standing};
+use crate::schedule::lane::Lane;
 use crate::schedule::policy::{PassedOver, Policy};
 use crate::schedule::rank::Rank;
-use crate::schedule::share::Tenant;
+use crate::schedule::tenants::{Tenant, Tenants};
 use crate::time::Monotonic;
+
+const NAMES_A_LANE: &str = "every place names a lane that exists";
 
 /// Who waits for which devices, and who holds their slots.
 ///
@@ -41,29 +46,30 @@ use crate::time::Monotonic;
 /// new, or tells something new of itself, at each group. None looks at all jobs.
 #[derive(Debug)]
 pub struct Scheduler {
-    policy: Policy,
     lanes: BTreeMap<DeviceId, Lane>,
     groups: Groups,
+    tenants: Tenants,
     /// The lanes that have a job whose turn may come and a slot free, so that a pick need not
-    /// search.
+    /// search. One that has not any more is taken out when its turn to be looked at comes.
     ready: BTreeSet<DeviceId>,
-    /// Where each waiting job waits, and where each holder holds.
-    places: BTreeMap<JobId, Place>,
-    /// How many slots each tenant holds, on all devices.
-    running: BTreeMap<Tenant, usize>,
-    waiting: usize,
+    /// Where each waiting job waits. The only thing that is looked up by the id of a job among all
+    /// that wait: with a million of them that costs more than all else.
+    waiting: BTreeMap<JobId, Waiting>,
+    /// Where each holder holds.
+    holders: BTreeMap<JobId, Holder>,
 }
 
-#[derive(Debug, Clone)]
-struct Place {
+#[derive(Debug, Clone, Copy)]
+struct Waiting {
+    rank: Rank,
+    group: Key,
     tenant: Tenant,
-    part: Part,
 }
 
 #[derive(Debug, Clone)]
-enum Part {
-    Waits(Key, Rank),
-    Holds(DeviceId),
+struct Holder {
+    device: DeviceId,
+    tenant: Tenant,
 }
 
 /// A decision: this job, on this device, now.
@@ -95,13 +101,12 @@ impl Scheduler {
     /// A schedule without devices.
     pub fn new(policy: Policy) -> Self {
         Self {
-            policy,
             lanes: BTreeMap::new(),
             groups: Groups::new(),
+            tenants: Tenants::new(policy),
             ready: BTreeSet::new(),
-            places: BTreeMap::new(),
-            running: BTreeMap::new(),
-            waiting: 0,
+            waiting: BTreeMap::new(),
+            holders: BTreeMap::new(),
         }
     }
 
@@ -113,10 +118,10 @@ impl Scheduler {
         if lane.open != open {
             lane.open = open;
             let groups = self.groups.iter();
-            let here = groups.filter(|(_, group)| group.devices.contains(device));
-            let here: Vec<_> = here.map(|(want, _)| want.clone()).collect();
+            let here = groups.filter(|(.., group)| group.devices.contains(device));
+            let here: Vec<_> = here.map(|(_, key, _)| key).collect();
             for group in here {
-                self.share_anew(&group, |group| match open {
+                self.share_anew(group, |group| match open {
                     true => group.open += 1,
                     false => group.open -= 1,
                 });
@@ -133,19 +138,18 @@ impl Scheduler {
         }
         lane.profile = Some(profile);
         let profile = lane.profile.as_ref();
-        let changed = self
-            .groups
-            .iter()
-            .filter(|(want, group)| want.fits(device, profile) != group.devices.contains(device));
-        let changed: Vec<_> = changed.map(|(want, _)| want.clone()).collect();
+        let changed = self.groups.iter().filter(|(want, _, group)| {
+            want.fits(device, profile) != group.devices.contains(device)
+        });
+        let changed: Vec<_> = changed.map(|(_, key, _)| key).collect();
         for group in changed {
-            self.change_place(&group, device);
+            self.change_place(group, device);
         }
         self.refresh(device);
     }
 
     /// A group's jobs may run on a device from now on, or no more.
-    fn change_place(&mut self, key: &Key, device: &DeviceId) {
+    fn change_place(&mut self, key: Key, device: &DeviceId) {
         let open = usize::from(self.lane(device).open);
         let is_new = !self.groups[key].devices.contains(device);
         self.share_anew(key, |group| match is_new {
@@ -160,17 +164,15 @@ impl Scheduler {
         });
         let group = &self.groups[key];
         let count = group.waiting();
-        let firsts = group.firsts().map(|(whose, job)| (whose.clone(), job));
-        for (tenant, job) in firsts.collect::<Vec<_>>() {
-            let standing = self.standing(&tenant);
+        let lane = self.lanes.get_mut(device).expect(NAMES_A_LANE);
+        for (tenant, job) in group.firsts() {
             let (before, after) = match is_new {
                 true => (None, Some(job)),
                 false => (Some(job), None),
             };
             let first = Change { before, after };
-            self.lane(device).follow(&tenant, key, first, standing);
+            lane.follow(tenant, key, first, self.tenants.standing(tenant));
         }
-        let lane = self.lane(device);
         match is_new {
             true => lane.waiting += count,
             false => lane.waiting -= count,
@@ -178,16 +180,16 @@ impl Scheduler {
     }
 
     /// Changes on how many devices a group's jobs may run, and with that the part of each.
-    fn share_anew(&mut self, key: &Key, change: impl FnOnce(&mut Group)) {
-        let group = self.groups.get_mut(key).expect("it was just there");
+    fn share_anew(&mut self, key: Key, change: impl FnOnce(&mut Group)) {
+        let group = &mut self.groups[key];
         let lanes = &mut self.lanes;
         for member in &group.devices {
-            let lane = lanes.get_mut(member).expect("a group names lanes");
+            let lane = lanes.get_mut(member).expect(NAMES_A_LANE);
             lane.backlog_milli -= group.backlog_milli();
         }
         change(group);
         for member in &group.devices {
-            let lane = lanes.get_mut(member).expect("a group names lanes");
+            let lane = lanes.get_mut(member).expect(NAMES_A_LANE);
             lane.backlog_milli += group.backlog_milli();
         }
     }
@@ -200,29 +202,26 @@ impl Scheduler {
     /// Lets a job wait for what it asks for. One that waits already gets its new place; one that
     /// holds a slot keeps it and does not wait.
     pub fn enqueue_for(&mut self, job: JobId, want: &Want, tenant: &str, rank: Rank) {
-        match self.places.get(&job).map(|place| &place.part) {
-            Some(Part::Holds(_)) => return,
-            Some(Part::Waits(..)) => self.remove(job),
-            None => {}
+        if self.holders.contains_key(&job) {
+            return;
         }
-        let key = self.group(want);
-        let group = &self.groups[&key];
-        let lane = || group.devices.first().map(|device| &self.lanes[device]);
-        let known = group.known(tenant);
-        let known = known.or_else(|| lane()?.known(tenant));
-        let tenant = known.cloned().unwrap_or_else(|| tenant.into());
-        let group = self.groups.get_mut(&key).expect("it was just made");
-        let first = group.put(&tenant, (rank, job));
-        self.tell(&key, &tenant, first, 1, None);
-        let part = Part::Waits(key, rank);
-        self.places.insert(job, Place { tenant, part });
-        self.waiting += 1;
+        self.remove(job);
+        let group = self.group(want);
+        let tenant = self.tenants.comes(tenant);
+        let first = self.groups[group].put(tenant, (rank, job));
+        self.tell(group, tenant, first, 1, None);
+        let place = Waiting {
+            rank,
+            group,
+            tenant,
+        };
+        self.waiting.insert(job, place);
     }
 
     /// The group of those that ask for this.
     fn group(&mut self, want: &Want) -> Key {
-        if let Some((key, _)) = self.groups.get_key_value(want) {
-            return key.clone();
+        if let Some(key) = self.groups.find(want) {
+            return key;
         }
         if let Target::Device(device) = &want.target {
             self.lanes.entry(device.clone()).or_default();
@@ -233,26 +232,23 @@ impl Scheduler {
             group.devices.insert(device.clone());
             group.open += usize::from(lane.open);
         }
-        let key = Key::new(want.clone());
-        self.groups.insert(key.clone(), group);
-        key
+        self.groups.add(want.clone(), group)
     }
 
     /// Tells each device of a group what has changed there; `but` knows already.
     fn tell(
         &mut self,
-        key: &Key,
-        tenant: &Tenant,
+        key: Key,
+        tenant: Tenant,
         first: Change,
         more: isize,
         but: Option<&DeviceId>,
     ) {
         let moved = first.before != first.after;
-        let standing = self.standing(tenant);
         let group = &self.groups[key];
         let share = group.share_milli();
         for device in &group.devices {
-            let lane = self.lanes.get_mut(device).expect("a group names lanes");
+            let lane = self.lanes.get_mut(device).expect(NAMES_A_LANE);
             lane.waiting = lane
                 .waiting
                 .checked_add_signed(more)
@@ -262,58 +258,47 @@ impl Scheduler {
                 false => lane.backlog_milli -= share,
             }
             if moved && but != Some(device) {
-                lane.follow(tenant, key, first, standing);
+                lane.follow(tenant, key, first, self.tenants.standing(tenant));
             }
             refresh(&mut self.ready, device, lane);
         }
-        if self.groups[key].waiting() == 0 {
+        if group.waiting() == 0 {
             self.groups.remove(key);
-        }
-    }
-
-    fn standing(&self, tenant: &str) -> Standing {
-        Standing {
-            weight: self.policy.weight(tenant),
-            at_limit: self.is_at_limit(tenant),
         }
     }
 
     /// Takes a job out of its queue; a slot it holds stays held. Does nothing otherwise.
     pub fn remove(&mut self, job: JobId) {
-        let Some(Place {
-            part: Part::Waits(key, rank),
-            tenant,
-        }) = self.places.get(&job).cloned()
-        else {
+        let Some(place) = self.waiting.remove(&job) else {
             return;
         };
-        self.places.remove(&job);
-        self.waiting -= 1;
-        let group = self.groups.get_mut(&key).expect("who waits has a group");
-        let first = group.take(&tenant, (rank, job));
-        self.tell(&key, &tenant, first, -1, None);
+        let Waiting {
+            rank,
+            group,
+            tenant,
+        } = place;
+        let first = self.groups[group].take(tenant, (rank, job));
+        self.tell(group, tenant, first, -1, None);
+        self.tenants.left(tenant);
     }
 
     /// The job whose turn it is on a device that has a slot free; it holds the slot from now on.
     pub fn pick(&mut self, now: Monotonic) -> Option<Pick> {
-        let device = self.ready.first()?.clone();
-        let turn = self.lane(&device).turn();
-        let group = self
-            .groups
-            .get_mut(&turn.group)
-            .expect("who waits has a group");
-        let next = group.jobs_of(&turn.tenant).nth(1).copied();
-        let first = group.take(&turn.tenant, turn.job);
-        let lane = self.lane(&device);
-        let passed_over = lane.passed_over(&turn, next);
+        let device = self.ready_device()?;
+        let lane = self.lanes.get_mut(&device).expect(NAMES_A_LANE);
+        let turn = lane.turn();
+        let first = self.groups[turn.group].take(turn.tenant, turn.job);
+        let passed_over = lane.passed_over(&turn, first);
         lane.take(&turn, first, now);
-        self.tell(&turn.group, &turn.tenant, first, -1, Some(&device));
-        self.waiting -= 1;
+        self.tell(turn.group, turn.tenant, first, -1, Some(&device));
         let (_, job) = turn.job;
-        let place = self.places.get_mut(&job).expect("who waits has a place");
-        place.part = Part::Holds(device.clone());
-        self.count(&turn.tenant, 1);
-        self.refresh(&device);
+        self.waiting.remove(&job);
+        let holder = Holder {
+            device: device.clone(),
+            tenant: turn.tenant,
+        };
+        self.holders.insert(job, holder);
+        self.count(turn.tenant, 1);
         let left_waiting = self.lane(&device).waiting;
         Some(Pick {
             job,
@@ -323,41 +308,49 @@ impl Scheduler {
         })
     }
 
+    /// The first device that has a slot free and somebody whose turn it is.
+    fn ready_device(&mut self) -> Option<DeviceId> {
+        loop {
+            let device = self.ready.first()?;
+            if self.lanes[device].is_ready() {
+                return Some(device.clone());
+            }
+            self.ready.pop_first();
+        }
+    }
+
     /// Notes that a job has held a slot since then, because its record says so. After a restart
     /// there may be more holders than slots.
     pub fn hold(&mut self, job: JobId, device: &DeviceId, tenant: &str, since: Monotonic) {
         self.remove(job);
         self.release(job, since);
-        let weight = self.policy.weight(tenant);
+        let tenant = self.tenants.comes(tenant);
         let lane = self.lanes.entry(device.clone()).or_default();
-        let tenant: Tenant = lane.known(tenant).cloned().unwrap_or_else(|| tenant.into());
-        lane.hold(job, &tenant, weight, since);
-        let place = Place {
-            tenant: tenant.clone(),
-            part: Part::Holds(device.clone()),
+        lane.hold(job, tenant, self.tenants.standing(tenant), since);
+        let holder = Holder {
+            device: device.clone(),
+            tenant,
         };
-        self.places.insert(job, place);
-        self.count(&tenant, 1);
+        self.holders.insert(job, holder);
+        self.count(tenant, 1);
         self.refresh(device);
     }
 
     /// The job holds nothing afterwards; a place in a queue stays. Does nothing otherwise.
     pub fn release(&mut self, job: JobId, now: Monotonic) {
-        let Some(device) = self.held_by(job).cloned() else {
+        let Some(Holder { device, tenant }) = self.holders.remove(&job) else {
             return;
         };
-        let Place { tenant, .. } = self.places.remove(&job).expect("it was just there");
         self.lane(&device).release(job, now);
-        self.count(&tenant, -1);
+        self.count(tenant, -1);
+        self.tenants.left(tenant);
         if !planted(Bug::SlotIdles) {
             self.refresh(&device);
         }
     }
 
     fn lane(&mut self, device: &DeviceId) -> &mut Lane {
-        self.lanes
-            .get_mut(device)
-            .expect("every place names a lane that exists")
+        self.lanes.get_mut(device).expect(NAMES_A_LANE)
     }
 
     fn refresh(&mut self, device: &DeviceId) {
@@ -366,37 +359,20 @@ impl Scheduler {
         }
     }
 
-    fn is_at_limit(&self, tenant: &str) -> bool {
-        let running = self.running.get(tenant).copied().unwrap_or(0);
-        running >= self.policy.tenant_running && !planted(Bug::TenantLimitForgotten)
-    }
-
     /// Counts the slots of a tenant; at its limit, or no more, every device hears of it.
-    fn count(&mut self, tenant: &Tenant, more: isize) {
-        let was_at_limit = self.is_at_limit(tenant);
-        let running = self.running.entry(tenant.clone()).or_default();
-        *running = running
-            .checked_add_signed(more)
-            .expect("a slot is given back once");
-        if *running == 0 {
-            self.running.remove(tenant);
-        }
-        let is_at_limit = self.is_at_limit(tenant);
-        if is_at_limit != was_at_limit {
-            let devices: Vec<_> = self.lanes.keys().cloned().collect();
-            for device in devices {
-                self.lane(&device).set_limit(tenant, is_at_limit);
-                self.refresh(&device);
+    fn count(&mut self, tenant: Tenant, more: isize) {
+        if let Some(at_limit) = self.tenants.count(tenant, more) {
+            for (device, lane) in &mut self.lanes {
+                lane.set_limit(tenant, at_limit);
+                refresh(&mut self.ready, device, lane);
             }
         }
     }
 }
 
 fn refresh(ready: &mut BTreeSet<DeviceId>, device: &DeviceId, lane: &Lane) {
-    match lane.is_ready() {
-        true if !ready.contains(device) => drop(ready.insert(device.clone())),
-        true => {}
-        false => drop(ready.remove(device)),
+    if lane.is_ready() && !ready.contains(device) {
+        ready.insert(device.clone());
     }
 }
 

@@ -6,12 +6,11 @@
 //! advance and put right when the slot is given back. A tenant that comes anew starts where the
 //! others are: nobody saves up turns by staying away.
 
-use std::collections::btree_set::Iter;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Whose jobs they are.
-pub(super) type Tenant = Arc<str>;
+use crate::schedule::heap::{Heap, InOrder};
+use crate::schedule::tenants::Tenant;
 
 /// Device time in microseconds over the tenant's weight.
 type Used = u64;
@@ -20,102 +19,91 @@ type Used = u64;
 /// starting anew gives them least.
 const IDLE_MAX: usize = 10_000;
 
-/// Tenants by what they have used.
-type Places = BTreeSet<(Used, Tenant)>;
+/// What a turn goes by: least use first, and the name among equals.
+pub(super) type Place = (Used, Arc<str>);
 
-/// What one device has given to each tenant.
+/// Who comes next, by what one device has given to each tenant. What a tenant with jobs has used is
+/// in its [`Account`], which stands where else something is kept of it on the device.
 #[derive(Debug, Default)]
 pub(super) struct Shares {
-    accounts: BTreeMap<Tenant, Account>,
-    /// Tenants whose turn may come, by what they have used.
-    turns: Places,
-    /// Tenants that have nothing waiting and nothing running, by what they have used.
-    idle: Places,
+    /// Tenants whose turn may come.
+    turns: Heap<Place>,
+    /// Tenants that have nothing waiting and nothing running.
+    idle: BTreeSet<Place>,
+    /// What those have used.
+    idle_used: BTreeMap<Arc<str>, Used>,
     /// What the tenant had used that had the last turn: where newcomers start.
     start: Used,
 }
 
-/// What one tenant has used, and where that is noted.
-#[derive(Debug, Clone, Copy)]
-struct Account {
+/// What a tenant that has jobs on a device has used of it.
+#[derive(Debug)]
+pub(super) struct Account {
+    name: Arc<str>,
     used: Used,
-    doing: Doing,
+    may_have_a_turn: bool,
 }
 
-/// What a tenant does on a device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Doing {
-    /// It has jobs waiting and may run one more.
-    Waits,
-    /// It has jobs running, or is at its limit.
-    Busy,
-    /// It has no jobs here.
-    Idle,
+impl Account {
+    pub(super) fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    pub(super) fn may_have_a_turn(&self) -> bool {
+        self.may_have_a_turn
+    }
+
+    fn place(&self) -> Place {
+        (self.used, self.name.clone())
+    }
 }
 
 impl Shares {
     /// The tenant whose turn it is.
-    pub(super) fn first(&self) -> Option<&Tenant> {
-        self.turns.first().map(|(_, tenant)| tenant)
+    pub(super) fn first(&self) -> Option<Tenant> {
+        self.turns.first().map(|(_, tenant)| *tenant)
     }
 
     /// The tenants whose turn may come, with what they have used, the next first.
-    pub(super) fn turns(&self) -> Iter<'_, (Used, Tenant)> {
+    pub(super) fn turns(&self) -> InOrder<'_, Place> {
         self.turns.iter()
     }
 
-    pub(super) fn may_have_a_turn(&self, tenant: &Tenant) -> bool {
-        let account = self.accounts.get(tenant);
-        account.is_some_and(|account| account.doing == Doing::Waits)
-    }
-
-    /// Notes what a tenant does now. Mostly that is what it did before, and costs one look.
-    pub(super) fn set(&mut self, tenant: &Tenant, doing: Doing) {
-        let account = match self.accounts.get(tenant) {
-            Some(before) if before.doing == doing => return,
-            Some(before) => {
-                let used = before.used;
-                let came_back = before.doing == Doing::Idle;
-                if let Some(set) = Self::set_of(&mut self.turns, &mut self.idle, before.doing) {
-                    set.remove(&(used, tenant.clone()));
-                }
-                let used = if came_back {
-                    used.max(self.start)
-                } else {
-                    used
-                };
-                Account { used, doing }
-            }
-            None if doing == Doing::Idle => return,
-            None => Account {
-                used: self.start,
-                doing,
-            },
-        };
-        if let Some(set) = Self::set_of(&mut self.turns, &mut self.idle, doing) {
-            set.insert((account.used, tenant.clone()));
+    /// The account of a tenant that had no jobs here.
+    pub(super) fn open(&mut self, name: &Arc<str>) -> Account {
+        let before = self.idle_used.remove(name);
+        if let Some(used) = before {
+            self.idle.remove(&(used, name.clone()));
         }
-        self.accounts.insert(tenant.clone(), account);
+        Account {
+            name: name.clone(),
+            used: before.unwrap_or(0).max(self.start),
+            may_have_a_turn: false,
+        }
     }
 
-    /// The set that a tenant is in while it does this.
-    fn set_of<'a>(
-        turns: &'a mut Places,
-        idle: &'a mut Places,
-        doing: Doing,
-    ) -> Option<&'a mut Places> {
-        match doing {
-            Doing::Waits => Some(turns),
-            Doing::Busy => None,
-            Doing::Idle => Some(idle),
+    /// A tenant has no jobs here any more; it has no turn to come.
+    pub(super) fn close(&mut self, account: Account) {
+        assert!(!account.may_have_a_turn, "whoever has a turn has a job");
+        self.idle.insert(account.place());
+        self.idle_used.insert(account.name, account.used);
+    }
+
+    /// Notes whether a tenant's turn may come. Mostly that is as before, and costs nothing.
+    pub(super) fn set(&mut self, tenant: Tenant, account: &mut Account, may_have_a_turn: bool) {
+        if may_have_a_turn == account.may_have_a_turn {
+            return;
+        }
+        account.may_have_a_turn = may_have_a_turn;
+        match may_have_a_turn {
+            true => self.turns.set(tenant, account.place()),
+            false => self.turns.remove(tenant),
         }
     }
 
     /// The tenant has a turn: newcomers start from here.
-    pub(super) fn has_turn(&mut self, tenant: &Tenant) {
-        let account = self.accounts.get(tenant);
-        let used = account.map_or(self.start, |account| account.used);
-        self.start = self.start.max(used);
+    pub(super) fn has_turn(&mut self, account: &Account) {
+        self.start = self.start.max(account.used);
         self.forget();
     }
 
@@ -131,39 +119,32 @@ impl Shares {
     fn forget(&mut self) {
         while let Some((used, _)) = self.idle.first()
             && (*used <= self.start || self.idle.len() > IDLE_MAX)
-            && let Some((_, tenant)) = self.idle.pop_first()
+            && let Some((_, name)) = self.idle.pop_first()
         {
-            self.accounts.remove(&tenant);
+            self.idle_used.remove(&name);
         }
     }
 
     /// Changes what a tenant has used.
-    pub(super) fn charge(&mut self, tenant: &Tenant, more: Used, less: Used) {
-        let Some(account) = self.accounts.get_mut(tenant) else {
-            return;
-        };
-        let before = account.used;
-        account.used = before.saturating_add(more).saturating_sub(less);
-        let after = account.used;
-        if let Some(set) = Self::set_of(&mut self.turns, &mut self.idle, account.doing) {
-            set.remove(&(before, tenant.clone()));
-            set.insert((after, tenant.clone()));
-        }
+    pub(super) fn charge(&mut self, tenant: Tenant, account: &mut Account, more: Used, less: Used) {
+        account.used = account.used.saturating_add(more).saturating_sub(less);
+        self.turns.change(tenant, |(used, _)| *used = account.used);
     }
 
-    /// How many tenants are remembered.
+    /// How many tenants without jobs are remembered.
     #[cfg(test)]
     pub(super) fn remembered(&self) -> usize {
-        self.accounts.len()
+        self.idle.len()
     }
 
-    /// Walks all cross-references: a tenant is in the set that its account names, and in no other.
-    pub(super) fn check(&self) {
-        for (set, doing) in [(&self.turns, Doing::Waits), (&self.idle, Doing::Idle)] {
-            let accounts = self.accounts.iter();
-            let named = accounts.filter(|(_, account)| account.doing == doing);
-            let named = named.map(|(tenant, account)| (account.used, tenant.clone()));
-            assert_eq!(*set, named.collect());
-        }
+    /// Walks all cross-references: those whose turn may come are these, and no others.
+    pub(super) fn check<'a>(&self, accounts: impl Iterator<Item = (Tenant, &'a Account)>) {
+        let turns = accounts.filter(|(_, account)| account.may_have_a_turn);
+        let turns = turns.map(|(tenant, account)| (account.place(), tenant));
+        let turns: BTreeSet<_> = turns.collect();
+        assert!(self.turns.iter().eq(&turns));
+        let idle = self.idle_used.iter();
+        let idle = idle.map(|(name, used)| (*used, name.clone()));
+        assert_eq!(self.idle, idle.collect());
     }
 }
