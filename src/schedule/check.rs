@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::schedule::lane::Lane;
 use crate::schedule::share::Tenant;
 use crate::schedule::{Part, Scheduler};
 
@@ -53,6 +52,20 @@ impl Scheduler {
                 assert_eq!(self.held_by(job), Some(device));
             }
             places += lane.running();
+            let slots = self.reserved.slots.values();
+            let slots = slots.filter(|slot| slot.device == *device);
+            assert_eq!(lane.reserved, slots.clone().count());
+            let occupied = slots.filter(|slot| slot.jobs.holder().is_some());
+            assert_eq!(lane.occupied, occupied.count());
+        }
+        self.reserved.check();
+        for (id, slot) in &self.reserved.slots {
+            let waiting = slot.jobs.queue().map(|(_, job)| job);
+            for job in waiting.chain(slot.jobs.holder()) {
+                let part = self.places.get(&job).map(|place| &place.part);
+                assert!(matches!(part, Some(Part::Reserved(of)) if of == id));
+                places += 1;
+            }
         }
         assert_eq!(places, self.places.len());
         let holders = self
@@ -63,9 +76,15 @@ impl Scheduler {
         for holder in holders {
             *running.entry(holder.tenant.clone()).or_default() += 1;
         }
+        for slot in self.reserved.slots.values() {
+            *running.entry(slot.tenant.clone()).or_default() += 1;
+        }
         assert_eq!(self.running, running);
         assert_eq!(
-            self.lanes.values().map(Lane::running).sum::<usize>(),
+            self.lanes
+                .values()
+                .map(|lane| lane.running() + lane.reserved)
+                .sum::<usize>(),
             running.values().sum::<usize>()
         );
     }

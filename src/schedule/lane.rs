@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::ids::JobId;
+use crate::planted::{Bug, planted};
 use crate::schedule::Load;
 use crate::schedule::fit::Profile;
 use crate::schedule::group::{Change, Key, Ranked};
@@ -27,6 +28,9 @@ pub(super) struct Lane {
     /// The first waiting job of each tenant, so that it can be told who was passed over.
     heads: BTreeSet<(Rank, JobId, Tenant)>,
     held: BTreeMap<JobId, Held>,
+    /// Slots that are reserved, and those of them in which a job runs.
+    pub(super) reserved: usize,
+    pub(super) occupied: usize,
     /// Jobs that wait and may run here.
     pub(super) waiting: usize,
     /// The same in thousandths, of which a job that may run on several devices has its part.
@@ -69,6 +73,8 @@ impl Default for Lane {
             shares: Shares::default(),
             heads: BTreeSet::new(),
             held: BTreeMap::new(),
+            reserved: 0,
+            occupied: 0,
             waiting: 0,
             backlog_milli: 0,
             typical: TYPICAL,
@@ -86,14 +92,31 @@ pub(super) struct Turn {
 
 impl Lane {
     pub(super) fn is_ready(&self) -> bool {
-        self.open && self.held.len() < self.slots as usize && self.shares.first().is_some()
+        self.open && self.free() > 0 && self.shares.first().is_some()
+    }
+
+    /// Slots that nobody has.
+    fn free(&self) -> usize {
+        let reserved = match planted(Bug::ReservedSlotsAreShared) {
+            true => self.occupied,
+            false => self.reserved,
+        };
+        (self.slots as usize).saturating_sub(self.held.len() + reserved)
+    }
+
+    /// Whether a slot is empty, so that a job may run that has one reserved. A slot that is
+    /// reserved while all are taken is the next that is given back.
+    pub(super) fn has_room_for_a_holder(&self) -> bool {
+        self.open && self.held.len() + self.occupied < self.slots as usize
     }
 
     pub(super) fn load(&self) -> Load {
         Load {
             waiting: self.waiting,
-            running: self.running(),
+            running: self.running() + self.occupied,
             slots: self.slots,
+            reserved: self.reserved,
+            free: self.free(),
         }
     }
 
@@ -178,6 +201,25 @@ impl Lane {
             queue.running += 1;
         });
         self.charge_in_advance(job, tenant, weight, since);
+    }
+
+    /// A slot is reserved for a tenant, which is charged its whole time in advance: nobody else can
+    /// use it.
+    pub(super) fn reserve(&mut self, tenant: &Tenant, weight: u64, span: Duration) {
+        self.reserved += 1;
+        self.change(tenant, |queue| {
+            queue.weight = weight;
+            queue.running += 1;
+        });
+        self.shares.charge(tenant, micros(span) / weight, 0);
+    }
+
+    /// A slot is reserved no more; what was left of its time is not charged.
+    pub(super) fn unreserve(&mut self, tenant: &Tenant, left: Duration) {
+        self.reserved -= 1;
+        let weight = self.tenants[tenant].weight;
+        self.shares.charge(tenant, 0, micros(left) / weight);
+        self.change(tenant, |queue| queue.running -= 1);
     }
 
     /// What a turn costs a tenant until it is known what it took.
@@ -265,7 +307,7 @@ impl Lane {
     pub(super) fn check(&self) {
         self.shares.check();
         let running = self.tenants.values().map(|queue| queue.running);
-        assert_eq!(self.held.len(), running.sum::<usize>());
+        assert_eq!(self.held.len() + self.reserved, running.sum::<usize>());
         let heads = self.tenants.iter().filter_map(|(tenant, queue)| {
             let (rank, job) = queue.first()?;
             Some((rank, job, tenant.clone()))

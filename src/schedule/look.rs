@@ -11,9 +11,10 @@ use crate::time::Monotonic;
 impl Scheduler {
     /// How busy a device is; nothing is known of one that was never named.
     pub fn load(&self, device: &DeviceId) -> Load {
-        self.lanes
-            .get(device)
-            .map_or_else(Load::default, Lane::load)
+        let lane = self.lanes.get(device);
+        let load = lane.map_or_else(Load::default, Lane::load);
+        let waiting = load.waiting + self.waiting_in_reserved(device);
+        Load { waiting, ..load }
     }
 
     /// How busy all devices are together that may run what is asked for, and how many wait for it.
@@ -25,6 +26,8 @@ impl Scheduler {
         let all = loads.fold(Load::default(), |all, load| Load {
             running: all.running + load.running,
             slots: all.slots + load.slots,
+            reserved: all.reserved + load.reserved,
+            free: all.free + load.free,
             ..all
         });
         Load {
@@ -44,8 +47,10 @@ impl Scheduler {
     /// device.
     pub fn line(&self, job: JobId) -> Option<Line> {
         let place = self.places.get(&job)?;
-        let Part::Waits(key, rank) = &place.part else {
-            return None;
+        let (key, rank) = match &place.part {
+            Part::Waits(key, rank) => (key, rank),
+            Part::Reserved(id) => return self.reserved.slots.get(id)?.jobs.line(job),
+            Part::Holds(_) => return None,
         };
         let lanes = self.groups[key]
             .devices
@@ -99,7 +104,11 @@ impl Scheduler {
     /// Whether a job waits.
     pub fn is_waiting(&self, job: JobId) -> bool {
         let place = self.places.get(&job);
-        place.is_some_and(|place| matches!(place.part, Part::Waits(..)))
+        place.is_some_and(|place| match place.part {
+            Part::Waits(..) => true,
+            Part::Holds(_) => false,
+            Part::Reserved(_) => self.held_by(job).is_none(),
+        })
     }
 
     /// How many slots a tenant holds, if it may hold no more.
@@ -110,7 +119,7 @@ impl Scheduler {
 
     /// Jobs that wait, on all devices together.
     pub fn waiting(&self) -> usize {
-        self.waiting
+        self.waiting + self.reserved.waiting
     }
 
     /// The device whose slot a job holds.
@@ -118,6 +127,10 @@ impl Scheduler {
         match &self.places.get(&job)?.part {
             Part::Holds(device) => Some(device),
             Part::Waits(..) => None,
+            Part::Reserved(id) => {
+                let slot = self.reserved.slots.get(id)?;
+                (slot.jobs.holder() == Some(job)).then_some(&slot.device)
+            }
         }
     }
 

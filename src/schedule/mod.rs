@@ -15,12 +15,16 @@ mod look;
 pub mod policy;
 pub mod pool;
 pub mod rank;
+pub mod register;
+pub mod reservation;
+mod reserve;
+mod reserved;
 mod share;
 pub mod timers;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::ids::{DeviceId, JobId};
+use crate::ids::{DeviceId, JobId, ReservationId};
 use crate::job::target::Target;
 use crate::planted::{Bug, planted};
 use crate::schedule::fit::{Profile, Want};
@@ -28,6 +32,7 @@ use crate::schedule::group::{Change, Group, Groups, Key};
 use crate::schedule::lane::{Lane, Standing};
 use crate::schedule::policy::{PassedOver, Policy};
 use crate::schedule::rank::Rank;
+use crate::schedule::reserved::Reserved;
 use crate::schedule::share::Tenant;
 use crate::time::Monotonic;
 
@@ -49,7 +54,8 @@ pub struct Scheduler {
     ready: BTreeSet<DeviceId>,
     /// Where each waiting job waits, and where each holder holds.
     places: BTreeMap<JobId, Place>,
-    /// How many slots each tenant holds, on all devices.
+    reserved: Reserved,
+    /// How many slots each tenant holds or has reserved, on all devices.
     running: BTreeMap<Tenant, usize>,
     waiting: usize,
 }
@@ -64,6 +70,8 @@ struct Place {
 enum Part {
     Waits(Key, Rank),
     Holds(DeviceId),
+    /// Waits for a reserved slot, or holds it.
+    Reserved(ReservationId),
 }
 
 /// A decision: this job, on this device, now.
@@ -85,10 +93,31 @@ pub struct Pick {
 pub struct Load {
     /// Jobs that wait.
     pub waiting: usize,
-    /// Slots taken.
+    /// Jobs that run, in reserved slots or others.
     pub running: usize,
     /// Slots in all.
     pub slots: u32,
+    /// Slots that are reserved, whether a job runs there or not.
+    pub reserved: usize,
+    /// Slots that the next job may have that has none reserved.
+    pub free: usize,
+}
+
+impl Load {
+    /// What has the slots, for a person; `of` is nothing, or ` of ` and the device.
+    pub fn taken(&self, of: &str) -> String {
+        let slots = self.slots as usize;
+        match self.reserved {
+            0 => format!("{} of {slots} slots{of} are taken", self.running),
+            reserved if reserved >= slots => {
+                format!("all slots{of} are reserved ({reserved} of {slots})")
+            }
+            reserved => {
+                let taken = slots - reserved - self.free;
+                format!("{taken} of {slots} slots{of} are taken, and {reserved} reserved")
+            }
+        }
+    }
 }
 
 impl Scheduler {
@@ -100,6 +129,7 @@ impl Scheduler {
             groups: Groups::new(),
             ready: BTreeSet::new(),
             places: BTreeMap::new(),
+            reserved: Reserved::default(),
             running: BTreeMap::new(),
             waiting: 0,
         }
@@ -202,7 +232,8 @@ impl Scheduler {
     pub fn enqueue_for(&mut self, job: JobId, want: &Want, tenant: &str, rank: Rank) {
         match self.places.get(&job).map(|place| &place.part) {
             Some(Part::Holds(_)) => return,
-            Some(Part::Waits(..)) => self.remove(job),
+            Some(Part::Reserved(_)) if self.held_by(job).is_some() => return,
+            Some(Part::Waits(..) | Part::Reserved(_)) => self.remove(job),
             None => {}
         }
         let key = self.group(want);
@@ -280,6 +311,7 @@ impl Scheduler {
 
     /// Takes a job out of its queue; a slot it holds stays held. Does nothing otherwise.
     pub fn remove(&mut self, job: JobId) {
+        self.remove_reserved(job);
         let Some(Place {
             part: Part::Waits(key, rank),
             tenant,
@@ -296,6 +328,9 @@ impl Scheduler {
 
     /// The job whose turn it is on a device that has a slot free; it holds the slot from now on.
     pub fn pick(&mut self, now: Monotonic) -> Option<Pick> {
+        if let Some(pick) = self.pick_reserved(now) {
+            return Some(pick);
+        }
         let device = self.ready.first()?.clone();
         let turn = self.lane(&device).turn();
         let group = self
@@ -346,6 +381,9 @@ impl Scheduler {
         let Some(device) = self.held_by(job).cloned() else {
             return;
         };
+        if self.release_reserved(job, &device) {
+            return;
+        }
         let Place { tenant, .. } = self.places.remove(&job).expect("it was just there");
         self.lane(&device).release(job, now);
         self.count(&tenant, -1);
