@@ -177,6 +177,13 @@ impl Book {
         self.pages().draining.contains(device)
     }
 
+    /// Whether a device was away or broken when the driver-manager was last asked.
+    pub fn is_lost(&self, device: &DeviceId) -> bool {
+        let pages = self.pages();
+        let page = pages.devices.get(device);
+        page.is_none_or(|page| matches!(page.info.hardware, Hardware::Offline | Hardware::Error))
+    }
+
     /// Whether there is a device for what is asked for.
     pub fn standing(&self, want: &Want) -> Standing {
         let pages = self.pages();

@@ -1,6 +1,7 @@
 //! The names of things. Each is a type of its own, so that none can be taken for another.
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -191,6 +192,45 @@ impl FencingToken {
     }
 }
 
+/// Names a reservation, `rsv-` and 16 hex digits, and fences it: the number is its token for the
+/// driver, and of two reservations the later one has the greater.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReservationId(NonZeroU64);
+
+impl ReservationId {
+    /// The reservation number `nth`, from 1, that the kernel of this epoch makes; `None` for one
+    /// beyond what it can count.
+    pub fn new(epoch: Epoch, nth: u64) -> Option<Self> {
+        let nth = u32::try_from(nth).ok()?;
+        NonZeroU64::new(u64::from(epoch.0) << 32 | u64::from(nth)).map(Self)
+    }
+
+    /// What the driver gets to tell an earlier holder from a later one.
+    pub fn token(self) -> FencingToken {
+        FencingToken(self.0.get())
+    }
+}
+
+impl fmt::Display for ReservationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "rsv-{:016x}", self.0)
+    }
+}
+
+impl FromStr for ReservationId {
+    type Err = BadId;
+
+    fn from_str(text: &str) -> Result<Self, BadId> {
+        let bad = || BadId::new(text, "a reservation id (rsv- and 16 lower-case hex digits)");
+        let hex = text.strip_prefix("rsv-").ok_or_else(bad)?;
+        let plain = hex.len() == 16 && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        let number = u64::from_str_radix(hex, 16).ok().filter(|_| plain);
+        number.and_then(NonZeroU64::new).map(Self).ok_or_else(bad)
+    }
+}
+
+as_text!(ReservationId);
+
 /// The SHA-256 of some bytes; prints as 64 hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sha256Sum([u8; 32]);
@@ -280,6 +320,28 @@ mod tests {
     #[test]
     fn a_new_epoch_outranks_every_attempt_of_the_old_one() {
         assert!(FencingToken::new(Epoch(1), u32::MAX) < FencingToken::new(Epoch(2), 1));
+    }
+
+    #[test]
+    fn a_reservation_id_reads_back_and_a_later_one_is_greater() {
+        let made = |epoch, nth| ReservationId::new(Epoch(epoch), nth).unwrap();
+        let id = made(3, 17);
+        assert_eq!(id.to_string(), "rsv-0000000300000011");
+        assert_eq!(id.to_string().parse(), Ok(id));
+        assert!(made(3, u64::from(u32::MAX)) < made(4, 1));
+        assert!(id.token() < made(3, 18).token());
+        assert_eq!(ReservationId::new(Epoch(3), 1 << 32), None);
+        let zeros = format!("rsv-{}", "0".repeat(16));
+        for text in [
+            "",
+            "rsv-",
+            "rsv-3",
+            "rsv-000000030000001G",
+            "rsv-+000000300000011",
+            &zeros,
+        ] {
+            assert!(text.parse::<ReservationId>().is_err(), "{text}");
+        }
     }
 
     #[test]

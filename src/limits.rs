@@ -42,6 +42,8 @@ pub const JOB_TIMEOUT_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
 pub const CANCEL_WAIT: Duration = Duration::from_secs(2);
 /// How long an idempotency key is kept at least (D21); its job is, too.
 pub const KEY_KEPT_MIN: Duration = Duration::from_secs(72 * 3600);
+/// Reservations that are over and still told of, the latest; for as long as their keys are kept.
+pub const RESERVATIONS_OVER_MAX: usize = 10_000;
 /// How long an event that may wait for the next one waits at most: nobody sees that it is told later.
 pub const TELL_WITHIN: Duration = Duration::from_millis(100);
 /// Events read from the store at once by a watcher.
@@ -97,6 +99,14 @@ pub struct Limits {
     pub jobs_waiting: usize,
     /// The same for the jobs of one tenant.
     pub tenant_waiting: usize,
+    /// The shortest time for which a slot can be reserved.
+    pub reservation_ms_min: u64,
+    /// The longest.
+    pub reservation_ms_max: u64,
+    /// Slots that one tenant has reserved at a time, on all devices together.
+    pub tenant_reservations: usize,
+    /// A reservation ends when its device was offline, broken or gone for so long.
+    pub device_lost_ms: u64,
     /// Jobs that wait and are kept in memory whole, the latest, because their turn may come at
     /// once. Of all others only the gist is, and they are read from the store (D17).
     pub jobs_at_hand: usize,
@@ -136,6 +146,10 @@ impl Default for Limits {
             tenant_weights: BTreeMap::new(),
             jobs_waiting: 1_000_000,
             tenant_waiting: 1_000_000,
+            reservation_ms_min: 1_000,
+            reservation_ms_max: 14_400_000,
+            tenant_reservations: 4,
+            device_lost_ms: 60_000,
             jobs_at_hand: 1_024,
             retain_hours: 0,
             retain_jobs: 0,

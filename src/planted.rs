@@ -81,11 +81,17 @@ pub enum Bug {
     KeyInAnotherCommit,
     /// On disk events come in a commit of their own, after the head that knows them.
     EventsInAnotherCommit,
+    /// A reservation whose time has passed goes on.
+    ReservationsNeverExpire,
+    /// A kernel that starts does not take over reservations.
+    RecoveryForgetsReservations,
+    /// A job that has no slot reserved runs in one that is.
+    ReservedSlotsAreShared,
 }
 
 impl Bug {
     /// Every mistake, by its name.
-    pub const ALL: [(&str, Self); 38] = [
+    pub const ALL: [(&str, Self); 41] = [
         ("key-forgotten", Self::KeyForgotten),
         ("admits-all", Self::AdmitsAll),
         ("append-not-repeated", Self::AppendNotRepeated),
@@ -127,6 +133,12 @@ impl Bug {
         ("engine-not-reopened", Self::EngineNotReopened),
         ("key-in-another-commit", Self::KeyInAnotherCommit),
         ("events-in-another-commit", Self::EventsInAnotherCommit),
+        ("reservations-never-expire", Self::ReservationsNeverExpire),
+        (
+            "recovery-forgets-reservations",
+            Self::RecoveryForgetsReservations,
+        ),
+        ("reserved-slots-are-shared", Self::ReservedSlotsAreShared),
     ];
 }
 

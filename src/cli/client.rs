@@ -181,6 +181,25 @@ impl Kernel {
         self.answer(self.client.clone().drain_device(request)).await
     }
 
+    pub(super) async fn reserve(
+        &self,
+        request: wire::ReserveDeviceRequest,
+    ) -> Result<wire::ReserveDeviceResponse, Problem> {
+        self.answer(self.client.clone().reserve_device(request))
+            .await
+    }
+
+    pub(super) async fn release(
+        &self,
+        reservation_id: &str,
+    ) -> Result<wire::ReleaseReservationResponse, Problem> {
+        let request = wire::ReleaseReservationRequest {
+            reservation_id: reservation_id.to_owned(),
+        };
+        self.answer(self.client.clone().release_reservation(request))
+            .await
+    }
+
     pub(super) async fn explain(&self, job_id: &str) -> Result<wire::ExplainJobResponse, Problem> {
         let request = wire::ExplainJobRequest {
             job_id: job_id.to_owned(),

@@ -15,8 +15,9 @@ use crate::grpc::proto::kernel as wire;
 /// Flags of `qrtx devices`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-RUNNING is how many of this kernel's slots on the device are taken, WAITING how
-many of its jobs wait for one, WAIT what a job would wait that is submitted now.
+RUNNING is in how many of this kernel's slots on the device a job runs, and how
+many are reserved (`qrtx reserve`); WAITING how many of its jobs wait for one,
+WAIT what a job would wait that is submitted now.
 HARDWARE is what the device itself says: jobs of everybody, and their wait. A
 device that is DRAINING was told so by `qrtx drain`.
 
@@ -46,7 +47,9 @@ pub(super) async fn run(arguments: Arguments) -> Outcome {
         return Ok(Exit::Done);
     }
     if !listed.devices.is_empty() {
-        terminal::print(&table(&listed.devices).render(terminal::columns()))?;
+        let width = terminal::columns();
+        terminal::print(&table(&listed.devices).render(width))?;
+        terminal::print(&reservations(&listed.devices, SystemTime::now(), width))?;
     }
     if !listed.problem.is_empty() {
         let since = match listed.as_of {
@@ -85,6 +88,10 @@ fn table(devices: &[wire::Device]) -> Table<7> {
             _ if device.draining => format!("{state}, draining"),
             _ => state.to_owned(),
         };
+        let running = match (device.running, device.slots, device.reserved) {
+            (running, slots, 0) => format!("{running}/{slots}"),
+            (running, slots, reserved) => format!("{running}/{slots}, {reserved} reserved"),
+        };
         let wait = device.estimated_wait.map(view::seconds).map(text::span);
         let (jobs, seconds) = (device.hardware_queue_depth, device.hardware_wait_seconds);
         let hardware = match (jobs, seconds) {
@@ -98,13 +105,42 @@ fn table(devices: &[wire::Device]) -> Table<7> {
             device.device_id.as_str().into(),
             Cell::styled(style, &state),
             device.backend_type.as_str().into(),
-            format!("{}/{}", device.running, device.slots).into(),
+            running.into(),
             device.queue_depth.into(),
             wait.unwrap_or_default().into(),
             hardware.into(),
         ]);
     }
     table
+}
+
+/// Who has slots reserved, a line for each.
+fn reservations(devices: &[wire::Device], now: SystemTime, width: Option<usize>) -> String {
+    let each = devices.iter().flat_map(|device| &device.reservations);
+    let lines = each.map(|held| {
+        let until = held.expires_at.as_ref().map(|at| text::moment(at, now));
+        let purpose = match held.purpose.as_str() {
+            "" => String::new(),
+            purpose => format!(", for {purpose}"),
+        };
+        let runs = match held.job_id.as_str() {
+            "" => String::new(),
+            job => format!("; {job} runs there"),
+        };
+        let lead = format!("{}: ", text::one_line(&held.reservation_id));
+        let told = format!(
+            "{} has a slot of {} until {}{purpose}{runs}",
+            held.tenant_id,
+            held.device_id,
+            until.unwrap_or_default()
+        );
+        text::paragraph(&lead, &told, width)
+    });
+    let lines: String = lines.collect();
+    match lines.is_empty() {
+        true => lines,
+        false => format!("\n{lines}"),
+    }
 }
 
 #[cfg(test)]
@@ -150,5 +186,35 @@ mod tests {
         assert!(told.contains("OFFLINE, draining"), "{told}");
         let devices = [idle, busy, drained];
         insta::assert_snapshot!(sample::at_each_width(|width| table(&devices).render(width)));
+    }
+
+    #[test]
+    fn who_has_slots_reserved_is_told_below_the_table() {
+        let held = |id: &str, purpose: &str, job: &str| wire::Reservation {
+            reservation_id: id.to_owned(),
+            device_id: "sim:local".to_owned(),
+            tenant_id: "ada".to_owned(),
+            purpose: purpose.to_owned(),
+            expires_at: Some(sample::at(-600)),
+            job_id: job.to_owned(),
+            ..wire::Reservation::default()
+        };
+        let device = wire::Device {
+            device_id: "sim:local".to_owned(),
+            state: wire::DeviceState::Online as i32,
+            slots: 4,
+            running: 1,
+            reserved: 2,
+            reservations: vec![
+                held("rsv-0000000300000011", "a calibration", sample::JOB),
+                held("rsv-0000000300000012", "", ""),
+            ],
+            ..wire::Device::default()
+        };
+        let shown = |width| {
+            let devices = std::slice::from_ref(&device);
+            table(devices).render(width) + &reservations(devices, sample::now(), width)
+        };
+        insta::assert_snapshot!(sample::at_each_width(shown));
     }
 }

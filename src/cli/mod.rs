@@ -27,6 +27,7 @@ mod ledger;
 mod problem;
 mod progress;
 mod report;
+mod reserve;
 mod results;
 mod run;
 #[cfg(test)]
@@ -107,6 +108,10 @@ enum Command {
     Drain(drain::Arguments),
     /// Let a device that drains take jobs again
     Undrain(drain::Arguments),
+    /// Keep a slot of a device for jobs that name it
+    Reserve(Box<reserve::Reserve>),
+    /// Give a slot back that is reserved
+    Release(reserve::Release),
     /// Tell why a job waits, who is ahead of it, and what was decided
     Explain(explain::Arguments),
     /// Tell everything recorded about a job, and where its shots went
@@ -133,6 +138,8 @@ impl Command {
             Self::Jobs(arguments) => arguments.json,
             Self::Devices(arguments) => arguments.json,
             Self::Drain(arguments) | Self::Undrain(arguments) => arguments.json,
+            Self::Reserve(arguments) => arguments.json,
+            Self::Release(arguments) => arguments.json,
             Self::Explain(arguments) => arguments.about.json,
             Self::History(arguments) => arguments.about.json,
             Self::Ledger(arguments) => arguments.about.json,
@@ -155,6 +162,8 @@ impl Command {
             Self::Devices(arguments) => devices::run(arguments).await,
             Self::Drain(arguments) => drain::run(arguments, true).await,
             Self::Undrain(arguments) => drain::run(arguments, false).await,
+            Self::Reserve(arguments) => reserve::reserve(*arguments).await,
+            Self::Release(arguments) => reserve::release(arguments).await,
             Self::Explain(arguments) => explain::run(arguments).await,
             Self::History(arguments) => history::run(arguments).await,
             Self::Ledger(arguments) => ledger::run(arguments).await,

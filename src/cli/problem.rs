@@ -163,6 +163,11 @@ impl Problem {
         }
     }
 
+    /// Whether what was asked for may have been done all the same.
+    pub(super) fn is_doubtful(&self) -> bool {
+        ["QRTX_CONNECTION_LOST", "QRTX_INTERRUPTED"].contains(&self.code.as_str())
+    }
+
     /// Adds what programs may want to know.
     pub(super) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.details.insert(name.to_owned(), value.into());

@@ -48,6 +48,9 @@ pub(super) struct Arguments {
     /// Which project's [default: project-default]
     #[arg(long, value_name = "PROJECT", value_parser = text::parse_some)]
     project: Option<String>,
+    /// Run it in this reserved slot, as `qrtx reserve` named it
+    #[arg(long, value_name = "ID", value_parser = text::parse_some)]
+    reservation: Option<String>,
     /// Print one JSON document on stdout (--watch: one a line), and nothing else there
     #[arg(long)]
     pub(super) json: bool,
@@ -66,6 +69,7 @@ pub(super) async fn run(arguments: Arguments) -> Outcome {
         idempotency_key: key.clone(),
         tenant_id: arguments.tenant.unwrap_or_default(),
         project_id: arguments.project.unwrap_or_default(),
+        reservation_id: arguments.reservation.unwrap_or_default(),
         ..arguments.submission.request()?
     };
     let kernel = Kernel::at(&arguments.address).await?;
@@ -145,8 +149,7 @@ fn show(accepted: wire::EnqueueJobResponse, as_json: bool) -> Result<(), Problem
 
 /// After a lost answer nobody knows whether the job was accepted; the key can find out.
 fn doubtful(problem: Problem, key: &str) -> Problem {
-    let lost = ["QRTX_CONNECTION_LOST", "QRTX_INTERRUPTED"].contains(&problem.code.as_str());
-    if !lost {
+    if !problem.is_doubtful() {
         return problem;
     }
     problem.with("idempotency_key", key).hint(format!(

@@ -330,6 +330,8 @@ pub(super) struct Device {
     queue_depth: u32,
     slots: u32,
     running: u32,
+    reserved: u32,
+    reservations: Vec<Reservation>,
     estimated_wait_seconds: Option<f64>,
     estimated_wait_p90_seconds: Option<f64>,
     hardware_queue_depth: u32,
@@ -348,12 +350,49 @@ impl From<wire::Device> for Device {
             queue_depth: device.queue_depth,
             slots: device.slots,
             running: device.running,
+            reserved: device.reserved,
+            reservations: device
+                .reservations
+                .into_iter()
+                .map(Reservation::from)
+                .collect(),
             estimated_wait_seconds: device.estimated_wait.map(seconds),
             estimated_wait_p90_seconds: device.estimated_wait_p90.map(seconds),
             hardware_queue_depth: device.hardware_queue_depth,
             hardware_wait_seconds: device.hardware_wait_seconds,
             draining: device.draining,
             capabilities: device.capabilities,
+        }
+    }
+}
+
+/// A slot that is reserved, or was.
+#[derive(Debug, Serialize)]
+pub(super) struct Reservation {
+    reservation_id: String,
+    device_id: String,
+    tenant_id: String,
+    purpose: String,
+    created_at: Option<String>,
+    expires_at: Option<String>,
+    ended_at: Option<String>,
+    ended_because: Option<String>,
+    job_id: Option<String>,
+}
+
+impl From<wire::Reservation> for Reservation {
+    fn from(told: wire::Reservation) -> Self {
+        let moment = |at: Option<prost_types::Timestamp>| at.map(|at| at.to_string());
+        Self {
+            reservation_id: told.reservation_id,
+            device_id: told.device_id,
+            tenant_id: told.tenant_id,
+            purpose: told.purpose,
+            created_at: moment(told.created_at),
+            expires_at: moment(told.expires_at),
+            ended_at: moment(told.ended_at),
+            ended_because: some(told.ended_because),
+            job_id: some(told.job_id),
         }
     }
 }

@@ -2,15 +2,21 @@
 
 use tonic::metadata::{MetadataKey, MetadataMap, MetadataValue};
 
-use crate::ids::{ExecutionId, FencingToken};
+use crate::ids::{ExecutionId, FencingToken, ReservationId};
 use crate::job::request::JobRequest;
 use crate::job::trace::TraceContext;
 use crate::ports::compiler::CallContext;
+use crate::schedule::reservation::ReserveRequest;
 
 /// Names the execution towards the driver (D8).
 pub const EXECUTION_ID: &str = "x-eigen-execution-id";
 /// Orders the executions of one job (D8).
 pub const FENCING_TOKEN: &str = "x-eigen-fencing-token";
+
+/// Names the reserved slot in which the execution runs.
+pub const RESERVATION_ID: &str = "x-eigen-reservation-id";
+/// Orders the holders of reserved slots: of two the later one has the greater.
+pub const RESERVATION_TOKEN: &str = "x-eigen-reservation-token";
 
 /// Puts the context of `call` into the headers of a request to a neighbour. What cannot be a
 /// header, such as a name beyond ASCII, is left out: the neighbours need none of it.
@@ -38,6 +44,12 @@ pub(super) fn send_execution(headers: &mut MetadataMap, id: ExecutionId, token: 
     put(headers, FENCING_TOKEN, &token.0.to_string());
 }
 
+/// Names the reserved slot in the headers of ExecuteCircuit.
+pub(super) fn send_reservation(headers: &mut MetadataMap, id: ReservationId) {
+    put(headers, RESERVATION_ID, &id.to_string());
+    put(headers, RESERVATION_TOKEN, &id.token().0.to_string());
+}
+
 fn put(headers: &mut MetadataMap, name: &'static str, value: &str) {
     if let Ok(value) = MetadataValue::try_from(value)
         && !value.is_empty()
@@ -46,32 +58,53 @@ fn put(headers: &mut MetadataMap, name: &'static str, value: &str) {
     }
 }
 
+/// The same for a reservation.
+pub(super) fn receive_reserve(headers: &MetadataMap, request: &mut ReserveRequest) {
+    let ReserveRequest {
+        idempotency_key,
+        tenant,
+        project,
+        subject,
+        ..
+    } = request;
+    receive_owner(headers, [idempotency_key, tenant, project, subject]);
+}
+
 /// Fills what a request's message left empty from its headers.
 pub(super) fn receive(headers: &MetadataMap, request: &mut JobRequest) {
-    let text = |names: &[&str]| {
-        names
-            .iter()
-            .find_map(|name| headers.get(*name)?.to_str().ok())
-            .unwrap_or_default()
-    };
     if TraceContext::parse(&request.traceparent).is_none() {
-        text(&["traceparent"]).clone_into(&mut request.traceparent);
+        text(headers, &["traceparent"]).clone_into(&mut request.traceparent);
     }
+    let names = ["x-eigen-request-id", "x-request-id"];
+    fill(headers, &mut request.request_id, &names);
+    let JobRequest {
+        idempotency_key,
+        tenant,
+        project,
+        subject,
+        ..
+    } = request;
+    receive_owner(headers, [idempotency_key, tenant, project, subject]);
+}
+
+fn receive_owner(headers: &MetadataMap, [key, tenant, project, subject]: [&mut String; 4]) {
     for (field, names) in [
-        (
-            &mut request.request_id,
-            &["x-eigen-request-id", "x-request-id"][..],
-        ),
-        (
-            &mut request.tenant,
-            &["x-eigen-tenant-id", "x-eigen-tenant"],
-        ),
-        (&mut request.project, &["x-eigen-project-id"]),
-        (&mut request.subject, &["x-eigen-user-id", "x-eigen-sub"]),
-        (&mut request.idempotency_key, &["x-eigen-idempotency-key"]),
+        (tenant, &["x-eigen-tenant-id", "x-eigen-tenant"][..]),
+        (project, &["x-eigen-project-id"]),
+        (subject, &["x-eigen-user-id", "x-eigen-sub"]),
+        (key, &["x-eigen-idempotency-key"]),
     ] {
-        if field.is_empty() {
-            text(names).clone_into(field);
-        }
+        fill(headers, field, names);
     }
+}
+
+fn fill(headers: &MetadataMap, field: &mut String, names: &[&str]) {
+    if field.is_empty() {
+        text(headers, names).clone_into(field);
+    }
+}
+
+fn text<'a>(headers: &'a MetadataMap, names: &[&str]) -> &'a str {
+    let mut values = names.iter().map(|name| headers.get(*name)?.to_str().ok());
+    values.find_map(|value| value).unwrap_or_default()
 }

@@ -11,8 +11,9 @@ use crate::job::ledger::Entry;
 use crate::job::request::JobRequest;
 use crate::job::state::{Phase, State};
 use crate::job::{Job, Receipt};
-use crate::kernel::{Cancelled, Outlook, Results, Told};
+use crate::kernel::{Cancelled, Held, Outlook, Results, Told};
 use crate::ports::devices::Hardware;
+use crate::schedule::reservation::ReserveRequest;
 use crate::stages::documents::bitstring_order;
 use crate::time::Timestamp;
 
@@ -45,6 +46,7 @@ pub(super) fn request(sent: wire::EnqueueJobRequest) -> JobRequest {
         program: sent.program,
         program_format: sent.program_format,
         target: sent.target,
+        reservation: sent.reservation_id,
         priority: sent.priority,
         shots: sent.shots,
         seed: sent.seed,
@@ -265,6 +267,37 @@ pub(super) fn ledger(job: &Job, entry: &Entry) -> wire::AttemptLedger {
     }
 }
 
+pub(super) fn reserve(sent: wire::ReserveDeviceRequest) -> ReserveRequest {
+    ReserveRequest {
+        device: sent.device_id,
+        ttl: sent.ttl.map(span),
+        purpose: sent.purpose,
+        idempotency_key: sent.idempotency_key,
+        tenant: sent.tenant_id,
+        project: sent.project_id,
+        subject: sent.subject,
+    }
+}
+
+pub(super) fn reservation(held: &Held) -> wire::Reservation {
+    let Held { reservation, job } = held;
+    let over = reservation.over;
+    wire::Reservation {
+        reservation_id: reservation.id.to_string(),
+        device_id: reservation.device.to_string(),
+        tenant_id: reservation.owner.tenant.clone(),
+        purpose: reservation.purpose.clone(),
+        created_at: Some(timestamp(reservation.made_at)),
+        expires_at: Some(timestamp(reservation.expires_at)),
+        ended_at: over.map(|over| timestamp(over.at)),
+        ended_because: over
+            .map(|over| over.why.name())
+            .unwrap_or_default()
+            .to_owned(),
+        job_id: job.map(|job| job.to_string()).unwrap_or_default(),
+    }
+}
+
 pub(super) fn device(outlook: &Outlook, reachable: bool) -> wire::Device {
     let info = &outlook.shown.info;
     let state = match info.hardware {
@@ -285,6 +318,8 @@ pub(super) fn device(outlook: &Outlook, reachable: bool) -> wire::Device {
         queue_depth: number(outlook.load.waiting),
         slots: outlook.load.slots,
         running: number(outlook.load.running),
+        reserved: number(outlook.load.reserved),
+        reservations: outlook.reservations.iter().map(reservation).collect(),
         estimated_wait: outlook.wait.map(|wait| duration(wait.p50)),
         estimated_wait_p90: outlook.wait.map(|wait| duration(wait.p90)),
         hardware_queue_depth: info.queue_depth,

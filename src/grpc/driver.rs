@@ -223,6 +223,9 @@ impl<C: Clock + Clone> Devices for DriverClient<C> {
         };
         let mut request = self.neighbour.request(&call, message);
         context::send_execution(request.metadata_mut(), run.id, run.token);
+        if let Some(reservation) = run.reservation {
+            context::send_reservation(request.metadata_mut(), reservation);
+        }
         let (mut client, neighbour) = (self.client(), self.neighbour.clone());
         let deadline = call.deadline;
         async move {

@@ -34,6 +34,7 @@ fn reason(reason: &Reason) -> wire::WaitReason {
         Cause::Draining => wire::WaitCause::Draining,
         Cause::TenantLimit => wire::WaitCause::TenantLimit,
         Cause::DeviceSlot => wire::WaitCause::DeviceSlot,
+        Cause::Reserved => wire::WaitCause::Reserved,
         Cause::CompileSlot => wire::WaitCause::CompileSlot,
         Cause::StoreSlot => wire::WaitCause::StoreSlot,
     };

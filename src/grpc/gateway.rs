@@ -4,11 +4,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use futures::{Stream, StreamExt as _};
-use tonic::{Code, Request, Response, Status};
+use tonic::{Request, Response, Status};
 
 use crate::grpc::proto::kernel::kernel_gateway_server::KernelGateway;
 use crate::grpc::proto::kernel::{self as wire, *};
-use crate::grpc::status::{refuse, status};
+use crate::grpc::status::status;
 use crate::grpc::{context, convert, explain};
 use crate::ids::JobId;
 use crate::job::request::Violation;
@@ -166,22 +166,35 @@ impl<E: Env> KernelGateway for Gateway<E> {
 
     async fn reserve_device(
         &self,
-        _: Request<ReserveDeviceRequest>,
+        sent: Request<ReserveDeviceRequest>,
     ) -> Answer<ReserveDeviceResponse> {
-        Err(no_reservations())
+        let (headers, _, message) = sent.into_parts();
+        let mut request = convert::reserve(message);
+        context::receive_reserve(&headers, &mut request);
+        let reserved = self.0.reserve(request).await.map_err(|why| status(&why))?;
+        let made = &reserved.held.reservation;
+        Ok(Response::new(ReserveDeviceResponse {
+            reservation_id: made.id.to_string(),
+            expires_at: Some(convert::timestamp(made.expires_at)),
+            fencing_token: made.id.token().0,
+            deduplicated: reserved.deduplicated,
+            reservation: Some(convert::reservation(&reserved.held)),
+        }))
     }
 
     async fn release_reservation(
         &self,
-        _: Request<ReleaseReservationRequest>,
+        sent: Request<ReleaseReservationRequest>,
     ) -> Answer<ReleaseReservationResponse> {
-        Err(no_reservations())
+        let text = &sent.get_ref().reservation_id;
+        // An id that is none names no reservation.
+        let unknown = |_| Error::UnknownReservation(text.chars().take(64).collect());
+        let id = text.parse().map_err(unknown).map_err(|why| status(&why))?;
+        let held = self.0.release(id).await.map_err(|why| status(&why))?;
+        Ok(Response::new(ReleaseReservationResponse {
+            reservation: Some(convert::reservation(&held)),
+        }))
     }
-}
-
-fn no_reservations() -> Status {
-    let message = "this version of the kernel has no reservations; enqueue the job instead";
-    refuse(Code::Unimplemented, "EIGEN_NOT_IMPLEMENTED", message)
 }
 
 /// A moment that a client names.

@@ -43,11 +43,27 @@ pub(super) fn status(error: &Error) -> Status {
             details.set_resource_info("job", job.to_string(), "", "it holds the idempotency key");
             (Code::FailedPrecondition, "EIGEN_IDEMPOTENCY_CONFLICT")
         }
+        Error::ReservationKeyConflict(id) => {
+            let holds = "it holds the idempotency key";
+            details.set_resource_info("reservation", id.to_string(), "", holds);
+            (Code::FailedPrecondition, "EIGEN_IDEMPOTENCY_CONFLICT")
+        }
+        Error::UnknownReservation(id) => {
+            details.set_resource_info("reservation", id.as_str(), "", "it was never made here");
+            (Code::NotFound, "EIGEN_RESERVATION_NOT_FOUND")
+        }
+        // Not NOT_FOUND: system-api would take that for a job.
+        Error::NotReserved { id, .. } => {
+            let what = "the job may not use it";
+            details.set_resource_info("reservation", id.to_string(), "", what);
+            (Code::FailedPrecondition, "EIGEN_RESERVATION_NOT_USABLE")
+        }
+        Error::DeviceNotReady(_) => (Code::FailedPrecondition, "EIGEN_DEVICE_NOT_READY"),
         Error::Overloaded {
             limit, retry_after, ..
         } => {
             details.set_retry_info(Some(*retry_after));
-            more = limit.map(|limit| ("limit".to_owned(), limit.name().to_owned()));
+            more = limit.map(|limit| ("limit".to_owned(), limit.to_owned()));
             (Code::ResourceExhausted, "EIGEN_OVERLOADED")
         }
         Error::NotEnded(_) => {

@@ -105,6 +105,8 @@ fn request(sent: EnqueueJobRequest) -> JobRequest {
         program: sent.program,
         program_format: sent.program_format,
         target: sent.target,
+        // Its contract has no field for it: what is named in the metadata counts.
+        reservation: String::new(),
         // Unset is 0 on this wire, so 0 is a priority like any other.
         priority: Some(sent.priority),
         shots: None,

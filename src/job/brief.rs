@@ -1,7 +1,7 @@
 //! A job in brief: all that a starting kernel must know of it before anybody is at it again, and
 //! little enough to be read for a million of them.
 
-use crate::ids::{DeviceId, JobId};
+use crate::ids::{DeviceId, JobId, ReservationId};
 use crate::job::state::State;
 use crate::job::{Duty, Job, Receipt};
 use crate::schedule::fit::Want;
@@ -34,6 +34,8 @@ pub struct Brief {
     pub want: Want,
     /// Whose it is.
     pub tenant: String,
+    /// The reservation that it names.
+    pub reservation: Option<ReservationId>,
     /// See [`Job::duty`].
     pub duty: Option<Duty>,
     /// See [`Job::holds`].
@@ -61,6 +63,7 @@ impl Brief {
             priority: spec.priority,
             want: job.want(),
             tenant: spec.owner.tenant.clone(),
+            reservation: spec.reservation,
             duty: job.duty(),
             holds: job.holds().cloned(),
             counts_in_hand: job.counts_in_hand(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::ids::Sha256Sum;
+use crate::ids::{ReservationId, Sha256Sum};
 use crate::job::spec::{JobSpec, Owner, ProgramFormat};
 use crate::job::target::Target;
 use crate::job::trace::TraceContext;
@@ -23,6 +23,8 @@ pub struct JobRequest {
     pub program_format: String,
     /// A device id, or a class of devices.
     pub target: String,
+    /// Metadata `reservation_id` when empty; empty there too means none.
+    pub reservation: String,
     /// See [`limits::PRIORITY_DEFAULT`].
     pub priority: Option<i32>,
     /// Metadata `shots` when absent.
@@ -89,6 +91,10 @@ impl JobRequest {
         wrong.take("name", check_name(&self.name));
         wrong.take("program", check_program(&self.program, format));
         let target = wrong.take("target", parse_target(&self.target));
+        let reservation = wrong.take(
+            "reservation_id",
+            parse_reservation(&self.reservation, &self.metadata),
+        );
         let priority = wrong.take("priority", parse_priority(self.priority));
         let shots = wrong.take("shots", parse_shots(self.shots, &self.metadata));
         let timeout = wrong.take(
@@ -111,8 +117,9 @@ impl JobRequest {
         else {
             return Err(wrong.0);
         };
+        let reservation = reservation.flatten();
         let program_sha256 = Sha256Sum::of(&self.program);
-        let fingerprint = self.fingerprint(program_sha256, priority, shots, timeout);
+        let fingerprint = self.fingerprint(program_sha256, reservation, priority, shots, timeout);
         // A seed that is no number means nothing to any driver, so it is only a note.
         let noted_seed = || self.metadata.get("seed").and_then(|seed| seed.parse().ok());
         let spec = JobSpec {
@@ -121,6 +128,7 @@ impl JobRequest {
             program_sha256,
             program_bytes: self.program.len() as u64,
             target,
+            reservation,
             priority,
             shots,
             seed: self.seed.or_else(noted_seed),
@@ -148,6 +156,7 @@ impl JobRequest {
     fn fingerprint(
         &self,
         program_sha256: Sha256Sum,
+        reservation: Option<ReservationId>,
         priority: u8,
         shots: u32,
         timeout: Duration,
@@ -158,6 +167,9 @@ impl JobRequest {
             program_sha256: Sha256Sum,
             program_format: &'a str,
             target: &'a str,
+            // Left out where there is none: what was stored before there were any reads the same.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            reservation: Option<ReservationId>,
             priority: u8,
             shots: u32,
             seed: Option<i64>,
@@ -170,6 +182,7 @@ impl JobRequest {
             program_sha256,
             program_format: &self.program_format,
             target: &self.target,
+            reservation,
             priority,
             shots,
             seed: self.seed,
@@ -191,7 +204,7 @@ impl Violations {
     }
 }
 
-fn or_default(text: String, default: &str) -> String {
+pub(crate) fn or_default(text: String, default: &str) -> String {
     if text.is_empty() {
         default.to_owned()
     } else {
@@ -258,6 +271,17 @@ fn parse_target(target: &str) -> Result<Target, String> {
     target
         .parse()
         .map_err(|bad: crate::ids::BadId| bad.to_string())
+}
+
+fn parse_reservation(
+    reservation: &str,
+    metadata: &BTreeMap<String, String>,
+) -> Result<Option<ReservationId>, String> {
+    let noted = metadata.get("reservation_id").map_or("", String::as_str);
+    let named = [reservation, noted].map(str::trim);
+    let named = named.into_iter().find(|text| !text.is_empty());
+    let named = named.map(str::parse).transpose();
+    named.map_err(|bad: crate::ids::BadId| bad.to_string())
 }
 
 fn parse_priority(priority: Option<i32>) -> Result<u8, String> {
@@ -332,7 +356,7 @@ fn check_map(map: &BTreeMap<String, String>) -> Result<(), String> {
     Ok(())
 }
 
-fn check_key(text: &str) -> Result<(), String> {
+pub(crate) fn check_key(text: &str) -> Result<(), String> {
     let long = text.chars().count();
     if long > limits::KEY_CHARS_MAX {
         return Err(format!(

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::Sha256Sum;
+use crate::ids::{ReservationId, Sha256Sum};
 use crate::job::target::Target;
 use crate::job::trace::TraceContext;
 use crate::time::Timestamp;
@@ -70,6 +70,9 @@ pub struct JobSpec {
     pub program_bytes: u64,
     /// The device that shall run it, or the class.
     pub target: Target,
+    /// The reserved slot of that device in which it shall run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reservation: Option<ReservationId>,
     /// 0 to 100, higher is more urgent.
     pub priority: u8,
     /// 1 to [`crate::limits::SHOTS_MAX`].

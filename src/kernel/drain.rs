@@ -68,7 +68,7 @@ impl<E: Env> Kernel<E> {
         told.await.unwrap_or_else(|_| Err(gone()))
     }
 
-    fn not_noted(&self, why: &AppendError) -> Error {
+    pub(super) fn not_noted(&self, why: &AppendError) -> Error {
         match why {
             AppendError::Full(_) | AppendError::Unavailable(_) => {
                 Error::Unavailable(format!("{why}; repeat the request"))

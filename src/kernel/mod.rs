@@ -11,6 +11,7 @@ mod judge;
 mod query;
 mod record;
 mod recover;
+mod reserve;
 mod retain;
 mod run;
 mod slot;
@@ -28,7 +29,7 @@ use futures::FutureExt as _;
 use tokio::sync::Notify;
 
 use crate::devices::{Book, Policy};
-use crate::ids::{DeviceId, Epoch, JobId};
+use crate::ids::{DeviceId, Epoch, JobId, ReservationId};
 use crate::job::request::Violation;
 use crate::job::state::State;
 use crate::kernel::table::{Around, Claim, Table};
@@ -37,7 +38,6 @@ use crate::observe::{Metrics, Traces};
 use crate::planted::{Bug, planted};
 use crate::ports::store::{JobStore as _, ReadError};
 use crate::ports::{Clock as _, Env};
-use crate::schedule::admission::Limit;
 use crate::store::Artifacts;
 use crate::time::Monotonic;
 
@@ -45,6 +45,7 @@ pub use cancel::{Cancelled, Told};
 pub use explain::Explanation;
 pub use query::{Outlook, Results};
 pub use recover::{Mended, mend};
+pub use reserve::{Held, Reserved};
 pub use submit::Submitted;
 pub use waits::{Cause, Queue, Reason, Start, Wait};
 
@@ -83,6 +84,7 @@ pub struct Kernel<E: Env> {
     started: Monotonic,
     table: Mutex<Table>,
     timers_moved: Notify,
+    reservations_moved: Notify,
     stopped: OnceLock<String>,
     stopping: Notify,
     /// The kernel itself, for the tasks that it starts.
@@ -113,13 +115,30 @@ pub enum Error {
     /// The idempotency key stands for another request: use another key.
     #[error("the idempotency key was used for {0} with other content; use another key")]
     KeyConflict(JobId),
+    /// The same of a reservation.
+    #[error("the idempotency key was used for {0}, which is another one; use another key")]
+    ReservationKeyConflict(ReservationId),
+    /// There is no such reservation.
+    #[error("there is no reservation {0}; `qrtx devices` lists those that go on")]
+    UnknownReservation(String),
+    /// The job may not use the reservation that it names.
+    #[error("{why}")]
+    NotReserved {
+        /// That reservation.
+        id: ReservationId,
+        /// Why not, and what to do.
+        why: String,
+    },
+    /// The device takes no jobs: reserve another, or wait.
+    #[error("{0}")]
+    DeviceNotReady(String),
     /// Too much is waiting: try again later.
     #[error("{what}; try again in {:.1} s", retry_after.as_secs_f64())]
     Overloaded {
         /// What there is too much of.
         what: String,
-        /// The limit of the schedule that is reached, if it is one of those.
-        limit: Option<Limit>,
+        /// The limit that is reached, by its name in the settings, if it is one of those.
+        limit: Option<&'static str>,
         /// When to try again.
         retry_after: Duration,
     },
@@ -171,12 +190,14 @@ impl<E: Env> Kernel<E> {
             started,
             table: Mutex::new(Table::new(&settings.limits)),
             timers_moved: Notify::new(),
+            reservations_moved: Notify::new(),
             stopped: OnceLock::new(),
             stopping: Notify::new(),
             limits: settings.limits,
             me: me.clone(),
         });
         kernel.see_draining().await?;
+        kernel.see_reservations().await?;
         kernel.recover().await?;
         if planted(Bug::RecoveryWaitsForDevices) {
             kernel.wait_for_devices().await;
@@ -184,6 +205,7 @@ impl<E: Env> Kernel<E> {
         kernel.env.spawn(kernel.clone().ring_alarms());
         kernel.env.spawn(kernel.clone().poll_devices());
         kernel.env.spawn(kernel.clone().retain());
+        kernel.env.spawn(kernel.clone().expire_reservations());
         Ok(kernel)
     }
 

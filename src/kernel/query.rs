@@ -10,7 +10,7 @@ use crate::job::Job;
 use crate::job::event::{ArtifactRef, Counts, Recorded};
 use crate::job::history::{Stay, stays};
 use crate::job::state::{Phase, State};
-use crate::kernel::{Error, Kernel, waits};
+use crate::kernel::{Error, Held, Kernel, waits};
 use crate::ports::devices::Hardware;
 use crate::ports::store::{Filter, JobStore as _, Page, ReadError};
 use crate::ports::{Clock as _, Env};
@@ -38,6 +38,8 @@ pub struct Outlook {
     pub shown: Shown,
     /// What the schedule says.
     pub load: Load,
+    /// Who has slots reserved, the earlier first.
+    pub reservations: Vec<Held>,
     /// What a job that is enqueued now would wait; `None` before the first execution, and while the
     /// device takes no jobs.
     pub wait: Option<Interval>,
@@ -214,7 +216,13 @@ impl<E: Env> Kernel<E> {
                 problem.is_none() && shown.info.hardware == Hardware::Online && !shown.draining;
             let forecast = || table.forecast.of_another(&table.scheduler, device, now);
             let wait = takes.then(forecast).flatten();
-            Outlook { shown, load, wait }
+            let reservations = table.held_of(device);
+            Outlook {
+                shown,
+                load,
+                reservations,
+                wait,
+            }
         };
         (shown.into_iter().map(outlook).collect(), as_of, problem)
     }
@@ -234,15 +242,22 @@ impl<E: Env> Kernel<E> {
             }
             State::Validating => "the program is being checked".to_owned(),
             State::Compiling => "the program is being compiled".to_owned(),
+            State::Queued if let Some(id) = job.spec.reservation => {
+                let now = self.env.clock().monotonic();
+                let table = self.table();
+                let others = others(table.scheduler.waiting_for(id));
+                let wait = table.waits(job, &self.devices, now);
+                let why = wait.reasons.into_iter().next();
+                let why = why.map_or_else(|| "its turn has come".to_owned(), |why| why.sentence);
+                format!("waits for the slot of {id}{others}: {why}")
+            }
             State::Queued => {
                 let (want, table) = (job.want(), self.table());
                 let target = &want.target;
                 let load = table.scheduler.load_of(&want);
                 let limit = || waits::tenant_limit(&table, &job.spec.owner.tenant);
                 let why = self.devices.why_waiting(&want).or_else(limit);
-                let why = why.unwrap_or_else(|| {
-                    format!("{} of {} slots are taken", load.running, load.slots)
-                });
+                let why = why.unwrap_or_else(|| load.taken(""));
                 format!("waits for {target}{}: {why}", others(load.waiting))
             }
             State::Allocating => "the device is being asked whether it is ready".to_owned(),

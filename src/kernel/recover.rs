@@ -179,6 +179,7 @@ fn unknown_spec(tenant: String, target: &str, now: Timestamp) -> JobSpec {
         program_sha256: Sha256Sum::of(&[]),
         program_bytes: 0,
         target: target.parse().unwrap_or(unknown),
+        reservation: None,
         priority: 0,
         shots: 1,
         seed: None,

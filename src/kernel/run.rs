@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::ids::JobId;
+use crate::ids::{JobId, ReservationId};
 use crate::job::event::Event;
 use crate::job::{Duty, Job};
 use crate::kernel::judge::{Judgement, Stay, judge};
@@ -97,7 +97,7 @@ impl<E: Env> Kernel<E> {
         hand: &mut Hand,
     ) -> Result<Result<Vec<Event>, Setback>, Stopped> {
         let answered = matches!(hand, Hand::Answered(_));
-        let ctx = self.context(job.since);
+        let ctx = self.context(job.since, job.job.spec.reservation);
         let InHand {
             job,
             since,
@@ -164,7 +164,11 @@ impl<E: Env> Kernel<E> {
         }
     }
 
-    fn context(&self, since: Since) -> Context<'_, E> {
+    fn context(&self, since: Since, reservation: Option<ReservationId>) -> Context<'_, E> {
+        let over = |id| {
+            self.table()
+                .reservation_over(id, self.env.clock().monotonic())
+        };
         let Since { entered, opened } = since;
         Context {
             env: &self.env,
@@ -172,6 +176,7 @@ impl<E: Env> Kernel<E> {
             epoch: self.epoch,
             artifacts: &self.artifacts,
             devices: &self.devices,
+            reservation_over: reservation.and_then(over),
             entered,
             opened,
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::ids::JobId;
+use crate::ids::{JobId, ReservationId};
 use crate::job::brief::Brief;
 use crate::job::event::Event;
 use crate::job::state::State;
@@ -45,6 +45,7 @@ pub(super) struct Gist {
     pub(super) receipt: Option<Receipt>,
     pub(super) want: Want,
     pub(super) tenant: Arc<str>,
+    pub(super) reservation: Option<ReservationId>,
     rank: Rank,
 }
 
@@ -89,6 +90,7 @@ pub(super) struct Known<'a> {
     pub(super) duty: Option<Duty>,
     pub(super) want: &'a Want,
     pub(super) tenant: &'a str,
+    pub(super) reservation: Option<ReservationId>,
     pub(super) rank: Rank,
 }
 
@@ -104,6 +106,7 @@ impl Gist {
             receipt: job.receipt,
             want: job.want,
             tenant,
+            reservation: job.reservation,
             rank,
         }
     }
@@ -128,6 +131,7 @@ impl Gist {
             duty,
             want: &self.want,
             tenant: &self.tenant,
+            reservation: self.reservation,
             rank: self.rank,
         }
     }

@@ -57,6 +57,12 @@ impl<E: Env> Kernel<E> {
         {
             return self.same_job(holder, accepted.fingerprint).await;
         }
+        let spec = &accepted.spec;
+        if let Some(id) = spec.reservation {
+            let register = &self.table().reservations;
+            let admits = register.admits(id, &spec.owner.tenant, &spec.target);
+            admits.map_err(|why| Error::NotReserved { id, why })?;
+        }
         self.admit(&accepted.spec.owner.tenant)?;
 
         let mut chance = [0; 10];
@@ -218,7 +224,7 @@ fn refused(tenant: &str, refusal: &Refusal) -> Error {
             "{jobs}{whose} {have} not ended, and {most} may be there at a time ({})",
             limit.name()
         ),
-        limit: Some(limit),
+        limit: Some(limit.name()),
         retry_after,
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::devices::{Book, Standing};
-use crate::ids::JobId;
+use crate::ids::{JobId, ReservationId};
 use crate::job::brief::Brief;
 use crate::job::event::Event;
 use crate::job::failure::{Category, Failure};
@@ -20,6 +20,8 @@ use crate::schedule::admission::Admission;
 use crate::schedule::forecast::{Forecast, Kept};
 use crate::schedule::policy::Policy;
 use crate::schedule::pool::Pool;
+use crate::schedule::register::Register;
+use crate::schedule::reservation::Why;
 use crate::schedule::timers::{Alarm, Timers};
 use crate::schedule::{Pick, Scheduler};
 use crate::time::Monotonic;
@@ -37,6 +39,7 @@ pub(super) struct Table {
     /// What was told of waits that are over, to be counted.
     pub(super) kept: Vec<Kept>,
     pub(super) timers: Timers,
+    pub(super) reservations: Register,
     pub(super) compile: Pool,
     pub(super) store: Pool,
     /// Jobs that wait for the driver-manager to be reached for the first time.
@@ -91,6 +94,7 @@ impl Table {
             kept: Vec::new(),
             age_step,
             timers: Timers::default(),
+            reservations: Register::default(),
             compile: Pool::new(limits.compile_slots),
             store: Pool::new(limits.store_slots),
             unreached: BTreeSet::new(),
@@ -111,7 +115,10 @@ impl Table {
         if let Some(device) = &job.holds
             && !planted(Bug::SlotsForgottenOnRecovery)
         {
-            self.scheduler.hold(id, device, &job.tenant, entered);
+            let own = job.reservation;
+            if !own.is_some_and(|own| self.scheduler.hold_reserved(id, own)) {
+                self.scheduler.hold(id, device, &job.tenant, entered);
+            }
         }
         let tenant = match job.state.is_terminal() {
             true => job.tenant.as_str().into(),
@@ -279,6 +286,9 @@ impl Table {
         }
         match duty {
             Duty::Admit | Duty::Validate | Duty::Compile => {
+                if let Some(over) = self.without_reservation(known, around.now) {
+                    return over;
+                }
                 // What the device can do must be known before anything is compiled for it.
                 if book.standing(known.want) == Standing::NeverReached {
                     return self.wait_for_contact(known, book, around);
@@ -319,18 +329,40 @@ impl Table {
                 passed_over,
             });
         }
+        if let Some(over) = self.without_reservation(known, around.now) {
+            return over;
+        }
         match book.standing(want) {
             Standing::Known => {}
             Standing::Unknown => return fail(book.unfit(want)),
             Standing::NeverReached => return self.wait_for_contact(known, book, around),
         }
         let Known { tenant, rank, .. } = known;
+        if let Some(own) = known.reservation {
+            self.scheduler.enqueue_reserved(job, own, rank);
+            return self.leave(job);
+        }
         let is_new = !self.scheduler.is_waiting(job);
         self.scheduler.enqueue_for(job, want, tenant, rank);
         if is_new {
             self.forecast.came(&self.scheduler, job, around.now);
         }
         self.leave(job)
+    }
+
+    /// The end of a job whose reservation ended before its turn came.
+    fn without_reservation(&self, known: Known<'_>, now: Monotonic) -> Option<Step> {
+        self.reservation_over(known.reservation?, now).map(fail)
+    }
+
+    /// Why nobody may use a reservation any more, for a person; by our clock also if that is not
+    /// recorded yet.
+    pub(super) fn reservation_over(&self, id: ReservationId, now: Monotonic) -> Option<String> {
+        let over = self.reservations.goes_on(id).err();
+        over.or_else(|| {
+            let in_time = self.scheduler.is_in_time(id, now);
+            (!in_time).then(|| Why::Expired.told_of(id))
+        })
     }
 
     /// Nothing is known of any device: the job waits until there is, but not for ever (D19).

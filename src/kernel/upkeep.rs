@@ -97,6 +97,9 @@ impl<E: Env> Kernel<E> {
             concerned
         });
         self.wake(concerned);
+        if reached {
+            self.end_lost_reservations();
+        }
     }
 
     /// Tells the schedule what is known of the devices, and starts whatever has room now.

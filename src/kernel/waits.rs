@@ -2,13 +2,14 @@
 //! schedule and the device book know. No more jobs are looked at than [`Line`] does.
 
 use crate::devices::{Book, Obstacle};
-use crate::ids::DeviceId;
+use crate::ids::{DeviceId, ReservationId};
 use crate::job::Job;
 use crate::job::state::State;
 use crate::kernel::table::Table;
 use crate::schedule::Load;
 use crate::schedule::forecast::Interval;
 use crate::schedule::line::Line;
+use crate::schedule::reservation::Reservation;
 use crate::time::{Monotonic, Timestamp};
 
 /// What a waiting job waits for.
@@ -52,6 +53,8 @@ pub enum Cause {
     TenantLimit,
     /// All slots of the device are taken.
     DeviceSlot,
+    /// All slots of the device are reserved.
+    Reserved,
     /// All places for compiling are taken.
     CompileSlot,
     /// All places for storing results are taken.
@@ -111,7 +114,12 @@ impl Table {
                 (&self.compile, "compile slot", Cause::CompileSlot)
             }
             State::Completing => (&self.store, "store slot", Cause::StoreSlot),
-            State::Queued => return self.device_holds_up(job, book),
+            State::Queued => {
+                return match job.spec.reservation {
+                    None => self.device_holds_up(job, book),
+                    Some(id) => self.reservation_holds_up(job, id, book),
+                };
+            }
             _ => return (Vec::new(), None),
         };
         let Some(line) = pool.line(job.id) else {
@@ -133,8 +141,8 @@ impl Table {
         let want = job.want();
         let mut devices = book.obstacles(&want);
         let full = |device: &DeviceId| {
-            let Load { running, slots, .. } = self.scheduler.load(device);
-            running >= slots as usize && slots > 0
+            let Load { free, slots, .. } = self.scheduler.load(device);
+            free == 0 && slots > 0
         };
         if devices
             .iter()
@@ -153,11 +161,50 @@ impl Table {
             reasons.push(Reason::new(Cause::TenantLimit, limit));
         }
         for (device, _) in devices.iter().filter(|(device, _)| full(device)) {
-            let Load { running, slots, .. } = self.scheduler.load(device);
-            let full = format!("{running} of {slots} slots of {device} are taken");
-            reasons.push(Reason::new(Cause::DeviceSlot, full));
+            reasons.push(self.full(device));
         }
         let place = want.target.to_string();
+        (reasons, Some(Queue { place, line }))
+    }
+
+    /// What has the slots of a device that has none free.
+    fn full(&self, device: &DeviceId) -> Reason {
+        let load = self.scheduler.load(device);
+        let taken = load.taken(&format!(" of {device}"));
+        if load.reserved < load.slots as usize {
+            return Reason::new(Cause::DeviceSlot, taken);
+        }
+        let here = |record: &Reservation| record.device == *device;
+        Reason {
+            until: self.reservations.first_end(here),
+            ..Reason::new(Cause::Reserved, taken)
+        }
+    }
+
+    /// The same of a job that waits for a slot that is reserved for its tenant.
+    fn reservation_holds_up(
+        &self,
+        job: &Job,
+        id: ReservationId,
+        book: &Book,
+    ) -> (Vec<Reason>, Option<Queue>) {
+        let Some(line) = self.scheduler.line(job.id) else {
+            return (Vec::new(), None);
+        };
+        let mut reasons = Vec::new();
+        let word = book.out_of_reach().into_iter();
+        reasons.extend(word.map(|it| Reason::against(&it, "")));
+        for (device, against) in &book.obstacles(&job.want()) {
+            let against = against.iter();
+            reasons.extend(against.map(|it| Reason::against(it, device.as_str())));
+            let taken = match self.scheduler.holder_of(id) {
+                Some(holder) => format!("{holder} runs in the slot of {id}"),
+                None if self.scheduler.has_room_for_a_holder(device) => continue,
+                None => format!("{id} has the next slot of {device} that is given back"),
+            };
+            reasons.push(Reason::new(Cause::DeviceSlot, taken));
+        }
+        let place = format!("the slot of {id}");
         (reasons, Some(Queue { place, line }))
     }
 
@@ -183,16 +230,22 @@ impl Table {
         let devices = book.obstacles(&job.want());
         let one_takes_jobs = devices.iter().any(|(_, against)| against.is_empty());
         let beyond_turns = |reason: &Reason| match reason.cause {
-            Cause::DeviceSlot => false,
+            Cause::DeviceSlot | Cause::Reserved => false,
             Cause::DeviceState | Cause::DeviceGone | Cause::Draining => !one_takes_jobs,
             _ => true,
         };
+        if job.spec.reservation.is_some() {
+            return unknown("of turns in a reserved slot nothing is foretold".to_owned());
+        }
         if reasons.iter().any(beyond_turns) {
             return unknown("what holds it has no end that is known".to_owned());
         }
         let forecast = self.forecast.of(scheduler, job.id, now);
         let device = self.forecast.device_of(scheduler, job.id, now);
         let (Some(wait), Some(device)) = (forecast, device) else {
+            if reasons.iter().any(|reason| reason.cause == Cause::Reserved) {
+                return unknown("a reservation may end earlier than it has to".to_owned());
+            }
             let target = &job.spec.target;
             return unknown(format!("no execution on {target} was seen since start"));
         };
@@ -243,6 +296,16 @@ fn back_off(job: &Job, setback: &str) -> Reason {
 /// Why no job of `tenant` gets a turn, if none does.
 pub(super) fn tenant_limit(table: &Table, tenant: &str) -> Option<String> {
     let running = table.scheduler.limit_of(tenant)?;
+    let holders = table.reservations.holders();
+    let reserved = holders
+        .filter(|record| record.owner.tenant == tenant)
+        .count();
+    if reserved > 0 {
+        let slots = count(running, "slot");
+        return Some(format!(
+            "{tenant} has {slots}, {reserved} reserved, as many as it may"
+        ));
+    }
     let jobs = count(running, "job");
     Some(format!("{tenant} has {jobs} running, as many as it may"))
 }

@@ -22,6 +22,7 @@ pub struct Metrics {
     active_jobs: IntGauge,
     slots: IntGaugeVec,
     slots_available: IntGaugeVec,
+    slots_reserved: IntGaugeVec,
     waits_foretold: IntCounterVec,
     waits_within: IntCounterVec,
 }
@@ -72,6 +73,14 @@ impl Default for Metrics {
                 &["device_id"],
             )
             .expect("the name is valid"),
+            slots_reserved: IntGaugeVec::new(
+                Opts::new(
+                    "eigen_kernel_device_slots_reserved",
+                    "Slots of a device that are reserved, whether a job runs there or not.",
+                ),
+                &["device_id"],
+            )
+            .expect("the name is valid"),
             waits_foretold: IntCounterVec::new(
                 Opts::new(
                     "eigen_kernel_waits_foretold_total",
@@ -90,13 +99,14 @@ impl Default for Metrics {
             .expect("the name is valid"),
             registry,
         };
-        let all: [Box<dyn prometheus::core::Collector>; 8] = [
+        let all: [Box<dyn prometheus::core::Collector>; 9] = [
             Box::new(metrics.transitions.clone()),
             Box::new(metrics.stage_duration.clone()),
             Box::new(metrics.queue_depth.clone()),
             Box::new(metrics.active_jobs.clone()),
             Box::new(metrics.slots.clone()),
             Box::new(metrics.slots_available.clone()),
+            Box::new(metrics.slots_reserved.clone()),
             Box::new(metrics.waits_foretold.clone()),
             Box::new(metrics.waits_within.clone()),
         ];
@@ -142,9 +152,13 @@ impl Metrics {
         self.slots
             .with_label_values(&[device.as_str()])
             .set(i64::from(load.slots));
-        let free = i64::from(load.slots) - i64::try_from(load.running).unwrap_or(i64::MAX);
-        let available = self.slots_available.with_label_values(&[device.as_str()]);
-        available.set(free.max(0));
+        for (gauge, slots) in [
+            (&self.slots_available, load.free),
+            (&self.slots_reserved, load.reserved),
+        ] {
+            let gauge = gauge.with_label_values(&[device.as_str()]);
+            gauge.set(i64::try_from(slots).unwrap_or(i64::MAX));
+        }
     }
 
     /// Counts a wait that is over and of which something was told: whether that was right is seen

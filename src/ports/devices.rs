@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::stream::BoxStream;
 
-use crate::ids::{DeviceId, ExecutionId, FencingToken};
+use crate::ids::{DeviceId, ExecutionId, FencingToken, ReservationId};
 use crate::job::event::CircuitFormat;
 use crate::job::state::Phase;
 use crate::ports::compiler::{CallContext, CallError};
@@ -68,6 +68,8 @@ pub struct Run {
     pub token: FencingToken,
     /// Where.
     pub device: DeviceId,
+    /// The reserved slot in which it runs; its number fences earlier holders of that slot.
+    pub reservation: Option<ReservationId>,
     /// The circuit's language.
     pub format: CircuitFormat,
     /// The circuit.

@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{DeviceId, Epoch, JobId, Sha256Sum};
+use crate::ids::{DeviceId, Epoch, JobId, ReservationId, Sha256Sum};
 use crate::job::Job;
 use crate::job::brief::Brief;
 use crate::job::event::Recorded;
 use crate::job::state::State;
+use crate::schedule::reservation::Reservation;
 use crate::time::Timestamp;
 
 /// One commit: events of one job, and what goes with them.
@@ -328,6 +329,24 @@ pub trait JobStore: Send + Sync + 'static {
     /// # Errors
     /// [`ReadError::Unavailable`].
     fn draining(&self) -> impl Future<Output = Result<BTreeSet<DeviceId>, ReadError>> + Send;
+
+    /// Stores a reservation as it is now in place of what was stored of it, and forgets others, in
+    /// one commit. Repeating it changes nothing.
+    ///
+    /// # Errors
+    /// Those of every commit.
+    fn set_reservation(
+        &self,
+        epoch: Epoch,
+        now: Reservation,
+        forget: Vec<ReservationId>,
+    ) -> impl Future<Output = Result<(), AppendError>> + Send;
+
+    /// All reservations, the earlier first, but those that cannot be read.
+    ///
+    /// # Errors
+    /// [`ReadError::Unavailable`].
+    fn reservations(&self) -> impl Future<Output = Result<Vec<Reservation>, ReadError>> + Send;
 
     /// How many jobs are kept, whatever their state.
     ///

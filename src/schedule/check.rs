@@ -53,10 +53,20 @@ impl Scheduler {
                 assert_eq!(self.held_by(job), Some(device));
             }
             running += lane.running();
+            let slots = self.reserved.slots.values();
+            let slots = slots.filter(|slot| slot.device == *device);
+            assert_eq!(lane.reserved, slots.clone().count());
+            let occupied = slots.filter(|slot| slot.jobs.holder().is_some());
+            assert_eq!(lane.occupied, occupied.count());
         }
+        self.reserved.check();
         assert_eq!(self.holders.len(), running);
         for holder in self.holders.values() {
             let (jobs, slots) = tenants.entry(holder.tenant).or_default();
+            (*jobs, *slots) = (*jobs + 1, *slots + 1);
+        }
+        for slot in self.reserved.slots.values() {
+            let (jobs, slots) = tenants.entry(slot.tenant).or_default();
             (*jobs, *slots) = (*jobs + 1, *slots + 1);
         }
         assert_eq!(self.tenants.counts().collect::<BTreeMap<_, _>>(), tenants);

@@ -237,19 +237,21 @@ impl Known {
     ) -> Option<Guess> {
         let any = self.durations.of_any()?;
         let load = scheduler.load(device);
-        if !scheduler.is_open(device) || load.slots == 0 {
+        // What is reserved is no slot for others.
+        let slots = (load.slots as usize).saturating_sub(load.reserved);
+        if !scheduler.is_open(device) || slots == 0 {
             return None;
         }
         let mut seconds = ahead;
         // With a slot free nobody has to wait for those that run.
-        if load.running >= load.slots as usize {
+        if load.free == 0 {
             for (tenant, since) in scheduler.holders(device) {
                 let expected = self.durations.of(tenant)?;
                 let elapsed = now.since(since).as_secs_f64();
                 seconds += self.durations.rest(expected, elapsed);
             }
         }
-        seconds /= f64::from(load.slots);
+        seconds /= slots as f64;
         let size = Correction::size(seconds / any.max(f64::MIN_POSITIVE));
         Some(Guess { seconds, size })
     }

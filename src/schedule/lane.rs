@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::ids::JobId;
+use crate::planted::{Bug, planted};
 use crate::schedule::Load;
 use crate::schedule::fit::Profile;
 use crate::schedule::group::{Change, Key, Ranked};
@@ -29,6 +30,9 @@ pub(super) struct Lane {
     /// The first waiting job of each tenant, so that it can be told who was passed over.
     heads: Heap<Ranked>,
     held: BTreeMap<JobId, Held>,
+    /// Slots that are reserved, and those of them in which a job runs.
+    pub(super) reserved: usize,
+    pub(super) occupied: usize,
     /// Jobs that wait and may run here.
     pub(super) waiting: usize,
     /// The same in thousandths, of which a job that may run on several devices has its part.
@@ -65,6 +69,8 @@ impl Default for Lane {
             shares: Shares::default(),
             heads: Heap::default(),
             held: BTreeMap::new(),
+            reserved: 0,
+            occupied: 0,
             waiting: 0,
             backlog_milli: 0,
             typical: TYPICAL,
@@ -82,14 +88,31 @@ pub(super) struct Turn {
 
 impl Lane {
     pub(super) fn is_ready(&self) -> bool {
-        self.open && self.held.len() < self.slots as usize && self.shares.first().is_some()
+        self.open && self.free() > 0 && self.shares.first().is_some()
+    }
+
+    /// Slots that nobody has.
+    fn free(&self) -> usize {
+        let reserved = match planted(Bug::ReservedSlotsAreShared) {
+            true => self.occupied,
+            false => self.reserved,
+        };
+        (self.slots as usize).saturating_sub(self.held.len() + reserved)
+    }
+
+    /// Whether a slot is empty, so that a job may run that has one reserved. A slot that is
+    /// reserved while all are taken is the next that is given back.
+    pub(super) fn has_room_for_a_holder(&self) -> bool {
+        self.open && self.held.len() + self.occupied < self.slots as usize
     }
 
     pub(super) fn load(&self) -> Load {
         Load {
             waiting: self.waiting,
-            running: self.running(),
+            running: self.running() + self.occupied,
             slots: self.slots,
+            reserved: self.reserved,
+            free: self.free(),
         }
     }
 
@@ -177,6 +200,22 @@ impl Lane {
         self.charge_in_advance(job, tenant, since);
     }
 
+    /// A slot is reserved for a tenant, which is charged its whole time in advance: nobody else can
+    /// use it.
+    pub(super) fn reserve(&mut self, tenant: Tenant, its: Standing<'_>, span: Duration) {
+        self.reserved += 1;
+        self.make_queue(tenant, its);
+        self.change(tenant, |queue| queue.running += 1);
+        self.charge(tenant, span, Duration::ZERO);
+    }
+
+    /// A slot is reserved no more; what was left of its time is not charged.
+    pub(super) fn unreserve(&mut self, tenant: Tenant, left: Duration) {
+        self.reserved -= 1;
+        self.charge(tenant, Duration::ZERO, left);
+        self.change(tenant, |queue| queue.running -= 1);
+    }
+
     /// What a turn costs a tenant until it is known what it took.
     pub(super) fn price(&self, tenant: Tenant) -> u64 {
         micros(self.typical) / self.tenants[&tenant].weight
@@ -184,9 +223,7 @@ impl Lane {
 
     fn charge_in_advance(&mut self, job: JobId, tenant: Tenant, since: Monotonic) {
         let charged = self.typical;
-        let queue = self.tenants.get_mut(&tenant).expect(HAS_A_QUEUE);
-        let more = micros(charged) / queue.weight;
-        self.shares.charge(tenant, &mut queue.account, more, 0);
+        self.charge(tenant, charged, Duration::ZERO);
         let held = Held {
             tenant,
             since,
@@ -195,19 +232,20 @@ impl Lane {
         self.held.insert(job, held);
     }
 
+    /// Changes what a tenant has used, in the device's time.
+    fn charge(&mut self, tenant: Tenant, more: Duration, less: Duration) {
+        let queue = self.tenants.get_mut(&tenant).expect(HAS_A_QUEUE);
+        let [more, less] = [more, less].map(|span| micros(span) / queue.weight);
+        self.shares.charge(tenant, &mut queue.account, more, less);
+    }
+
     /// A job gives its slot back; its tenant is charged what it took.
     pub(super) fn release(&mut self, job: JobId, now: Monotonic) {
         let Some(held) = self.held.remove(&job) else {
             return;
         };
         let took = now.since(held.since);
-        let queue = self.tenants.get_mut(&held.tenant).expect(HAS_A_QUEUE);
-        let (more, less) = (
-            micros(took) / queue.weight,
-            micros(held.charged) / queue.weight,
-        );
-        self.shares
-            .charge(held.tenant, &mut queue.account, more, less);
+        self.charge(held.tenant, took, held.charged);
         self.change(held.tenant, |queue| queue.running -= 1);
         self.typical = (self.typical * 7 + took) / 8;
     }
@@ -267,7 +305,7 @@ impl Lane {
         self.shares
             .check(accounts.map(|(tenant, queue)| (*tenant, &queue.account)));
         let running = self.tenants.values().map(|queue| queue.running);
-        assert_eq!(self.held.len(), running.sum::<usize>());
+        assert_eq!(self.held.len() + self.reserved, running.sum::<usize>());
         let heads = self
             .tenants
             .iter()

@@ -11,9 +11,10 @@ use crate::time::Monotonic;
 impl Scheduler {
     /// How busy a device is; nothing is known of one that was never named.
     pub fn load(&self, device: &DeviceId) -> Load {
-        self.lanes
-            .get(device)
-            .map_or_else(Load::default, Lane::load)
+        let lane = self.lanes.get(device);
+        let load = lane.map_or_else(Load::default, Lane::load);
+        let waiting = load.waiting + self.waiting_in_reserved(device);
+        Load { waiting, ..load }
     }
 
     /// How busy all devices are together that may run what is asked for, and how many wait for it.
@@ -26,6 +27,8 @@ impl Scheduler {
         let all = loads.fold(Load::default(), |all, load| Load {
             running: all.running + load.running,
             slots: all.slots + load.slots,
+            reserved: all.reserved + load.reserved,
+            free: all.free + load.free,
             ..all
         });
         Load {
@@ -44,6 +47,9 @@ impl Scheduler {
     /// takes jobs first; `None` if it does not wait. Looks at a bounded number of turns for each
     /// device.
     pub fn line(&self, job: JobId) -> Option<Line> {
+        if let Some(slot) = self.reserved.slot_of(job) {
+            return slot.jobs.line(job);
+        }
         let place = self.waiting.get(&job)?;
         let lanes = self.groups[place.group]
             .devices
@@ -92,7 +98,9 @@ impl Scheduler {
 
     /// Whether a job waits.
     pub fn is_waiting(&self, job: JobId) -> bool {
+        let reserved = self.reserved.slot_of(job);
         self.waiting.contains_key(&job)
+            || reserved.is_some_and(|slot| slot.jobs.holder() != Some(job))
     }
 
     /// How many slots a tenant holds, if it may hold no more.
@@ -102,12 +110,14 @@ impl Scheduler {
 
     /// Jobs that wait, on all devices together.
     pub fn waiting(&self) -> usize {
-        self.waiting.len()
+        self.waiting.len() + self.reserved.waiting
     }
 
     /// The device whose slot a job holds.
     pub fn held_by(&self, job: JobId) -> Option<&DeviceId> {
-        self.holders.get(&job).map(|holder| &holder.device)
+        let reserved = || self.reserved.held_by(job);
+        let holder = self.holders.get(&job).map(|holder| &holder.device);
+        holder.or_else(reserved)
     }
 
     /// The jobs that wait for this, by tenant, the most urgent of each first.

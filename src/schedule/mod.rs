@@ -16,7 +16,11 @@ mod look;
 pub mod policy;
 pub mod pool;
 pub mod rank;
+pub mod register;
 mod registry;
+pub mod reservation;
+mod reserve;
+mod reserved;
 mod share;
 mod tenants;
 pub mod timers;
@@ -31,6 +35,7 @@ use crate::schedule::group::{Change, Group, Groups, Key};
 use crate::schedule::lane::Lane;
 use crate::schedule::policy::{PassedOver, Policy};
 use crate::schedule::rank::Rank;
+use crate::schedule::reserved::Reserved;
 use crate::schedule::tenants::{Tenant, Tenants};
 use crate::time::Monotonic;
 
@@ -57,6 +62,7 @@ pub struct Scheduler {
     waiting: BTreeMap<JobId, Waiting>,
     /// Where each holder holds.
     holders: BTreeMap<JobId, Holder>,
+    reserved: Reserved,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -91,10 +97,31 @@ pub struct Pick {
 pub struct Load {
     /// Jobs that wait.
     pub waiting: usize,
-    /// Slots taken.
+    /// Jobs that run, in reserved slots or others.
     pub running: usize,
     /// Slots in all.
     pub slots: u32,
+    /// Slots that are reserved, whether a job runs there or not.
+    pub reserved: usize,
+    /// Slots that the next job may have that has none reserved.
+    pub free: usize,
+}
+
+impl Load {
+    /// What has the slots, for a person; `of` is nothing, or ` of ` and the device.
+    pub fn taken(&self, of: &str) -> String {
+        let slots = self.slots as usize;
+        match self.reserved {
+            0 => format!("{} of {slots} slots{of} are taken", self.running),
+            reserved if reserved >= slots => {
+                format!("all slots{of} are reserved ({reserved} of {slots})")
+            }
+            reserved => {
+                let taken = slots - reserved - self.free;
+                format!("{taken} of {slots} slots{of} are taken, and {reserved} reserved")
+            }
+        }
+    }
 }
 
 impl Scheduler {
@@ -107,6 +134,7 @@ impl Scheduler {
             ready: BTreeSet::new(),
             waiting: BTreeMap::new(),
             holders: BTreeMap::new(),
+            reserved: Reserved::default(),
         }
     }
 
@@ -202,7 +230,7 @@ impl Scheduler {
     /// Lets a job wait for what it asks for. One that waits already gets its new place; one that
     /// holds a slot keeps it and does not wait.
     pub fn enqueue_for(&mut self, job: JobId, want: &Want, tenant: &str, rank: Rank) {
-        if self.holders.contains_key(&job) {
+        if self.held_by(job).is_some() {
             return;
         }
         self.remove(job);
@@ -269,6 +297,7 @@ impl Scheduler {
 
     /// Takes a job out of its queue; a slot it holds stays held. Does nothing otherwise.
     pub fn remove(&mut self, job: JobId) {
+        self.remove_reserved(job);
         let Some(place) = self.waiting.remove(&job) else {
             return;
         };
@@ -284,6 +313,9 @@ impl Scheduler {
 
     /// The job whose turn it is on a device that has a slot free; it holds the slot from now on.
     pub fn pick(&mut self, now: Monotonic) -> Option<Pick> {
+        if let Some(pick) = self.pick_reserved(now) {
+            return Some(pick);
+        }
         let device = self.ready_device()?;
         let lane = self.lanes.get_mut(&device).expect(NAMES_A_LANE);
         let turn = lane.turn();
@@ -339,7 +371,7 @@ impl Scheduler {
     /// The job holds nothing afterwards; a place in a queue stays. Does nothing otherwise.
     pub fn release(&mut self, job: JobId, now: Monotonic) {
         let Some(Holder { device, tenant }) = self.holders.remove(&job) else {
-            return;
+            return self.release_reserved(job);
         };
         self.lane(&device).release(job, now);
         self.count(tenant, -1);

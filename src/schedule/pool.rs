@@ -73,6 +73,16 @@ impl Pool {
         ))
     }
 
+    /// One of those that hold a place.
+    pub fn holder(&self) -> Option<JobId> {
+        self.held.first().copied()
+    }
+
+    /// Who waits, the most urgent first.
+    pub fn queue(&self) -> impl Iterator<Item = (Rank, JobId)> {
+        self.waiting.iter().copied()
+    }
+
     /// Places in all.
     pub fn places(&self) -> usize {
         self.places

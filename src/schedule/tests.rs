@@ -227,6 +227,7 @@ fn after_a_restart_more_may_hold_than_there_are_slots_and_nobody_is_picked_befor
         waiting: 1,
         running: 2,
         slots: 1,
+        ..Load::default()
     };
     assert_eq!(scheduler.load(&device(0)), load);
     assert_eq!(scheduler.pick(at(0)), None);

@@ -19,6 +19,9 @@ pub(super) async fn perform<E: Env>(
     job: &Job,
     hand: &mut Hand,
 ) -> Result<Event, Setback> {
+    if let Some(over) = ctx.without_reservation(None) {
+        return Err(over);
+    }
     let device = job.device.clone().expect("Allocating has a device");
     let call = ctx.call(job, ctx.left(ctx.limits.allocate_ms));
     match ctx.env.devices().status(call, &device).await {
@@ -74,6 +77,7 @@ pub(super) async fn perform<E: Env>(
         },
         token,
         device,
+        reservation: job.spec.reservation,
         format: circuit.format,
         circuit: data,
         shots: job.spec.shots,

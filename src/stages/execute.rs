@@ -33,13 +33,20 @@ pub(super) async fn perform<E: Env>(
     job: &Job,
     hand: &mut Hand,
 ) -> Result<Vec<Event>, Setback> {
+    let proof = || Settlement::not_run(job.spec.shots, "the request never left the kernel");
+    // The last moment at which it can be held back: afterwards it runs to its end.
+    if let Hand::Ready(_) = hand
+        && let Some(over) = ctx.without_reservation(Some(proof()))
+    {
+        *hand = Hand::Empty;
+        return Err(over);
+    }
     match hand {
         // Who has stood still until the time was over could only give the answer up.
         Hand::Ready(_) if ctx.execution_left().is_zero() => {
             *hand = Hand::Empty;
             let cause = "the kernel stood still before it could ask the device".to_owned();
-            let proof = Settlement::not_run(job.spec.shots, "the request never left the kernel");
-            Err(again(cause, None, proof))
+            Err(again(cause, None, proof()))
         }
         Hand::Ready(run) => {
             *hand = Hand::Out(fire(ctx, job, (**run).clone()));

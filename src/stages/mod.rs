@@ -45,6 +45,8 @@ pub struct Context<'a, E: Env> {
     pub artifacts: &'a Artifacts<E>,
     /// What is known of the devices.
     pub devices: &'a crate::devices::Book,
+    /// Why the job may not use the reservation that it names any more, if it names one.
+    pub reservation_over: Option<String>,
     /// When this stay in the state began, on our clock.
     pub entered: Monotonic,
     /// When the open execution began, if there is one, or was taken over from an earlier life.
@@ -168,6 +170,13 @@ impl<E: Env> Context<'_, E> {
             span,
             deadline: bound,
         }
+    }
+
+    /// Why a job is not begun whose reservation is over, with what became of its shots.
+    fn without_reservation(&self, settlement: Option<Settlement>) -> Option<Setback> {
+        let why = self.reservation_over.clone()?;
+        let failure = Failure::new(Category::AllocationError, why);
+        Some(Setback::Never(failure, settlement))
     }
 
     /// What is left of a bound on this stay, given in ms.

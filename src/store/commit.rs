@@ -3,11 +3,12 @@
 
 use std::ops::ControlFlow;
 
-use crate::ids::{DeviceId, Epoch, JobId};
+use crate::ids::{DeviceId, Epoch, JobId, ReservationId};
 use crate::job::Job;
 use crate::job::event::Recorded;
 use crate::planted::{Bug, planted};
 use crate::ports::store::{Append, AppendError, KeyHolder};
+use crate::schedule::reservation::Reservation;
 use crate::store::map::{Failed, Map, MapMut, Order};
 use crate::store::place::{self, HEAD, PROGRAM};
 use crate::store::record;
@@ -28,6 +29,8 @@ pub(super) enum Change {
     Forget(Vec<JobId>),
     Cleared(Vec<JobId>),
     Draining(DeviceId, bool),
+    /// A reservation as it is now, and those that need not be kept.
+    Reservation(ReservationId, Vec<u8>, Vec<ReservationId>),
 }
 
 /// Events of a job, and what goes with them.
@@ -111,6 +114,10 @@ impl Change {
         Self::Replace(Encoded::whole(job, events))
     }
 
+    pub(super) fn reservation(now: &Reservation, forget: Vec<ReservationId>) -> Self {
+        Self::Reservation(now.id, record::encode(now), forget)
+    }
+
     /// Whether it brings a job that was not there: what can be put off under load.
     pub(super) fn is_new(&self) -> bool {
         matches!(self, Self::Append(append) if append.program.is_some())
@@ -128,6 +135,7 @@ impl Change {
             }
             Self::Forget(jobs) | Self::Cleared(jobs) => jobs.len() * size_of::<JobId>(),
             Self::Draining(device, _) => device.as_str().len(),
+            Self::Reservation(_, now, _) => now.len(),
         }
     }
 
@@ -159,6 +167,13 @@ impl Change {
             }
             Self::Draining(device, false) => {
                 map.remove(&place::draining(device))?;
+                Ok(0)
+            }
+            Self::Reservation(id, now, forget) => {
+                for id in forget {
+                    map.remove(&place::reservation(*id))?;
+                }
+                map.put(&place::reservation(*id), now)?;
                 Ok(0)
             }
         }
@@ -195,6 +210,10 @@ impl Change {
             Self::Draining(device, draining) => {
                 let is_draining = map.get(&place::draining(device), |_| ())?.is_some();
                 Ok((is_draining == *draining).then_some(0))
+            }
+            Self::Reservation(id, now, _) => {
+                let same = map.get(&place::reservation(*id), |row| row == now)?;
+                Ok((same == Some(true)).then_some(0))
             }
             Self::Forget(_) | Self::Cleared(_) => Ok(None),
         }

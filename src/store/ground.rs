@@ -4,13 +4,14 @@
 use std::collections::BTreeSet;
 use std::future::Future;
 
-use crate::ids::{DeviceId, Epoch, JobId};
+use crate::ids::{DeviceId, Epoch, JobId, ReservationId};
 use crate::job::Job;
 use crate::job::event::Recorded;
 use crate::ports::store::{
     Append, AppendError, Ended, Filter, JobStore, Key, KeyHolder, Page, ReadError, Salvage,
     Unfinished,
 };
+use crate::schedule::reservation::Reservation;
 use crate::store::commit::{self, Change, Encoded};
 use crate::store::look;
 use crate::store::map::Map;
@@ -127,6 +128,20 @@ impl<G: Ground> JobStore for G {
 
     async fn draining(&self) -> Result<BTreeSet<DeviceId>, ReadError> {
         self.glance(|map| look::draining(map))
+    }
+
+    async fn set_reservation(
+        &self,
+        epoch: Epoch,
+        now: Reservation,
+        forget: Vec<ReservationId>,
+    ) -> Result<(), AppendError> {
+        let change = Change::reservation(&now, forget);
+        self.change(epoch, change).await.map(drop)
+    }
+
+    async fn reservations(&self) -> Result<Vec<Reservation>, ReadError> {
+        self.survey(|map| look::reservations(map)).await
     }
 
     async fn count(&self) -> Result<u64, ReadError> {

@@ -10,6 +10,7 @@ use crate::job::event::Recorded;
 use crate::ports::store::{
     Ended, Filter, Key, KeyHolder, Page, ReadError, SCAN_MAX, Salvage, Unfinished,
 };
+use crate::schedule::reservation::Reservation;
 use crate::store::commit::submission_of;
 use crate::store::map::{Failed, Map, Order};
 use crate::store::place::{self, HEAD, PROGRAM};
@@ -283,6 +284,20 @@ pub(super) fn draining(map: &impl Map) -> Result<BTreeSet<DeviceId>, ReadError> 
         ControlFlow::Continue(())
     })?;
     Ok(devices)
+}
+
+/// One that cannot be read hides no other.
+pub(super) fn reservations(map: &impl Map) -> Result<Vec<Reservation>, ReadError> {
+    let mut reservations = Vec::new();
+    let (from, to) = place::ALL_RESERVATIONS;
+    map.scan(&from, &to, Order::Up, &mut |_, row| {
+        match record::decode(row) {
+            Ok(reservation) => reservations.push(reservation),
+            Err(why) => tracing::error!("a reservation cannot be read, and is not kept: {why}"),
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(reservations)
 }
 
 pub(super) fn forgotten(map: &impl Map, most: usize) -> Result<Vec<JobId>, ReadError> {

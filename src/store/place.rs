@@ -3,7 +3,7 @@
 //!
 //! A change of this file changes what is stored: the golden stores in `tests/` find that out.
 
-use crate::ids::{DeviceId, JobId, Sha256Sum};
+use crate::ids::{DeviceId, JobId, ReservationId, Sha256Sum};
 
 /// The number of the head among the rows of a job; its events have their own numbers.
 pub(super) const HEAD: u64 = 0;
@@ -26,6 +26,8 @@ const ASIDE: u8 = b'q';
 const FORGOTTEN: u8 = b'f';
 /// Devices that an operator lets take no new jobs, by name.
 const DRAINING: u8 = b'd';
+/// Reservations, by number.
+const RESERVATION: u8 = b'r';
 
 pub(super) fn summary(submission: u64) -> [u8; 9] {
     join(SUMMARY, [submission.to_be_bytes()])
@@ -70,6 +72,13 @@ pub(super) const ALL_DRAINING: ([u8; 1], [u8; 1]) = ([DRAINING], [DRAINING + 1])
 pub(super) fn device_at(place: &[u8]) -> Option<DeviceId> {
     std::str::from_utf8(place.get(1..)?).ok()?.parse().ok()
 }
+
+pub(super) fn reservation(id: ReservationId) -> [u8; 9] {
+    join(RESERVATION, [id.token().0.to_be_bytes()])
+}
+
+/// All reservations.
+pub(super) const ALL_RESERVATIONS: ([u8; 1], [u8; 1]) = ([RESERVATION], [RESERVATION + 1]);
 
 /// The job in the place of a name or of a forgotten job.
 pub(super) fn job_at(place: &[u8]) -> Option<JobId> {

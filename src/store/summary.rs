@@ -38,6 +38,8 @@ struct Rest {
     duty: Option<Duty>,
     counts_in_hand: bool,
     receipt: Option<Receipt>,
+    /// It names a reservation, and which one is in the job alone.
+    reserved: bool,
     holds: Option<DeviceId>,
 }
 
@@ -75,6 +77,7 @@ impl Summary {
                 duty,
                 counts_in_hand,
                 receipt: job.receipt,
+                reserved: job.spec.reservation.is_some(),
                 holds,
             }),
         }
@@ -82,7 +85,7 @@ impl Summary {
 
     /// The job in brief, unless the job itself must be read for that.
     pub(super) fn brief(self, submission: u64) -> Option<Brief> {
-        let rest = self.brief?;
+        let rest = self.brief.filter(|rest| !rest.reserved)?;
         Some(Brief {
             id: self.id,
             submission,
@@ -100,6 +103,7 @@ impl Summary {
                 Target::Class(_) => return None,
             },
             tenant: self.tenant,
+            reservation: None,
             duty: rest.duty,
             holds: rest.holds,
             counts_in_hand: rest.counts_in_hand,
@@ -160,7 +164,9 @@ impl Rest {
         };
         let counts_in_hand = u8::from(self.counts_in_hand);
         let waits = u8::from(self.not_before.is_some());
-        bytes.extend([self.priority, duty, receipt, counts_in_hand | waits << 1]);
+        let reserved = u8::from(self.reserved);
+        let flags = counts_in_hand | waits << 1 | reserved << 2;
+        bytes.extend([self.priority, duty, receipt, flags]);
         bytes.extend(shots_used.to_be_bytes());
         let not_before = self.not_before.unwrap_or(Timestamp(0));
         for time in [self.updated_at, self.expires_at, not_before] {
@@ -242,6 +248,7 @@ impl Reader<'_> {
                 3 => Some(Receipt::StopUnconfirmed),
                 _ => return None,
             },
+            reserved: flags & 4 != 0,
             holds: match holds {
                 "" => None,
                 device => Some(device.parse().ok()?),
@@ -288,6 +295,7 @@ mod tests {
                     duty,
                     counts_in_hand: key.is_some(),
                     receipt,
+                    reserved: false,
                     holds: receipt.map(|_| "sim-2".parse().unwrap()),
                 }),
             })
@@ -307,6 +315,15 @@ mod tests {
                 assert!(Summary::decode(&row[..length]).is_err(), "{length} bytes");
             }
         }
+    }
+
+    #[test]
+    fn of_a_job_with_a_reservation_the_job_itself_is_read() {
+        let mut summary = summaries().next().unwrap();
+        summary.brief.as_mut().unwrap().reserved = true;
+        let read = Summary::decode(&summary.encode());
+        assert_eq!(read, Ok(summary.clone()));
+        assert_eq!(summary.brief(11), None);
     }
 
     #[test]

@@ -7,13 +7,14 @@ use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use qrtx::ids::{DeviceId, Epoch, JobId};
+use qrtx::ids::{DeviceId, Epoch, JobId, ReservationId};
 use qrtx::job::Job;
 use qrtx::job::event::Recorded;
 use qrtx::ports::JobStore;
 use qrtx::ports::store::{
     Append, AppendError, Ended, Filter, Key, KeyHolder, Page, ReadError, Salvage, Unfinished,
 };
+use qrtx::schedule::reservation::Reservation;
 
 /// What becomes of an append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,6 +146,19 @@ impl<S: JobStore> JobStore for GatedStore<S> {
 
     async fn draining(&self) -> Result<BTreeSet<DeviceId>, ReadError> {
         self.store.draining().await
+    }
+
+    async fn set_reservation(
+        &self,
+        epoch: Epoch,
+        now: Reservation,
+        forget: Vec<ReservationId>,
+    ) -> Result<(), AppendError> {
+        self.store.set_reservation(epoch, now, forget).await
+    }
+
+    async fn reservations(&self) -> Result<Vec<Reservation>, ReadError> {
+        self.store.reservations().await
     }
 
     async fn count(&self) -> Result<u64, ReadError> {

@@ -24,6 +24,7 @@ pub fn job() -> Draft {
         program_sha256: Sha256Sum::of(PROGRAM),
         program_bytes: PROGRAM.len() as u64,
         target: "sim-1".parse().expect("it is short and plain"),
+        reservation: None,
         priority: 50,
         shots: 10,
         seed: None,

@@ -9,6 +9,7 @@ mod help;
 mod hostile;
 mod json;
 mod messages;
+mod reserve;
 mod run;
 mod shell;
 mod terminal;

@@ -24,6 +24,7 @@ mod lifecycle;
 mod neighbours;
 mod process;
 mod recovery;
+mod reserve;
 mod responsive;
 mod retention;
 mod spans;

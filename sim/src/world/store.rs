@@ -4,13 +4,14 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use qrtx::ids::{DeviceId, Epoch, JobId};
+use qrtx::ids::{DeviceId, Epoch, JobId, ReservationId};
 use qrtx::job::Job;
 use qrtx::job::event::{Event, Recorded};
 use qrtx::ports::JobStore;
 use qrtx::ports::store::{
     Append, AppendError, Ended, Filter, Key, KeyHolder, Page, ReadError, Salvage, Unfinished,
 };
+use qrtx::schedule::reservation::Reservation;
 use qrtx::store::disk::OpenError;
 
 use crate::nemesis::Nemesis;
@@ -382,6 +383,42 @@ impl JobStore for PointedStore {
     async fn draining(&self) -> Result<BTreeSet<DeviceId>, ReadError> {
         self.readable().await?;
         on!(&self.inner, jobs => jobs.draining().await)
+    }
+
+    async fn set_reservation(
+        &self,
+        epoch: Epoch,
+        now: Reservation,
+        forget: Vec<ReservationId>,
+    ) -> Result<(), AppendError> {
+        self.takes_its_time().await;
+        let fault = self.nemesis.store_fault().filter(|_| !self.on_disk());
+        let unavailable = || Err(AppendError::Unavailable("it is away".to_owned()));
+        match fault {
+            Some(StoreFault::Away) => return unavailable(),
+            Some(StoreFault::Full) => {
+                return Err(AppendError::Full("no space is left".to_owned()));
+            }
+            _ => {}
+        }
+        let (id, over) = (now.id, now.over.is_some());
+        let stored = on!(&self.inner, jobs => jobs.set_reservation(epoch, now, forget).await);
+        let what = if over { "is over" } else { "is made" };
+        let how = stored
+            .as_ref()
+            .err()
+            .map_or(String::new(), |why| format!(": {why}"));
+        self.trace.note(Lane::Store, format!("{id} {what}{how}"));
+        self.process.living().await;
+        match fault {
+            Some(StoreFault::WritesAndSaysNo) if stored.is_ok() => unavailable(),
+            _ => stored,
+        }
+    }
+
+    async fn reservations(&self) -> Result<Vec<Reservation>, ReadError> {
+        self.readable().await?;
+        on!(&self.inner, jobs => jobs.reservations().await)
     }
 
     async fn count(&self) -> Result<u64, ReadError> {

@@ -130,6 +130,7 @@ impl<D: Devices> Subject<'_, D> {
             id,
             token: token(id.attempt),
             device: self.device.clone(),
+            reservation: None,
             format: self.circuit.format,
             circuit: self.circuit.data.clone(),
             shots,

@@ -17,6 +17,7 @@ fn spec() -> JobSpec {
         program_sha256: Sha256Sum::of(b"program"),
         program_bytes: 7,
         target: "sim-1".parse().unwrap(),
+        reservation: None,
         priority: 50,
         shots: 10,
         seed: None,

@@ -23,6 +23,7 @@ fn job(number: u64, priority: u8, tenant: &str) -> Job {
         program_sha256: Sha256Sum::of(b"program"),
         program_bytes: 7,
         target: "sim-1".parse().unwrap(),
+        reservation: None,
         priority,
         shots: 10,
         seed: None,

@@ -4,6 +4,7 @@ mod commit;
 mod damage;
 mod draining;
 mod read;
+mod reservations;
 mod retention;
 
 use qrtx::ids::{Epoch, JobId};
@@ -16,6 +17,7 @@ pub use commit::*;
 pub use damage::*;
 pub use draining::*;
 pub use read::*;
+pub use reservations::*;
 pub use retention::*;
 
 use crate::jobs::{Life, PROGRAM, job, straight_way};
@@ -49,7 +51,8 @@ pub async fn job_store<S: JobStore>(
     unfinished_are_exactly_the_jobs_with_a_duty_oldest_first(&fresh().await).await;
     of_an_unknown_job_there_is_nothing(&fresh().await).await;
     what_is_stored_outlives_the_store_that_stored_it(fresh().await, &reopen).await;
-    a_device_drains_until_that_is_taken_back(fresh().await, reopen).await;
+    a_device_drains_until_that_is_taken_back(fresh().await, &reopen).await;
+    a_reservation_is_as_it_was_stored_last_until_it_is_forgotten(fresh().await, reopen).await;
     a_job_that_cannot_be_read_hides_no_other(fresh().await, &spoil).await;
     of_a_spoilt_job_everything_before_the_damage_is_salvaged(fresh().await, &spoil).await;
     a_record_that_is_replaced_reads_as_what_was_written(fresh().await, &spoil).await;

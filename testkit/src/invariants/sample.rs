@@ -32,6 +32,7 @@ fn spec() -> JobSpec {
         program_sha256: Sha256Sum::of(CIRCUIT),
         program_bytes: CIRCUIT.len() as u64,
         target: "qpu".parse().unwrap(),
+        reservation: None,
         priority: 50,
         shots: 10,
         seed: None,
@@ -172,6 +173,7 @@ fn run(job: &Job) -> Run {
     Run {
         execution: Some(job.execution_id().to_string()),
         token: Some(1),
+        reservation: None,
         job: job.id.to_string(),
         device: "qpu".to_owned(),
         shots: 10,

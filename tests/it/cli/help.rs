@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use super::shell::{Shell, example};
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 18] = [
     "run",
     "serve",
     "submit",
@@ -17,6 +17,8 @@ const COMMANDS: [&str; 16] = [
     "devices",
     "drain",
     "undrain",
+    "reserve",
+    "release",
     "explain",
     "history",
     "ledger",

@@ -8,7 +8,7 @@ use qrtx::grpc::proto::kernel::kernel_gateway_server::{KernelGateway, KernelGate
 use qrtx::grpc::proto::kernel::*;
 use qrtx_testkit::neighbours::Served;
 use tonic::service::Routes;
-use tonic::{Code, Request, Response, Status};
+use tonic::{Request, Response, Status};
 
 use super::shell::Shell;
 use crate::circuits::bell;
@@ -57,6 +57,20 @@ fn job() -> JobStatus {
         cancel_receipt: 99,
         trace_id: evil(),
         ..JobStatus::default()
+    }
+}
+
+fn reservation() -> Reservation {
+    Reservation {
+        reservation_id: evil(),
+        device_id: evil(),
+        tenant_id: evil(),
+        purpose: evil(),
+        created_at: never(),
+        expires_at: never(),
+        ended_at: never(),
+        ended_because: evil(),
+        job_id: evil(),
     }
 }
 
@@ -140,6 +154,8 @@ impl KernelGateway for Hostile {
 
     async fn list_devices(&self, _: Request<ListDevicesRequest>) -> Answer<ListDevicesResponse> {
         let device = Device {
+            reserved: u32::MAX,
+            reservations: vec![reservation()],
             device_id: evil(),
             name: evil(),
             backend_type: evil(),
@@ -247,14 +263,22 @@ impl KernelGateway for Hostile {
         &self,
         _: Request<ReserveDeviceRequest>,
     ) -> Answer<ReserveDeviceResponse> {
-        Err(Status::new(Code::Internal, EVIL))
+        Ok(Response::new(ReserveDeviceResponse {
+            reservation_id: evil(),
+            expires_at: never(),
+            fencing_token: u64::MAX,
+            deduplicated: true,
+            reservation: Some(reservation()),
+        }))
     }
 
     async fn release_reservation(
         &self,
         _: Request<ReleaseReservationRequest>,
     ) -> Answer<ReleaseReservationResponse> {
-        Err(Status::new(Code::Internal, EVIL))
+        Ok(Response::new(ReleaseReservationResponse {
+            reservation: Some(reservation()),
+        }))
     }
 }
 
@@ -274,6 +298,8 @@ fn what_a_kernel_tells_steers_no_terminal_and_makes_nothing_fall_over() {
         vec!["history", &job],
         vec!["explain", &job],
         vec!["drain", "sim:local"],
+        vec!["reserve", "sim:local", "--ttl", "1m"],
+        vec!["release", "rsv-1"],
         vec!["cancel", &job],
         vec!["jobs"],
         vec!["devices"],

@@ -53,6 +53,8 @@ async fn every_command_prints_one_document_with_names_that_stay() {
         vec!["devices"],
         vec!["drain", "sim:local"],
         vec!["undrain", "sim:local"],
+        vec!["reserve", "sim:local", "--ttl", "1m", "--purpose", "a test"],
+        vec!["devices"],
     ] {
         let document = shell.run(&[&command[..], &["--json"]].concat()).document();
         let name = command.join(" ").replace(job, "JOB");

@@ -19,6 +19,8 @@ pub struct Run {
     pub execution: Option<String>,
     /// Its `x-eigen-fencing-token`; `None` if there was none or it was no number.
     pub token: Option<u64>,
+    /// The reserved slot in which it runs, and that one's token, if it named both.
+    pub reservation: Option<(String, u64)>,
     /// The job named in the request.
     pub job: String,
     /// Where.

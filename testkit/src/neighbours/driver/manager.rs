@@ -27,11 +27,17 @@ const EXECUTION: &str = "x-eigen-execution-id";
 /// Orders the executions of a job (D8).
 const TOKEN: &str = "x-eigen-fencing-token";
 
-/// The two headers; both `None` for a driver that does not know them.
+/// Where a client of the driver names the reserved slot, and orders its holders.
+const RESERVATION: &str = "x-eigen-reservation-id";
+const RESERVATION_TOKEN: &str = "x-eigen-reservation-token";
+
+/// The headers of an execution; both `None` for a driver that does not know them.
 #[derive(Clone, Default)]
 struct Name {
     execution: Option<String>,
     token: Option<u64>,
+    /// Which reserved slot, and its token; whoever serves writes that down.
+    reservation: Option<(String, u64)>,
 }
 
 impl Name {
@@ -40,6 +46,9 @@ impl Name {
         Self {
             execution: text(EXECUTION).map(str::to_owned),
             token: text(TOKEN).and_then(|token| token.parse().ok()),
+            reservation: text(RESERVATION)
+                .map(str::to_owned)
+                .zip(text(RESERVATION_TOKEN).and_then(|token| token.parse().ok())),
         }
     }
 }
@@ -223,6 +232,7 @@ impl State {
         let run = Run {
             execution: sent.execution,
             token: sent.token,
+            reservation: sent.reservation,
             job: request.job_id.clone(),
             device: request.device_id.clone(),
             shots: request.shots,
