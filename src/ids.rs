@@ -26,6 +26,23 @@ impl BadId {
     }
 }
 
+/// At most 32 bytes, which print as hex digits. Records have several such numbers, and the formatter
+/// is slow digit by digit.
+pub(crate) struct Hex<'a>(pub(crate) &'a [u8]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [0; 64];
+        let text = &mut text[..2 * self.0.len()];
+        for (byte, digits) in self.0.iter().zip(text.chunks_exact_mut(2)) {
+            digits[0] = DIGITS[usize::from(byte >> 4)];
+            digits[1] = DIGITS[usize::from(byte & 15)];
+        }
+        f.write_str(std::str::from_utf8(text).expect("hex digits are ASCII"))
+    }
+}
+
 macro_rules! as_text {
     ($id:ident) => {
         impl fmt::Debug for $id {
@@ -86,7 +103,8 @@ impl JobId {
 
 impl fmt::Display for JobId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "job-{:032x}", self.as_u128())
+        f.write_str("job-")?;
+        fmt::Display::fmt(&Hex(&self.to_be_bytes()), f)
     }
 }
 
@@ -256,14 +274,7 @@ impl Sha256Sum {
 
 impl fmt::Display for Sha256Sum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Records have several of them, and the formatter is slow digit by digit.
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let mut text = [0; 64];
-        for (byte, digits) in self.0.iter().zip(text.chunks_exact_mut(2)) {
-            digits[0] = DIGITS[usize::from(byte >> 4)];
-            digits[1] = DIGITS[usize::from(byte & 15)];
-        }
-        f.write_str(std::str::from_utf8(&text).expect("hex digits are ASCII"))
+        fmt::Display::fmt(&Hex(&self.0), f)
     }
 }
 
@@ -293,6 +304,7 @@ mod tests {
     fn a_job_id_reads_back_and_nothing_else_is_one() {
         let id = JobId::new(1_700_000_000_000, [7; 10]);
         assert_eq!(id.to_string().parse(), Ok(id));
+        assert_eq!(id.to_string(), format!("job-{:032x}", id.as_u128()));
         let hex = "0".repeat(32);
         for text in [
             "",

@@ -99,7 +99,7 @@ mod hex_u128 {
     use serde::{Deserialize as _, Deserializer, Serializer};
 
     pub(super) fn serialize<S: Serializer>(id: &u128, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(&format_args!("{id:032x}"))
+        to.collect_str(&crate::ids::Hex(&id.to_be_bytes()))
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<u128, D::Error> {
@@ -111,7 +111,7 @@ mod hex_u64 {
     use serde::{Deserialize as _, Deserializer, Serializer};
 
     pub(super) fn serialize<S: Serializer>(id: &u64, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(&format_args!("{id:016x}"))
+        to.collect_str(&crate::ids::Hex(&id.to_be_bytes()))
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
@@ -138,6 +138,22 @@ mod tests {
             "two jobs of one trace"
         );
         assert!(TraceContext::parse(&job.to_string()).is_some());
+    }
+
+    #[test]
+    fn a_trace_is_stored_with_all_its_digits_and_reads_back() {
+        let trace = TraceContext::new(7);
+        let stored = serde_json::to_string(&trace).unwrap();
+        let zeros = "0".repeat(15);
+        assert!(
+            stored.contains(&format!("\"{zeros}{zeros}07\"")),
+            "{stored}"
+        );
+        assert!(stored.contains(&format!("\"{zeros}0\"")), "{stored}");
+        assert_eq!(
+            serde_json::from_str::<TraceContext>(&stored).unwrap(),
+            trace
+        );
     }
 
     #[test]

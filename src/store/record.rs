@@ -8,10 +8,13 @@ use crate::job::event::FORMAT;
 
 /// The version, and four bytes of CRC-32: made against chance, not against intent.
 const HEADER: usize = 5;
+/// What most records fit into, so that they do not grow step by step.
+const USUAL: usize = 2048;
 
 /// A record as JSON.
 pub(super) fn encode<T: Serialize>(record: &T) -> Vec<u8> {
-    let mut row = vec![0; HEADER];
+    let mut row = Vec::with_capacity(USUAL);
+    row.resize(HEADER, 0);
     serde_json::to_writer(&mut row, record).expect("records have a JSON form");
     sealed(version(), row)
 }
