@@ -155,7 +155,11 @@ impl<F: Fn(&Scenario, u64) -> bool> Search<F> {
 
     /// What is usual needs no line in the file.
     fn simpler(&mut self) {
-        let changes: [fn(&mut Scenario); 11] = [
+        let changes: [fn(&mut Scenario); 12] = [
+            |run| {
+                run.reservations.clear();
+                run.jobs.iter_mut().for_each(|job| job.reservation = None);
+            },
             |run| run.limits.0.clear(),
             |run| run.store = StorePlan::Memory,
             |run| run.jobs.iter_mut().for_each(|job| job.tenant.clear()),

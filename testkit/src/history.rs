@@ -19,6 +19,11 @@ pub struct History {
     pub told: Vec<Told>,
     /// Every run that really took place.
     pub runs: Vec<Run>,
+    /// What clients were promised.
+    pub promises: Vec<Promise>,
+    /// Whether clients reserve slots. Those count to what a tenant may have running and has used,
+    /// on all devices, from a moment on that only the kernel knows.
+    pub reserving: bool,
     /// Runs that each device takes at a time.
     pub slots: BTreeMap<String, usize>,
     /// What kind of device each is.
@@ -78,6 +83,24 @@ pub struct Start {
     pub ready: Option<Duration>,
     /// When it died.
     pub ended: Option<Duration>,
+}
+
+/// A slot that a client was promised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Promise {
+    /// Its name, as clients and drivers hear it.
+    pub id: String,
+    /// Its token.
+    pub token: u64,
+    /// Of which device.
+    pub device: String,
+    /// For whom.
+    pub tenant: String,
+    /// From when until when it stands for certain: the answer was here, and the earliest end was
+    /// not.
+    pub certain: (Duration, Duration),
+    /// By when it is over for certain.
+    pub over: Duration,
 }
 
 /// A commit that was written.

@@ -25,8 +25,12 @@ pub(crate) struct Turn<'a> {
     pub(crate) held: Option<(Duration, Duration)>,
 }
 
-/// The first turn of every job that came to wait before the first fault.
+/// The first turn of every job that came to wait before the first fault. Nothing is told where slots
+/// are reserved: that is for `reservations_are_honoured`.
 pub(crate) fn turns(history: &History) -> Vec<Turn<'_>> {
+    if history.reserving {
+        return Vec::new();
+    }
     let mut seen: BTreeMap<JobId, Seen> = BTreeMap::new();
     for commit in &history.committed {
         seen.entry(commit.job).or_default().note(commit);

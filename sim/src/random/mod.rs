@@ -3,11 +3,13 @@
 
 mod disk;
 mod faults;
+mod reservations;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use faults::EVENTS;
+use reservations::reservations;
 
 use crate::chance::Chance;
 use crate::scenario::{
@@ -47,12 +49,14 @@ pub fn scenario(seed: u64) -> Scenario {
         limits: bounds(&mut chance),
         devices: devices(&mut chance),
         jobs: Vec::new(),
+        reservations: Vec::new(),
         steps: Vec::new(),
         expect: Expect::default(),
     };
     jobs(&mut scenario, &mut chance);
     tenants(&mut scenario, &mut Chance::new(seed, "tenants"));
     classes(&mut scenario, &mut Chance::new(seed, "classes"));
+    reservations(&mut scenario, &mut Chance::new(seed, "reservations"));
     let mut chance = Chance::new(seed, "cancels");
     for _ in 0..chance.within(0, 3) {
         let step = cancel(&scenario, &mut chance);
@@ -159,6 +163,7 @@ fn jobs(scenario: &mut Scenario, chance: &mut Chance) {
             count: 1,
             every: Span::default(),
             device: device.to_owned(),
+            reservation: None,
             program,
             shots: u32::try_from(chance.within(1, 200)).expect("few shots"),
             priority: i32::try_from(chance.within(0, 100)).expect("a priority"),

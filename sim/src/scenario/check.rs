@@ -36,6 +36,17 @@ impl Scenario {
                 ));
             }
         }
+        for slot in &self.reservations {
+            if !self.devices.iter().any(|device| device.id == slot.device) {
+                return Err(format!("no device is called {:?}", slot.device));
+            }
+        }
+        for number in self.jobs.iter().filter_map(|job| job.reservation) {
+            if number >= self.reservations.len() {
+                let all = self.reservations.len();
+                return Err(format!("there is no reservation {number}, there are {all}"));
+            }
+        }
         for (number, step) in self.steps.iter().enumerate() {
             self.check_step(step)
                 .map_err(|why| format!("step {number}: {why}"))?;

@@ -63,6 +63,9 @@ pub struct Scenario {
     /// What clients ask for; each entry may stand for several jobs.
     #[serde(rename = "job", default)]
     pub jobs: Vec<JobPlan>,
+    /// Slots that clients reserve.
+    #[serde(rename = "reservation", default, skip_serializing_if = "Vec::is_empty")]
+    pub reservations: Vec<ReservationPlan>,
     /// The faults: the run's decision log.
     #[serde(rename = "step", default)]
     pub steps: Vec<Step>,
@@ -143,6 +146,9 @@ pub struct JobPlan {
     pub every: Span,
     /// Where they shall run.
     pub device: String,
+    /// In which reserved slot, by its place in the scenario, from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reservation: Option<usize>,
     /// How the program is written, which decides who compiles it.
     #[serde(default)]
     pub program: ProgramPlan,
@@ -158,6 +164,28 @@ pub struct JobPlan {
     /// Whether the compiler hangs whenever it is given this program.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub poison: bool,
+}
+
+/// A slot that a client reserves.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReservationPlan {
+    /// Which client, from 0.
+    #[serde(default)]
+    pub client: u32,
+    /// For whom; the usual tenant if nothing is said.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub tenant: String,
+    /// When, after the start.
+    #[serde(default)]
+    pub at: Span,
+    /// Of which device.
+    pub device: String,
+    /// For how long.
+    pub ttl: Span,
+    /// So long after it was made the client gives it back; never, if nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release_after: Option<Span>,
 }
 
 /// A program.

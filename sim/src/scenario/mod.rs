@@ -19,7 +19,10 @@ pub use fault::{
     ObjectFault, Pause, StoreFault, StoreTrouble, WhimPlan,
 };
 pub use files::{LoadError, all, regressions, write};
-pub use form::{Bounds, DevicePlan, Expect, ExpectJob, JobPlan, ProgramPlan, Scenario, StorePlan};
+pub use form::{
+    Bounds, DevicePlan, Expect, ExpectJob, JobPlan, ProgramPlan, ReservationPlan, Scenario,
+    StorePlan,
+};
 pub use naming::{KINDS, describe, kind};
 pub use span::Span;
 pub use step::{
@@ -42,7 +45,9 @@ impl Scenario {
     /// Every node of the deployment by name.
     pub fn nodes(&self) -> Vec<String> {
         let servers = ["kernel", "compiler", "driver-manager"].map(str::to_owned);
-        let clients = self.jobs.iter().map(|job| client_name(job.client));
+        let clients = self.jobs.iter().map(|job| job.client);
+        let holders = self.reservations.iter().map(|slot| slot.client);
+        let clients = clients.chain(holders).map(client_name);
         let mut nodes: Vec<_> = servers.into_iter().chain(clients).collect();
         nodes.sort();
         nodes.dedup();

@@ -15,13 +15,14 @@ use tonic::{Code, Status};
 use crate::nemesis::Nemesis;
 use crate::scenario::{Planned, ProgramPlan, client_name};
 use crate::trace::{Lane, Trace};
+use crate::world::holder::Slots;
 
 /// A call without an answer is repeated after this.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// A stream without a word is opened anew after this: it may have been cut without a word.
 const SILENCE: Duration = Duration::from_secs(20);
 /// Between two tries.
-const PAUSE: Duration = Duration::from_millis(500);
+pub(super) const PAUSE: Duration = Duration::from_millis(500);
 
 /// A program of the job's own, so that no answer for another job passes for an answer for this.
 fn program(planned: &Planned) -> (Vec<u8>, &'static str) {
@@ -60,6 +61,7 @@ pub struct Client {
     nemesis: Nemesis,
     trace: Trace,
     heard: Heard,
+    slots: Slots,
 }
 
 impl std::fmt::Debug for Client {
@@ -78,6 +80,7 @@ impl Client {
         nemesis: Nemesis,
         trace: Trace,
         heard: Heard,
+        slots: Slots,
     ) -> Self {
         let name = client_name(planned.plan.client);
         Self {
@@ -87,6 +90,7 @@ impl Client {
             nemesis,
             trace,
             heard,
+            slots,
         }
     }
 
@@ -116,12 +120,17 @@ impl Client {
         let plan = &self.planned.plan;
         let (program, format) = program(&self.planned);
         let key = format!("key {}", self.planned.ordinal);
+        let reservation_id = match plan.reservation {
+            Some(number) => self.slots.id_of(number).await?,
+            None => String::new(),
+        };
         let timeout = plan.timeout.map(|span| prost_duration(span.0));
         let request = wire::EnqueueJobRequest {
             name: format!("job {}", self.planned.ordinal),
             program,
             program_format: format.to_owned(),
             target: plan.device.clone(),
+            reservation_id,
             shots: Some(plan.shots.into()),
             priority: Some(plan.priority),
             idempotency_key: key.clone(),
@@ -305,7 +314,7 @@ impl Client {
     }
 }
 
-fn is_final(code: Code) -> bool {
+pub(super) fn is_final(code: Code) -> bool {
     matches!(
         code,
         Code::InvalidArgument | Code::FailedPrecondition | Code::Unimplemented
@@ -337,6 +346,6 @@ fn public(told: internal::TaskState) -> Option<PublicState> {
     })
 }
 
-fn prost_duration(span: Duration) -> prost_types::Duration {
+pub(super) fn prost_duration(span: Duration) -> prost_types::Duration {
     prost_types::Duration::try_from(span).expect("a scenario's spans are short")
 }

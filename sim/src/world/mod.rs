@@ -8,6 +8,7 @@ pub mod client;
 pub mod clock;
 pub mod disk;
 pub mod env;
+pub mod holder;
 pub mod jobs;
 pub mod neighbours;
 mod outcome;
@@ -33,6 +34,7 @@ use client::{Client, Heard};
 use clock::{SimulatedClock, elapsed};
 use disk::JobDisk;
 use env::Simulated;
+use holder::{Holder, Slots};
 use jobs::Jobs;
 use neighbours::{Doubles, watch_devices};
 use store::{Kept, PointedStore};
@@ -81,6 +83,7 @@ struct World {
     doubles: Doubles,
     kept: Kept,
     heard: Heard,
+    slots: Slots,
     /// Why a kernel stopped by itself, which it never does while the store is its own.
     stopped: Arc<Mutex<Option<String>>>,
     /// Every node that was made.
@@ -125,6 +128,7 @@ impl World {
             network,
             nemesis,
             heard: Arc::default(),
+            slots: Slots::new(scenario.reservations.len()),
             stopped: Arc::default(),
             nodes: Arc::new(Mutex::new(vec![wires])),
         };
@@ -285,20 +289,34 @@ impl World {
     fn clients(&self) -> Vec<madsim::task::JoinHandle<()>> {
         let mut nodes: std::collections::BTreeMap<String, (NodeHandle, Process)> =
             std::collections::BTreeMap::new();
-        let each = self.scenario.planned().into_iter().map(|planned| {
-            let name = client_name(planned.plan.client);
+        let mut node_of = |client| {
+            let name = client_name(client);
             let (node, process) = nodes.entry(name.clone()).or_insert_with(|| {
                 let node = Handle::current().create_node().name(&name).build();
                 let process = self.nemesis.started(&name, node.id());
                 self.made(node.id());
                 (node, process)
             });
+            (node.clone(), process.clone())
+        };
+        let mut tasks = Vec::new();
+        for planned in self.scenario.planned() {
+            let (node, process) = node_of(planned.plan.client);
             let job = Some(planned.ordinal);
-            let channel = self.network.channel_for(process, "kernel", job);
+            let channel = self.network.channel_for(&process, "kernel", job);
             let (nemesis, trace) = (self.nemesis.clone(), self.trace.clone());
-            node.spawn(Client::new(planned, channel, nemesis, trace, self.heard.clone()).run())
-        });
-        each.collect()
+            let (heard, slots) = (self.heard.clone(), self.slots.clone());
+            let client = Client::new(planned, channel, nemesis, trace, heard, slots);
+            tasks.push(node.spawn(client.run()));
+        }
+        for (number, plan) in self.scenario.reservations.iter().enumerate() {
+            let (node, process) = node_of(plan.client);
+            let channel = self.network.channel_for(&process, "kernel", None);
+            let (trace, slots) = (self.trace.clone(), self.slots.clone());
+            let holder = Holder::new(number, plan.clone(), channel, trace, slots);
+            tasks.push(node.spawn(holder.run()));
+        }
+        tasks
     }
 
     /// Waits until every client has what it wants and no job owes anything, or until the bound

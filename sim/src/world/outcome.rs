@@ -12,6 +12,7 @@ use super::World;
 use super::clock::BEFORE_START;
 use super::jobs::on;
 use crate::record::Records;
+use crate::scenario::Act;
 use crate::verdict::Outcome;
 
 /// The kinds of fault that stop a kernel in the middle of something.
@@ -86,6 +87,10 @@ impl World {
         History {
             told: self.heard.lock().expect("no holder panics").clone(),
             runs,
+            reserving: !self.scenario.reservations.is_empty(),
+            promises: self
+                .slots
+                .promises(&self.scenario, ended, |device| self.lost(&records, device)),
             slots: devices
                 .map(|device| (device.id.clone(), device.slots as usize))
                 .collect(),
@@ -189,6 +194,16 @@ impl World {
             of_store.then_some((fired.at, fired.at + fired.lasts.unwrap_or_default()))
         });
         troubles.collect()
+    }
+
+    /// When a device may have been away for so long that what is reserved of it is over.
+    fn lost(&self, records: &Records, device: &str) -> Option<Duration> {
+        let away = records.fired.iter().filter(|fired| {
+            let act = self.scenario.steps.get(fired.step).map(|step| &step.act);
+            matches!(act, Some(Act::Device(trouble)) if trouble.id == device)
+        });
+        let since = away.map(|fired| fired.at).min()?;
+        Some(since + Duration::from_millis(self.settings.limits.device_lost_ms))
     }
 
     /// Whether a kernel was started anew after its wall clock was moved.

@@ -25,7 +25,8 @@
 //! | no_device_idles | a free slot goes to whoever waits for it | D17 |
 //! | shares_are_fair | tenants share a device by weight, so nobody starves | Goyal et al. 1996 |
 //! | tenant_limit_is_kept | no tenant runs more at once than it may | D9 |
-//! | ready_in_time | a kernel that starts can be reached soon, whatever it finds | D24 |
+//! | ready_in_time | a kernel that starts can be reached soon, whatever it finds | D17 |
+//! | reservations_are_honoured | a reserved slot is its holder's until the end, and no longer | D8, issue 6 |
 //! | nothing_is_left_running | no task outlives its job | D17 |
 //! | every_job_ends | no job is stuck once the faults are over | D19 |
 //! | ledger_closes | the ledger and the devices agree on every shot | D14 |
@@ -49,6 +50,7 @@ pub mod only_circuits_run;
 pub mod public_never_goes_back;
 pub mod ready_in_time;
 pub mod receipts_are_true;
+pub mod reservations_are_honoured;
 pub mod result_before_done;
 pub mod results_are_stored;
 pub mod runs_where_it_may;
@@ -82,7 +84,7 @@ pub struct Invariant {
 }
 
 /// All of them.
-pub const ALL: [Invariant; 26] = [
+pub const ALL: [Invariant; 27] = [
     safety("ends_are_final", ends_are_final::check),
     safety("one_device_one_run", one_device_one_run::check),
     safety("acked_is_durable", acked_is_durable::check),
@@ -105,6 +107,10 @@ pub const ALL: [Invariant; 26] = [
     safety("no_device_idles", no_device_idles::check),
     safety("shares_are_fair", shares_are_fair::check),
     safety("tenant_limit_is_kept", tenant_limit_is_kept::check),
+    safety(
+        "reservations_are_honoured",
+        reservations_are_honoured::check,
+    ),
     safety("ledger_closes", ledger_closes::check),
     liveness("every_job_ends", every_job_ends::check),
     liveness("ready_in_time", ready_in_time::check),

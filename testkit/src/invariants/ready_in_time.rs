@@ -1,5 +1,5 @@
 //! A kernel that starts can be reached within seconds, also when its neighbours are away and jobs
-//! wait to be taken over (D24): until then no client learns anything.
+//! wait to be taken over: until then no client learns anything.
 
 use std::time::Duration;
 

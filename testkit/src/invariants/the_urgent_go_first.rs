@@ -35,7 +35,7 @@ pub fn check(history: &History) -> Vec<String> {
         let passed_over = waits.iter().find(|other| {
             let waited = other.since + SETTLED < earliest && other.until.0 > latest + SETTLED;
             waited
-                && same_device(history, picked.job, other.job)
+                && same_queue(history, picked.job, other.job)
                 && more_urgent(history, other.job, picked.job)
         });
         if let Some(Wait { job, .. }) = passed_over {
@@ -63,14 +63,13 @@ fn waits(history: &History) -> Vec<Wait> {
     waits.collect()
 }
 
-fn same_device(history: &History, one: JobId, other: JobId) -> bool {
-    let target = |job| {
-        history
-            .stored
-            .get(&job)
-            .map(|stored| &stored.job.spec.target)
+/// Whether two jobs waited for the same: a reserved slot is not what others wait for.
+fn same_queue(history: &History, one: JobId, other: JobId) -> bool {
+    let queue = |job| {
+        let spec = &history.stored.get(&job)?.job.spec;
+        Some((&spec.target, spec.reservation))
     };
-    target(one) == target(other)
+    queue(one) == queue(other)
 }
 
 /// Told without the kernel's own rank, which may be what is wrong.

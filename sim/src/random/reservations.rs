@@ -1,0 +1,35 @@
+//! Slots that are reserved in a random run, and the jobs that name them.
+
+use crate::chance::Chance;
+use crate::random::millis;
+use crate::scenario::{ReservationPlan, Scenario, Span};
+
+/// Of a hundred runs, so many have reservations.
+const PERCENT: u64 = 15;
+
+/// One run in seven has one or two, each for the tenant of a job, of which half name it.
+pub(super) fn reservations(scenario: &mut Scenario, chance: &mut Chance) {
+    if !chance.percent(PERCENT) {
+        return;
+    }
+    for number in 0..usize::try_from(chance.within(1, 2)).expect("it is one or two") {
+        let job = chance.one_of(&scenario.jobs).clone();
+        scenario.reservations.push(ReservationPlan {
+            client: job.client,
+            tenant: job.tenant.clone(),
+            at: Span(millis(chance.within(0, 3_000))),
+            device: job.device.clone(),
+            ttl: Span(millis(chance.within(1_000, 60_000))),
+            release_after: chance
+                .percent(40)
+                .then(|| Span(millis(chance.within(0, 20_000)))),
+        });
+        let own = scenario.jobs.iter_mut().filter(|other| {
+            other.reservation.is_none()
+                && (&other.tenant, &other.device) == (&job.tenant, &job.device)
+        });
+        for other in own {
+            other.reservation = chance.percent(50).then_some(number);
+        }
+    }
+}
