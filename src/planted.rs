@@ -9,6 +9,8 @@ pub enum Bug {
     KeyForgotten,
     /// The limit on jobs that wait is not looked at.
     AdmitsAll,
+    /// A job that never came to be goes on to count as one that has not ended.
+    WithdrawalForgotten,
     /// An append whose outcome is not known is taken for done.
     AppendNotRepeated,
     /// A back-off is recorded and not waited for.
@@ -91,9 +93,10 @@ pub enum Bug {
 
 impl Bug {
     /// Every mistake, by its name.
-    pub const ALL: [(&str, Self); 41] = [
+    pub const ALL: [(&str, Self); 42] = [
         ("key-forgotten", Self::KeyForgotten),
         ("admits-all", Self::AdmitsAll),
+        ("withdrawal-forgotten", Self::WithdrawalForgotten),
         ("append-not-repeated", Self::AppendNotRepeated),
         ("backoff-forgotten", Self::BackoffForgotten),
         ("retries-forever", Self::RetriesForever),

@@ -1,7 +1,7 @@
 //! What was to be seen of a run, as data: the same as the trace's lines, for those who count,
 //! check and draw. Times are since the start of the run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use qrtx::ids::JobId;
@@ -25,6 +25,8 @@ pub struct Records {
     pub lives: Vec<Life>,
     /// Epochs claimed: when, and by which life of the kernel.
     pub epochs: Vec<(Duration, u32)>,
+    /// Submits that go on: who, and which job of the scenario.
+    pub submitting: BTreeSet<(String, usize)>,
     /// Submits that were answered with the job of an earlier one.
     pub merged: usize,
     /// Submits that were refused because there is too much to do.

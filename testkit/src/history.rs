@@ -56,6 +56,8 @@ pub struct History {
     /// When a kernel died, or began to stand still: what it was about to do at that moment it did
     /// later, or another did it.
     pub broke_off: Vec<Duration>,
+    /// Clients that were still submitting when everything was over.
+    pub unanswered: Vec<String>,
     /// Every start of a kernel, in order.
     pub starts: Vec<Start>,
     /// When the job store was slow, full or away: from and until.

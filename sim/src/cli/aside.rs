@@ -14,11 +14,17 @@ pub(super) struct Built {
 
 /// The tree with a patch.
 pub(super) fn patched(patch: &Path) -> Option<Built> {
-    let patch = patch.canonicalize().ok()?;
+    let Ok(patch) = patch.canonicalize() else {
+        eprintln!("there is no patch {}", patch.display());
+        return None;
+    };
     let name = patch.file_stem()?.to_string_lossy().into_owned();
     let tree = copy()?;
+    // The copy lies within the repository, where git takes a path from its root, finds it outside of
+    // the copy, and skips it without a word.
     let applied = Command::new("git")
         .current_dir(&tree)
+        .env("GIT_CEILING_DIRECTORIES", tree.parent()?)
         .arg("apply")
         .arg(&patch)
         .status();

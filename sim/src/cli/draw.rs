@@ -22,7 +22,7 @@ pub(super) struct Draw {
     #[arg(long)]
     out: Option<PathBuf>,
     /// The planted mistake
-    #[arg(long)]
+    #[arg(long, value_parser = super::mistakes())]
     bug: Option<String>,
     /// One JSON object in place of the file's name
     #[arg(long)]

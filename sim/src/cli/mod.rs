@@ -20,8 +20,11 @@ mod work;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand};
+use qrtx_sim::planted;
 use qrtx_sim::random;
 use qrtx_sim::scenario::{self, LoadError, Scenario};
 use qrtx_sim::verdict::code;
@@ -114,22 +117,35 @@ fn load(name: &str, seed: Option<u64>) -> Result<(Scenario, u64), LoadError> {
     Ok((scenario, seed))
 }
 
+/// The mistakes that can be planted, for the parser of arguments.
+fn mistakes() -> PossibleValuesParser {
+    PossibleValuesParser::new(planted::all())
+}
+
+/// The mistake that is planted in this process, for the line that repeats a run.
+static PLANTED: OnceLock<String> = OnceLock::new();
+
 /// Plants a mistake in this process.
-///
-/// # Panics
-/// If there is none of that name.
 fn plant(bug: Option<&str>) {
     if let Some(bug) = bug {
-        assert!(
-            qrtx_sim::planted::plant(bug),
-            "no mistake is called {bug:?}"
-        );
+        assert!(planted::plant(bug), "the parser knows {bug:?}");
+        PLANTED.get_or_init(|| bug.to_owned());
     }
+}
+
+/// The end of a line that repeats a run with the planted mistake.
+fn with_bug() -> String {
+    let bug = PLANTED.get();
+    bug.map(|bug| format!(" --bug {bug}")).unwrap_or_default()
 }
 
 /// The line that repeats a run.
 fn again(scenario: &Scenario, seed: u64) -> String {
-    format!("cargo sim run {} --seed {seed}", scenario.called)
+    format!(
+        "cargo sim run {} --seed {seed}{}",
+        scenario.called,
+        with_bug()
+    )
 }
 
 fn list(as_json: bool) -> Result<u8, LoadError> {

@@ -16,6 +16,7 @@ use super::work::Told;
 #[derive(Args)]
 pub(super) struct Mutants {
     /// Only these
+    #[arg(value_parser = super::mistakes())]
     ids: Vec<String>,
     /// Seeds for each that is caught early
     #[arg(long, default_value_t = 200)]
@@ -48,6 +49,8 @@ struct Row {
     gaps: Vec<u64>,
     cpu: f64,
     by: BTreeMap<String, u64>,
+    /// The first seed that finds it, to be looked at.
+    seed: Option<u64>,
 }
 
 impl Mutants {
@@ -93,10 +96,13 @@ impl Mutants {
             .iter()
             .filter(|row| row.caught == 0 && row.equivalent.is_none());
         let missed: Vec<_> = missed.map(|row| row.id.as_str()).collect();
-        if missed.is_empty() && !rows.is_empty() {
+        if rows.is_empty() {
+            return super::WRONG_USE;
+        }
+        if missed.is_empty() {
             return code::WELL;
         }
-        println!("not caught: {}", missed.join(", "));
+        eprintln!("not caught: {}", missed.join(", "));
         code::VACUOUS
     }
 
@@ -144,6 +150,7 @@ impl Mutants {
         for (number, one) in (1..).zip(&told) {
             if one.code != code::WELL {
                 row.caught += 1;
+                row.seed.get_or_insert(one.seed);
                 row.gaps.push(number - last);
                 last = number;
                 *row.by.entry(one.promise.clone()).or_default() += 1;
@@ -186,6 +193,7 @@ impl Row {
             "p95_seeds": self.percentile(95),
             "cpu_seconds": self.cpu,
             "caught_by": self.by,
+            "seed": self.seed,
         })
     }
 

@@ -24,7 +24,7 @@ pub(super) struct Run {
     #[arg(long, default_value_t = 1)]
     seeds: u64,
     /// The planted mistake
-    #[arg(long)]
+    #[arg(long, value_parser = super::mistakes())]
     bug: Option<String>,
     /// One JSON object per run in place of the timeline
     #[arg(long)]

@@ -23,7 +23,7 @@ pub(super) struct Shrink {
     #[arg(long)]
     out: Option<PathBuf>,
     /// The planted mistake
-    #[arg(long)]
+    #[arg(long, value_parser = super::mistakes())]
     bug: Option<String>,
     /// One JSON object at the end
     #[arg(long)]
@@ -62,14 +62,14 @@ impl Shrink {
             .map(|stem| stem.to_string_lossy().into_owned());
         left.id = stem.unwrap_or_default();
         left.seed = Some(found.to_string());
+        // What is told is of what is left.
+        let verdict = Verdict::of(&left, &world::run(&left, found));
+        let broken = verdict.first().cloned().unwrap_or(broken);
         left.story = format!(
             "Shrunk from {} with seed {seed}. {promise}: {}",
             self.scenario, broken.how
         );
-        let with = self
-            .bug
-            .map(|bug| format!(" --bug {bug}"))
-            .unwrap_or_default();
+        let with = super::with_bug();
         let head = format!("cargo sim shrink {} --seed {seed}{with}", self.scenario);
         scenario::write(&left, &path, &head)?;
         let faults = left.steps.iter().filter(|step| step.act.is_fault()).count();
@@ -83,7 +83,7 @@ impl Shrink {
         } else {
             println!("{promise}: {}", broken.how);
             println!("{faults} faults and {jobs} jobs are left, after {tries} runs");
-            println!("again: cargo sim replay {}", path.display());
+            println!("again: cargo sim run {}{with}", path.display());
         }
         Ok(verdict.exit_code())
     }

@@ -38,7 +38,7 @@ pub(super) struct Work {
     #[arg(long)]
     pub(super) until_caught: bool,
     /// The planted mistake
-    #[arg(long)]
+    #[arg(long, value_parser = super::mistakes())]
     pub(super) bug: Option<String>,
 }
 

@@ -55,8 +55,8 @@ pub fn scenario(seed: u64) -> Scenario {
     };
     jobs(&mut scenario, &mut chance);
     tenants(&mut scenario, &mut Chance::new(seed, "tenants"));
-    classes(&mut scenario, &mut Chance::new(seed, "classes"));
     reservations(&mut scenario, &mut Chance::new(seed, "reservations"));
+    classes(&mut scenario, &mut Chance::new(seed, "classes"));
     let mut chance = Chance::new(seed, "cancels");
     for _ in 0..chance.within(0, 3) {
         let step = cancel(&scenario, &mut chance);
@@ -192,13 +192,13 @@ fn tenants(scenario: &mut Scenario, chance: &mut Chance) {
     }
 }
 
-/// In some runs a client takes whichever device is free.
+/// In some runs a client takes whichever device is free, if it has none reserved.
 fn classes(scenario: &mut Scenario, chance: &mut Chance) {
     if !chance.percent(20) {
         return;
     }
     for job in &mut scenario.jobs {
-        if chance.percent(40) {
+        if job.reservation.is_none() && chance.percent(40) {
             let class = *chance.one_of(&["*", "sim:*", "backend:superconducting"]);
             job.device = class.to_owned();
         }

@@ -47,6 +47,12 @@ impl Scenario {
                 return Err(format!("there is no reservation {number}, there are {all}"));
             }
         }
+        let jobs = self.planned().len();
+        if let Some((job, _)) = self.expect.job.iter().find(|(job, _)| **job >= jobs) {
+            return Err(format!(
+                "there is no job {job} to expect of, there are {jobs}"
+            ));
+        }
         for (number, step) in self.steps.iter().enumerate() {
             self.check_step(step)
                 .map_err(|why| format!("step {number}: {why}"))?;

@@ -79,17 +79,18 @@ impl Scenario {
             reason,
         };
         let mut scenario: Self = toml::from_str(&text).map_err(|why| invalid(why.to_string()))?;
-        if path
+        let ours = path
+            .parent()
+            .is_some_and(|at| at == folder() || at == folder().join("regressions"));
+        let named = path
             .file_stem()
-            .is_none_or(|stem| stem != scenario.id.as_str())
-        {
+            .is_some_and(|stem| stem == scenario.id.as_str());
+        // A log of a run may lie under any name.
+        if ours && !named {
             let unlike = format!("its id is {:?}, unlike its name", scenario.id);
             return Err(invalid(unlike));
         }
         scenario.check().map_err(invalid)?;
-        let ours = path
-            .parent()
-            .is_some_and(|at| at == folder() || at == folder().join("regressions"));
         scenario.called = match ours {
             true => scenario.id.clone(),
             false => path.display().to_string(),

@@ -97,7 +97,11 @@ impl Client {
     /// Does all of it; returns when the job has ended and its results are fetched.
     pub async fn run(self) {
         madsim::time::sleep(self.planned.at).await;
-        let Some(job) = self.submit().await else {
+        let who = (self.name.clone(), self.planned.ordinal);
+        self.trace.records().submitting.insert(who.clone());
+        let job = self.submit().await;
+        self.trace.records().submitting.remove(&who);
+        let Some(job) = job else {
             return;
         };
         let cancel = self.clone().cancel_if_wanted(job);

@@ -34,7 +34,12 @@ impl World {
         let all = Filter::default();
         let listed = on!(&left, jobs => jobs.list(&all, u64::MAX, usize::MAX).await);
         let mut history = self.history(ended);
-        let mut ordinals = BTreeMap::new();
+        // Also of jobs of which nothing is left.
+        let commits = self.trace.records().commits.clone();
+        let named = commits.iter();
+        let mut ordinals: BTreeMap<_, _> = named
+            .filter_map(|commit| Some((commit.job, commit.ordinal?)))
+            .collect();
         for job in listed.expect("what is left can be listed").jobs {
             let events = on!(&left, jobs => jobs.events(job.id, 0, usize::MAX).await);
             // What cannot be read is not there, whoever was told of it.
@@ -144,6 +149,11 @@ impl World {
                 .filter(|fired| ["pause-kernel", "zombie-kernel"].contains(&fired.kind))
                 .filter_map(|fired| fired.lasts)
                 .sum(),
+            unanswered: records
+                .submitting
+                .iter()
+                .map(|(client, job)| format!("job {job} of {client}"))
+                .collect(),
             starts: records
                 .lives
                 .iter()

@@ -25,6 +25,7 @@
 //! | no_device_idles | a free slot goes to whoever waits for it | D17 |
 //! | shares_are_fair | tenants share a device by weight, so nobody starves | Goyal et al. 1996 |
 //! | tenant_limit_is_kept | no tenant runs more at once than it may | D9 |
+//! | every_submit_is_answered | nobody is put off for ever | D17 |
 //! | ready_in_time | a kernel that starts can be reached soon, whatever it finds | D17 |
 //! | reservations_are_honoured | a reserved slot is its holder's until the end, and no longer | D8, issue 6 |
 //! | nothing_is_left_running | no task outlives its job | D17 |
@@ -39,6 +40,7 @@ pub mod deadlines_are_kept;
 pub mod ends_are_final;
 pub mod events_are_gapless;
 pub mod every_job_ends;
+pub mod every_submit_is_answered;
 pub mod ledger_closes;
 pub mod moves_are_legal;
 pub mod no_device_idles;
@@ -84,7 +86,7 @@ pub struct Invariant {
 }
 
 /// All of them.
-pub const ALL: [Invariant; 27] = [
+pub const ALL: [Invariant; 28] = [
     safety("ends_are_final", ends_are_final::check),
     safety("one_device_one_run", one_device_one_run::check),
     safety("acked_is_durable", acked_is_durable::check),
@@ -113,6 +115,7 @@ pub const ALL: [Invariant; 27] = [
     ),
     safety("ledger_closes", ledger_closes::check),
     liveness("every_job_ends", every_job_ends::check),
+    liveness("every_submit_is_answered", every_submit_is_answered::check),
     liveness("ready_in_time", ready_in_time::check),
     liveness("nothing_is_left_running", nothing_is_left_running::check),
 ];
