@@ -7,7 +7,7 @@ use std::time::Duration;
 use qrtx::ids::JobId;
 use qrtx::job::event::{Event, Evidence};
 use qrtx::job::state::State;
-use qrtx_testkit::history::Stored;
+use qrtx_testkit::history::{Refusal, Stored};
 use qrtx_testkit::neighbours::driver::End;
 
 use crate::record::{CallRecord, Records};
@@ -92,7 +92,13 @@ pub fn hit(outcome: &Outcome) -> BTreeSet<&'static str> {
             "T7",
             records.commits.iter().any(|commit| !commit.written) || refused(records),
         ),
-        ("T9", records.turned_away > 0),
+        (
+            "T9",
+            records
+                .refused
+                .iter()
+                .any(|refused| refused.why == Refusal::Overload),
+        ),
         ("T10", fired("kill-in-recovery")),
         ("T14", clock_back_while_held(outcome)),
         ("T16", all_away(outcome)),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use qrtx::ids::JobId;
 use qrtx::job::state::State;
+use qrtx_testkit::history::{Cancel, Refused};
 
 /// Everything that was recorded.
 #[derive(Debug, Clone, Default)]
@@ -27,10 +28,14 @@ pub struct Records {
     pub epochs: Vec<(Duration, u32)>,
     /// Submits that go on: who, and which job of the scenario.
     pub submitting: BTreeSet<(String, usize)>,
+    /// Submits that were turned away, in order.
+    pub refused: Vec<Refused>,
+    /// Every cancel that a client asked for.
+    pub cancels: Vec<Cancel>,
+    /// When a kernel was told that another has taken its place, by its life.
+    pub fenced: Vec<(u32, Duration)>,
     /// Submits that were answered with the job of an earlier one.
     pub merged: usize,
-    /// Submits that were refused because there is too much to do.
-    pub turned_away: usize,
 }
 
 /// One call on the wire.
@@ -38,6 +43,8 @@ pub struct Records {
 pub struct CallRecord {
     /// Who calls.
     pub from: String,
+    /// Which life of it, from 1.
+    pub life: u32,
     /// Who is called.
     pub to: String,
     /// What.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use qrtx::ids::JobId;
 use qrtx_testkit::history::{History, News};
-use qrtx_testkit::invariants::{self, Kind};
+use qrtx_testkit::invariants::{self, Breach, Kind};
 
 use crate::rare;
 use crate::record::Records;
@@ -55,6 +55,16 @@ pub struct Broken {
     pub promise: &'static str,
     /// How.
     pub how: String,
+    /// When that can be seen, if there is such a moment.
+    pub at: Option<Duration>,
+}
+
+impl Broken {
+    /// A promise whose breaking only the whole run shows.
+    fn new(promise: &'static str, how: String) -> Self {
+        let at = None;
+        Self { promise, how, at }
+    }
 }
 
 /// An exit code for each kind of failure, and 0 for none.
@@ -85,20 +95,18 @@ impl Verdict {
     pub fn of(scenario: &Scenario, outcome: &Outcome) -> Self {
         let mut verdict = Self::default();
         if let Some(panic) = &outcome.broke {
-            let how = panic.clone();
             let promise = "the run goes through";
-            verdict.crash.push(Broken { promise, how });
+            verdict.crash.push(Broken::new(promise, panic.clone()));
             return verdict;
         }
         if let Some(why) = &outcome.stopped {
             let promise = "the kernel breaks no law of its own";
-            let how = why.clone();
-            verdict.safety.push(Broken { promise, how });
+            verdict.safety.push(Broken::new(promise, why.clone()));
         }
         for invariant in invariants::ALL {
             let promise = invariant.name;
             let broken = (invariant.check)(&outcome.history).into_iter();
-            let broken = broken.map(|how| Broken { promise, how });
+            let broken = broken.map(|Breach { at, how }| Broken { promise, how, at });
             match invariant.kind {
                 Kind::Safety => verdict.safety.extend(broken),
                 Kind::Liveness => verdict.liveness.extend(broken),
@@ -112,24 +120,22 @@ impl Verdict {
     }
 
     fn vacuous(&mut self, scenario: &Scenario, outcome: &Outcome) {
-        let unfired = outcome.unfired.iter().map(|step| Broken {
-            promise: "every step has its moment",
-            how: step.clone(),
-        });
+        let promise = "every step has its moment";
+        let unfired = outcome.unfired.iter();
+        let unfired = unfired.map(|step| Broken::new(promise, step.clone()));
         self.vacuous.extend(unfired);
         let hit = rare::hit(outcome);
         let missed = scenario.expect.hits.iter();
         for state in missed.filter(|state| !hit.contains(state.as_str())) {
-            self.vacuous.push(Broken {
-                promise: "the rare state is reached",
-                how: format!("{state} was not hit"),
-            });
+            let promise = "the rare state is reached";
+            let how = format!("{state} was not hit");
+            self.vacuous.push(Broken::new(promise, how));
         }
     }
 
     fn expected(&mut self, how: String) {
         let promise = "the scenario's end";
-        self.safety.push(Broken { promise, how });
+        self.safety.push(Broken::new(promise, how));
     }
 
     fn expectations(&mut self, scenario: &Scenario, outcome: &Outcome) {
@@ -147,7 +153,7 @@ impl Verdict {
                 if !scenario.loose {
                     let promise = "the scenario's end";
                     let how = format!("job {ordinal} never came to the kernel");
-                    self.liveness.push(Broken { promise, how });
+                    self.liveness.push(Broken::new(promise, how));
                 }
                 continue;
             };
@@ -220,18 +226,22 @@ impl Verdict {
         broken.map_or(code::WELL, |(_, code)| code)
     }
 
+    /// Everything that is wrong, the worst first.
+    pub fn all(&self) -> impl Iterator<Item = &Broken> {
+        let kinds = [&self.crash, &self.safety, &self.liveness, &self.vacuous];
+        kinds.into_iter().flatten()
+    }
+
     /// The worst of what is wrong.
     pub fn first(&self) -> Option<&Broken> {
-        [&self.crash, &self.safety, &self.liveness, &self.vacuous]
-            .into_iter()
-            .find_map(|broken| broken.first())
+        self.all().next()
     }
 
     /// Everything that is wrong, in words.
     pub fn complaints(&self) -> Vec<String> {
         let named = |kind: &'static str, what: &[Broken]| -> Vec<String> {
             what.iter()
-                .map(|Broken { promise, how }| format!("{kind}: {promise}: {how}"))
+                .map(|Broken { promise, how, .. }| format!("{kind}: {promise}: {how}"))
                 .collect()
         };
         let mut all = named("crash", &self.crash);
@@ -247,10 +257,7 @@ mod tests {
     use super::*;
 
     fn wrong(safety: usize, liveness: usize, vacuous: usize) -> u8 {
-        let broken = Broken {
-            promise: "a promise",
-            how: "somehow".to_owned(),
-        };
+        let broken = Broken::new("a promise", "somehow".to_owned());
         let many = |count| vec![broken.clone(); count];
         let [safety, liveness, vacuous] = [safety, liveness, vacuous].map(many);
         Verdict {

@@ -58,6 +58,16 @@ pub struct History {
     pub broke_off: Vec<Duration>,
     /// Clients that were still submitting when everything was over.
     pub unanswered: Vec<String>,
+    /// Submits that were turned away, in order.
+    pub refused: Vec<Refused>,
+    /// Every cancel that a client asked for.
+    pub cancels: Vec<Cancel>,
+    /// When a kernel was told that another has taken its place as the store's writer, by its life.
+    pub fenced: Vec<(u32, Duration)>,
+    /// When devices were not to be used, which they say when they are asked: from and until.
+    pub away: BTreeMap<String, Vec<(Duration, Duration)>>,
+    /// When the network, a neighbour or a client was in trouble: from and until.
+    pub troubles: Vec<(Duration, Duration)>,
     /// Every start of a kernel, in order.
     pub starts: Vec<Start>,
     /// When the job store was slow, full or away: from and until.
@@ -133,6 +143,51 @@ pub struct Asked {
     pub what: String,
     /// For which job, if it is for one.
     pub job: Option<JobId>,
+    /// Which life of the kernel asked, from 1.
+    pub life: u32,
+    /// When the answer was here, or the call was given up or broke; `None` if it went on.
+    pub ended: Option<Duration>,
+    /// How it ended: a gRPC code, or another word if there was no answer.
+    pub end: String,
+}
+
+/// A submit that was turned away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// When that was asked.
+    pub asked: Duration,
+    /// When the answer was here.
+    pub at: Duration,
+    /// Who asked.
+    pub client: String,
+    /// For which tenant.
+    pub tenant: String,
+    /// For which idempotency key.
+    pub key: String,
+    /// Why.
+    pub why: Refusal,
+}
+
+/// Why a submit is turned away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// There is too much to do: another time.
+    Overload,
+    /// The key stands for another request.
+    KeyConflict,
+}
+
+/// A cancel that a client asked for, until it was answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cancel {
+    /// Who asked.
+    pub client: String,
+    /// For which job.
+    pub job: JobId,
+    /// When it asked first.
+    pub asked: Duration,
+    /// When it had its answer.
+    pub answered: Option<Duration>,
 }
 
 /// Something that a client was told.
@@ -155,6 +210,10 @@ pub enum News {
     Accepted {
         /// The client's key.
         key: String,
+        /// For which tenant it is.
+        tenant: String,
+        /// The hash of its program.
+        program: Sha256Sum,
     },
     /// An event of a watch. A watch that is resumed goes on behind the last event.
     Event {
@@ -189,6 +248,8 @@ pub struct Stored {
     pub artifacts: BTreeMap<String, Vec<u8>>,
     /// Its artifacts when it was completed; `None` if it was not.
     pub at_completion: Option<BTreeMap<String, Vec<u8>>>,
+    /// The names of the artifacts that there were when the manifest was first written.
+    pub before_manifest: Option<BTreeSet<String>>,
 }
 
 impl History {
@@ -206,6 +267,13 @@ impl History {
         at.saturating_sub(left)
     }
 
+    /// Whether anything was wrong with the network, the store, a process or a neighbour in a span.
+    pub fn was_troubled(&self, from: Duration, until: Duration) -> bool {
+        let troubles = self.troubles.iter().chain(&self.pauses);
+        let mut troubles = troubles.chain(&self.store_troubles);
+        troubles.any(|&(began, ended)| began <= until && from <= ended)
+    }
+
     /// Pairs of a client and a job that it was told of.
     pub fn pairs(&self) -> BTreeSet<(&str, JobId)> {
         self.told
@@ -215,9 +283,9 @@ impl History {
     }
 
     /// What one client was told of one job, in order.
-    pub fn told_of(&self, client: &str, job: JobId) -> impl Iterator<Item = &News> {
+    pub fn told_of(&self, client: &str, job: JobId) -> impl Iterator<Item = &Told> {
         let about = move |told: &&Told| told.client == client && told.job == job;
-        self.told.iter().filter(about).map(|told| &told.news)
+        self.told.iter().filter(about)
     }
 
     /// The jobs of which a client has an acknowledgement.

@@ -2,20 +2,24 @@
 //! scale: each thing that happened has a row, so that a second in which much happens has room and
 //! an hour in which nothing does takes none.
 
+mod books;
 mod page;
 mod rows;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::record::CallRecord;
+use crate::record::{CallRecord, Fired};
 use crate::scenario::Scenario;
 use crate::verdict::{Outcome, Verdict};
 use rows::Rows;
 
 /// Pixels from one lane to the next, and from the left edge to the first.
-const LANE: f64 = 175.0;
-const LEFT: f64 = 190.0;
+const LANE: f64 = 160.0;
+const LEFT: f64 = 175.0;
+/// Pixels behind the last lane, for what its labels say.
+const RIGHT: f64 = 270.0;
 const LANES: [&str; 6] = [
     "clients",
     "kernel",
@@ -32,7 +36,8 @@ pub fn html(scenario: &Scenario, seed: u64, outcome: &Outcome, verdict: &Verdict
     let told = verdict.complaints().join(" ");
     let mut picture = Picture {
         outcome,
-        rows: Rows::of(outcome),
+        verdict,
+        rows: Rows::of(outcome, verdict),
         blamed: blamed(outcome, &told),
         told,
         svg: String::new(),
@@ -43,18 +48,20 @@ pub fn html(scenario: &Scenario, seed: u64, outcome: &Outcome, verdict: &Verdict
     picture.devices();
     picture.commits();
     picture.clients();
+    picture.captions();
+    picture.breaches();
     let (height, svg) = (picture.rows.height(), picture.svg);
-    // What the last lane's labels need.
-    let width = LEFT + LANE * LANES.len() as f64 + 160.0;
+    let width = LEFT + LANE * (LANES.len() - 1) as f64 + RIGHT;
     page::page(scenario, seed, (outcome, verdict), (width, height, &svg))
 }
 
 struct Picture<'a> {
     outcome: &'a Outcome,
+    verdict: &'a Verdict,
     rows: Rows,
     /// How promises are broken, in words.
     told: String,
-    /// Jobs that they are about, by their place.
+    /// Jobs that they are about, by their place; none if that is all of them, which says nothing.
     blamed: Vec<usize>,
     svg: String,
 }
@@ -83,21 +90,57 @@ impl Picture<'_> {
     /// What lasts, as a band over everything; what does not, as a line.
     fn bands(&mut self) {
         let width = LANE * LANES.len() as f64;
+        let x = LEFT - 60.0;
         for fired in self.outcome.records.fired.clone() {
             let top = self.rows.y(fired.at);
             let end = self.rows.y(fired.at + fired.lasts.unwrap_or_default());
-            let (height, y) = ((end - top).max(4.0), top + 12.0);
-            let class = if fired.kind.is_empty() {
-                "wish"
-            } else {
-                "fault"
-            };
-            let text = page::escaped(&fired.text);
-            let x = LEFT - 60.0;
+            let height = (end - top).max(4.0);
+            let (class, text) = (class_of(&fired), page::escaped(&fired.text));
             self.put(format_args!(
-                r#"<rect class="{class}" x="{x}" y="{top}" width="{width}" height="{height}"><title>{text}</title></rect><text class="{class}-text" x="{x}" y="{y}">{text}</text>"#
+                r#"<rect class="{class}" x="{x}" y="{top}" width="{width}" height="{height}"><title>{text}</title></rect>"#
             ));
         }
+    }
+
+    /// What the bands are, over everything else.
+    fn captions(&mut self) {
+        let x = LEFT - 58.0;
+        for fired in self.outcome.records.fired.clone() {
+            let y = self.rows.y(fired.at) + 11.0;
+            let (class, text) = (class_of(&fired), page::escaped(&fired.text));
+            self.put(format_args!(
+                r#"<text class="{class}-text" x="{x}" y="{y}">{text}</text>"#
+            ));
+        }
+    }
+
+    /// Where a promise is broken: a line through everything, with how. What only the whole run
+    /// shows stands at its end.
+    fn breaches(&mut self) {
+        let (x, width) = (LEFT - 60.0, LANE * LANES.len() as f64);
+        let mut taken = BTreeMap::new();
+        for broken in self.verdict.all() {
+            let y = self.rows.y(broken.at.unwrap_or(self.outcome.ended));
+            let nth: &mut u32 = taken.entry(y.to_bits()).or_default();
+            *nth += 1;
+            let text_y = y - 3.0 + 13.0 * f64::from(*nth - 1);
+            let how = self.named(&broken.how);
+            let (text, right) = (
+                page::escaped(&format!("{}: {how}", broken.promise)),
+                x + width,
+            );
+            self.put(format_args!(
+                r#"<g class="breach"><line x1="{x}" y1="{y}" x2="{right}" y2="{y}"/><text x="{x}" y="{text_y}">⚠ {text}</text></g>"#
+            ));
+        }
+    }
+
+    /// Jobs by their place in the scenario, as everywhere in the picture.
+    fn named(&self, text: &str) -> String {
+        let ordinals = self.outcome.ordinals.iter();
+        ordinals.fold(text.to_owned(), |text, (id, ordinal)| {
+            text.replace(&id.to_string(), &format!("job {ordinal}"))
+        })
     }
 
     fn lanes(&mut self) {
@@ -254,24 +297,43 @@ impl Picture<'_> {
 
     fn clients(&mut self) {
         use qrtx_testkit::history::News;
+        let all = self.verdict.all();
+        let broken: BTreeSet<_> = all.map(|broken| broken.promise).collect();
+        // Each event and each look at a state is much to read, unless it is what is wrong.
+        let noise = |about: &str| if broken.contains(about) { "" } else { "noise" };
         for told in self.outcome.history.told.clone() {
             let job = self.outcome.ordinals.get(&told.job).copied();
             let name = job.map(|job| format!("job {job}")).unwrap_or_default();
-            let text = match &told.news {
-                News::Accepted { .. } => format!("{name} is accepted"),
-                News::Results { state, .. } => format!("{name}: results, {}", state.name()),
+            let (noise, text) = match &told.news {
+                News::Accepted { .. } => ("", format!("{name} is accepted")),
+                News::Results { state, .. } => ("", format!("{name}: results, {}", state.name())),
                 News::Receipt(receipt) => {
-                    format!("{name}: {}", receipt.trim_start_matches("CANCEL_RECEIPT_"))
+                    let receipt = receipt.trim_start_matches("CANCEL_RECEIPT_");
+                    ("", format!("{name}: {receipt}"))
                 }
-                News::Event { .. } | News::Public(_) => continue,
+                News::Event { seq, kind, .. } => {
+                    (noise("events_are_gapless"), format!("{name}: {seq} {kind}"))
+                }
+                News::Public(state) => {
+                    let noise = noise("public_never_goes_back");
+                    (noise, format!("{name} is shown as {state:?}"))
+                }
             };
-            let class = self.class(job);
+            let class = format!("{noise} {}", self.class(job));
             let (x, y) = (lane("clients") - 8.0, self.rows.y(told.at));
             let text = page::escaped(&text);
             self.put(format_args!(
                 r#"<g class="{class}"><text class="label told" x="{x}" y="{y}" text-anchor="end">{text}</text></g>"#
             ));
         }
+    }
+}
+
+/// Whether it is a fault, or what somebody wants.
+fn class_of(fired: &Fired) -> &'static str {
+    match fired.kind.is_empty() {
+        true => "wish",
+        false => "fault",
     }
 }
 
@@ -292,5 +354,9 @@ fn blamed(outcome: &Outcome, told: &str) -> Vec<usize> {
     let named = outcome.ordinals.iter().filter(|(id, ordinal)| {
         told.contains(&id.to_string()) || told.contains(&format!("job {ordinal} "))
     });
-    named.map(|(_, ordinal)| *ordinal).collect()
+    let named: Vec<_> = named.map(|(_, ordinal)| *ordinal).collect();
+    match named.len() == outcome.ordinals.len() {
+        true => Vec::new(),
+        false => named,
+    }
 }

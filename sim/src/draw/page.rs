@@ -3,14 +3,15 @@
 use crate::scenario::Scenario;
 use crate::verdict::{Outcome, Verdict};
 
-use super::{LANES, lane};
+use super::{LANES, books, lane};
 
 const STYLE: &str = "
 body { font: 14px system-ui, sans-serif; margin: 0 24px 48px; color: #222; background: #fff; }
 h1 { font-size: 20px; } p { max-width: 70em; }
 .verdict { padding: 8px 12px; border-left: 6px solid #2a8; background: #eafaf3; }
 .verdict.broken { border-color: #c22; background: #fdeaea; }
-svg text { font: 11px system-ui, sans-serif; fill: #333; }
+svg text { font: 11px system-ui, sans-serif; fill: #333; paint-order: stroke; stroke: #fff;
+  stroke-width: 3px; stroke-linejoin: round; }
 .heads { position: sticky; top: 0; background: #fff; border-bottom: 1px solid #999; z-index: 1; }
 .heads text { font-weight: 600; font-size: 13px; }
 .lane { stroke: #ddd; } .life { stroke: #68a; stroke-width: 3; }
@@ -22,6 +23,12 @@ svg .label { font-size: 10px; fill: #555; } svg .time { fill: #888; font-size: 1
 .run { fill: #6a4; } svg .point { fill: #639; font-size: 13px; } svg .told { fill: #25a; }
 .blamed .call { stroke: #c22; stroke-width: 2; } .blamed .run { fill: #c22; }
 svg .blamed .label, svg .blamed .point { fill: #c22; font-weight: 600; }
+.breach line { stroke: #c22; stroke-width: 2; } svg .breach text { fill: #c22; font-weight: 700; }
+table { border-collapse: collapse; margin: 0 0 14px; font-size: 13px; }
+caption { text-align: left; font-weight: 600; padding: 4px 0; }
+td, th { border: 1px solid #ccc; padding: 2px 8px; text-align: right; font-weight: 400; }
+td.words, th { text-align: left; background: #f6f6f6; } td.words { background: #fff; }
+tr.off td { background: #fdeaea; color: #a11; font-weight: 600; }
 .noise { display: none; } .noisy .noise { display: inline; }
 ";
 
@@ -48,6 +55,7 @@ pub(super) fn page(
         true => ("", "all is well".to_owned()),
         false => ("broken", escaped(&complaints).replace('\n', "<br>")),
     };
+    let books = books::table(outcome);
     let heads: String = LANES
         .iter()
         .map(|name| {
@@ -61,11 +69,13 @@ pub(super) fn page(
         r##"<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>{STYLE}</style></head>
 <body><h1>{title}</h1><p>{story}</p><p class="verdict {class}">{said}</p>
+{books}
 <p>Time goes down, and not to scale: each thing that happened has a row. Arrows are messages (dashed:
 answers; ✕: never arrived), ◆ is a commit of the job store, green bars are runs on devices, orange is
-a fault and how long it lasts, blue what a client wants. Red is what the broken promise is about.
-<label><input type="checkbox" onchange="document.body.classList.toggle('noisy')"> show polls and
-watches, too</label></p>
+a fault and how long it lasts, blue what a client wants. A red line is where a promise is broken; the
+jobs that it is about are red, if others are not.
+<label><input type="checkbox" onchange="document.body.classList.toggle('noisy')"> show polls,
+watches and what they told, too</label></p>
 <div class="heads"><svg width="{width}" height="26">{heads}</svg></div>
 <svg width="{width}" height="{height}" xmlns="http://www.w3.org/2000/svg"><defs><marker id="head"
 viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path

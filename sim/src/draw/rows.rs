@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::verdict::Outcome;
+use crate::verdict::{Outcome, Verdict};
 
 const ROW: f64 = 15.0;
 const TOP: f64 = 30.0;
@@ -13,7 +13,7 @@ const LABEL_EVERY: usize = 6;
 pub(super) struct Rows(Vec<Duration>);
 
 impl Rows {
-    pub(super) fn of(outcome: &Outcome) -> Self {
+    pub(super) fn of(outcome: &Outcome, verdict: &Verdict) -> Self {
         let records = &outcome.records;
         let mut times = vec![Duration::ZERO, outcome.ended];
         for call in records
@@ -39,6 +39,7 @@ impl Rows {
             times.push(run.started.0);
             times.extend(run.ended.map(|ended| ended.0));
         }
+        times.extend(verdict.all().filter_map(|broken| broken.at));
         times.sort_unstable();
         // What happens within a tenth of a millisecond happens at once, for the eye.
         times.dedup_by(|later, earlier| *later < *earlier + Duration::from_micros(100));

@@ -134,6 +134,7 @@ impl Link {
         let sent = self.net.0.trace.now();
         records.calls.push(CallRecord {
             from: self.from.name().to_owned(),
+            life: self.from.life(),
             to: self.to.to_string(),
             method: method.to_owned(),
             job,

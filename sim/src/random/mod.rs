@@ -57,6 +57,7 @@ pub fn scenario(seed: u64) -> Scenario {
     tenants(&mut scenario, &mut Chance::new(seed, "tenants"));
     reservations(&mut scenario, &mut Chance::new(seed, "reservations"));
     classes(&mut scenario, &mut Chance::new(seed, "classes"));
+    keys(&mut scenario, &mut Chance::new(seed, "keys"));
     let mut chance = Chance::new(seed, "cancels");
     for _ in 0..chance.within(0, 3) {
         let step = cancel(&scenario, &mut chance);
@@ -120,6 +121,10 @@ fn bounds(chance: &mut Chance) -> Bounds {
         bounds.insert("compile_slots".to_owned(), 2);
         bounds.insert("store_slots".to_owned(), 1);
     }
+    if chance.percent(20) {
+        let step = *chance.one_of(&[1, 20, 200]);
+        bounds.insert("age_step_ms".to_owned(), step);
+    }
     if chance.percent(40) {
         bounds.insert("jobs_at_hand".to_owned(), chance.within(0, 2));
     }
@@ -164,6 +169,7 @@ fn jobs(scenario: &mut Scenario, chance: &mut Chance) {
             every: Span::default(),
             device: device.to_owned(),
             reservation: None,
+            key: None,
             program,
             shots: u32::try_from(chance.within(1, 200)).expect("few shots"),
             priority: i32::try_from(chance.within(0, 100)).expect("a priority"),
@@ -202,6 +208,18 @@ fn classes(scenario: &mut Scenario, chance: &mut Chance) {
             let class = *chance.one_of(&["*", "sim:*", "backend:superconducting"]);
             job.device = class.to_owned();
         }
+    }
+}
+
+/// In some runs two clients happen upon one key: of one tenant, it is a mistake of theirs; of two,
+/// it is none.
+fn keys(scenario: &mut Scenario, chance: &mut Chance) {
+    if !chance.percent(20) {
+        return;
+    }
+    let (one, other) = (any_job(scenario, chance), any_job(scenario, chance));
+    for job in [one, other] {
+        scenario.jobs[job].key = Some("a key that two have".to_owned());
     }
 }
 

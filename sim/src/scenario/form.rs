@@ -149,6 +149,9 @@ pub struct JobPlan {
     /// In which reserved slot, by its place in the scenario, from 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reservation: Option<usize>,
+    /// The idempotency key, if it is not the job's own: two jobs may have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
     /// How the program is written, which decides who compiles it.
     #[serde(default)]
     pub program: ProgramPlan,

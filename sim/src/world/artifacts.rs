@@ -46,6 +46,8 @@ struct Shared {
     taken: BTreeSet<(JobId, String)>,
     /// The files of each completed job as they were when that was committed.
     at_completion: BTreeMap<JobId, Files>,
+    /// The names of the files of each job as they were when its manifest was first written.
+    before_manifest: BTreeMap<JobId, BTreeSet<String>>,
 }
 
 /// The files of a job, by their names.
@@ -82,6 +84,22 @@ impl Qfs {
     /// The files of a job as they were when it was completed.
     pub fn at_completion(&self, job: JobId) -> Option<Files> {
         self.shared().at_completion.get(&job).cloned()
+    }
+
+    /// The names of the files of a job as they were when its manifest was first written.
+    pub fn before_manifest(&self, job: JobId) -> Option<BTreeSet<String>> {
+        self.shared().before_manifest.get(&job).cloned()
+    }
+
+    /// A file is about to be written. What is there already counts when it is the manifest, which
+    /// comes last.
+    fn comes(&self, path: &Path) {
+        let Some((job, "meta.json")) = parts(path) else {
+            return;
+        };
+        let mut shared = self.shared();
+        let first = shared.before_manifest.entry(job);
+        first.or_insert_with(|| self.of(job).into_keys().collect());
     }
 
     /// Files that were taken or torn when nobody could have noticed.
@@ -237,6 +255,7 @@ impl fmt::Display for Guarded {
 impl ObjectStore for Guarded {
     async fn put_opts(&self, at: &Path, what: PutPayload, how: PutOptions) -> Result<PutResult> {
         let suffers = self.access(at, ObjectOp::Put).await?;
+        self.qfs.comes(at);
         let done = self.qfs.objects.put_opts(at, what, how).await;
         if done.is_ok() {
             if self.sync == Sync::Later {

@@ -1,16 +1,19 @@
 //! A client: submits a job under a key until it is acknowledged, watches it to its end however
 //! often the stream breaks, and writes down whatever it is told.
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use qrtx::grpc::Channel;
 use qrtx::grpc::proto::internal::{self, kernel_gateway_service_client as system_api};
 use qrtx::grpc::proto::kernel::{self as wire, kernel_gateway_client::KernelGatewayClient};
-use qrtx::ids::JobId;
+use qrtx::ids::{JobId, Sha256Sum};
 use qrtx::job::state::{PublicState, State};
-use qrtx_testkit::history::{News, Told};
+use qrtx_testkit::history::{Cancel, News, Refusal, Refused, Told};
 use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
 
 use crate::nemesis::Nemesis;
 use crate::scenario::{Planned, ProgramPlan, client_name};
@@ -104,16 +107,31 @@ impl Client {
         let Some(job) = job else {
             return;
         };
-        let cancel = self.clone().cancel_if_wanted(job);
-        let watch = async {
-            self.watch(job).await;
-            self.fetch(job).await;
-        };
-        tokio::select! {
-            biased;
-            () = watch => {}
-            () = cancel => unreachable!("it waits for another wish"),
+        let mut cancel = pin!(self.clone().cancel_if_wanted(job).fuse());
+        let mut watch = pin!(
+            async {
+                self.watch(job).await;
+                self.fetch(job).await;
+            }
+            .fuse()
+        );
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut watch => break,
+                () = &mut cancel => {}
+            }
         }
+        // Who has cancelled wants to hear what came of it, also if the job has ended meanwhile.
+        if self.is_cancelling(job) {
+            cancel.await;
+        }
+    }
+
+    fn is_cancelling(&self, job: JobId) -> bool {
+        let records = self.trace.records();
+        let mut cancels = records.cancels.iter();
+        cancels.any(|cancel| cancel.job == job && cancel.answered.is_none())
     }
 
     fn ours(&self) -> KernelGatewayClient<Channel> {
@@ -123,7 +141,9 @@ impl Client {
     async fn submit(&self) -> Option<JobId> {
         let plan = &self.planned.plan;
         let (program, format) = program(&self.planned);
-        let key = format!("key {}", self.planned.ordinal);
+        let sha256 = Sha256Sum::of(&program);
+        let own = || format!("key {}", self.planned.ordinal);
+        let key = plan.key.clone().unwrap_or_else(own);
         let reservation_id = match plan.reservation {
             Some(number) => self.slots.id_of(number).await?,
             None => String::new(),
@@ -143,6 +163,7 @@ impl Client {
             ..wire::EnqueueJobRequest::default()
         };
         loop {
+            let asked = self.trace.now();
             let (mut client, request) = (self.ours(), request.clone());
             let answered = self
                 .patiently(async move { client.enqueue_job(request).await })
@@ -152,21 +173,51 @@ impl Client {
                     let answer = answer.into_inner();
                     self.trace.records().merged += usize::from(answer.deduplicated);
                     let job = answer.job_id.parse().expect("a job id");
-                    self.hears(job, News::Accepted { key }, "is accepted");
+                    let accepted = News::Accepted {
+                        key,
+                        tenant: self.tenant(),
+                        program: sha256,
+                    };
+                    self.hears(job, accepted, "is accepted");
                     return Some(job);
                 }
-                Err(why) if is_final(why.code()) => {
-                    self.note(&format!("is refused: {}", why.message()));
-                    return None;
-                }
                 Err(why) => {
-                    let full = why.code() == Code::ResourceExhausted;
-                    self.trace.records().turned_away += usize::from(full);
+                    self.refused(&key, asked, &why);
+                    if is_final(why.code()) {
+                        self.note(&format!("is refused: {}", why.message()));
+                        return None;
+                    }
                     self.note(&format!("submit failed: {}", why.message()));
                 }
             }
             madsim::time::sleep(PAUSE).await;
         }
+    }
+
+    fn tenant(&self) -> String {
+        match self.planned.plan.tenant.as_str() {
+            "" => "tenant-default".to_owned(),
+            named => named.to_owned(),
+        }
+    }
+
+    /// Writes down why a submit was turned away, if it was the kernel that did.
+    fn refused(&self, key: &str, asked: Duration, why: &Status) {
+        let reason = why.get_details_error_info().map(|info| info.reason);
+        let why = match reason.as_deref() {
+            Some("EIGEN_OVERLOADED") => Refusal::Overload,
+            Some("EIGEN_IDEMPOTENCY_CONFLICT") => Refusal::KeyConflict,
+            _ => return,
+        };
+        let at = self.trace.now();
+        self.trace.records().refused.push(Refused {
+            asked,
+            at,
+            client: self.name.clone(),
+            tenant: self.tenant(),
+            key: key.to_owned(),
+            why,
+        });
     }
 
     async fn watch(&self, job: JobId) {
@@ -268,6 +319,13 @@ impl Client {
 
     async fn cancel_if_wanted(self, job: JobId) {
         self.nemesis.wants_cancel(self.planned.ordinal).await;
+        let (asked, client) = (self.trace.now(), self.name.clone());
+        self.trace.records().cancels.push(Cancel {
+            client,
+            job,
+            asked,
+            answered: None,
+        });
         loop {
             let reason = "the scenario says so".to_owned();
             let request = wire::CancelJobRequest {
@@ -283,7 +341,13 @@ impl Client {
                     let receipt = answer.into_inner().receipt().as_str_name().to_owned();
                     let said = format!("cancel: {receipt}");
                     self.hears(job, News::Receipt(receipt), &said);
-                    return std::future::pending().await;
+                    let answered = self.trace.now();
+                    let mut records = self.trace.records();
+                    let mut cancels = records.cancels.iter_mut();
+                    if let Some(cancel) = cancels.find(|cancel| cancel.job == job) {
+                        cancel.answered = Some(answered);
+                    }
+                    return;
                 }
                 Err(why) => self.note(&format!("cancel failed: {}", why.message())),
             }

@@ -11,7 +11,7 @@ use qrtx_testkit::history::{Asked, Committed, History, Start, Stored};
 use super::World;
 use super::clock::BEFORE_START;
 use super::jobs::on;
-use crate::record::Records;
+use crate::record::{Fired, Records};
 use crate::scenario::Act;
 use crate::verdict::Outcome;
 
@@ -27,6 +27,35 @@ const BREAK_OFF: [&str; 9] = [
     "power-failure",
     "zombie-kernel",
 ];
+
+/// The kinds of fault that are a neighbour's, a device's or a clock's alone.
+const OF_NEIGHBOURS: [&str; 22] = [
+    "another-job",
+    "answer-breaks-off",
+    "busy",
+    "clock-freeze",
+    "clock-jump-driver",
+    "clock-jump-kernel",
+    "device-calibrating",
+    "device-gone",
+    "device-offline",
+    "empty-circuit",
+    "garbage",
+    "kill-compiler",
+    "kill-driver-manager",
+    "negative-counts",
+    "neighbour-hangs",
+    "neighbour-late",
+    "qfs-bit-rot",
+    "qfs-lost-write",
+    "qfs-torn",
+    "ran-and-says-failed",
+    "wrong-sum",
+    "wrong-width",
+];
+
+/// A message or a peer that is gone is missed after this at the latest, and looked for anew.
+const NOTICED_WITHIN: Duration = Duration::from_secs(50);
 
 impl World {
     pub(super) async fn outcome(&self, ended: Duration) -> Outcome {
@@ -46,6 +75,7 @@ impl World {
             let events = events.unwrap_or_default();
             let artifacts = self.kept.qfs.of(job.id);
             let at_completion = self.kept.qfs.at_completion(job.id);
+            let before_manifest = self.kept.qfs.before_manifest(job.id);
             ordinals.extend(self.nemesis.ordinal(job.id).map(|n| (job.id, n)));
             history.stored.insert(
                 job.id,
@@ -54,6 +84,7 @@ impl World {
                     events,
                     artifacts,
                     at_completion,
+                    before_manifest,
                 },
             );
         }
@@ -123,6 +154,9 @@ impl World {
                     whom: call.to.clone(),
                     what: call.method.clone(),
                     job: call.job.and_then(|job| ids.get(&job).copied()),
+                    life: call.life,
+                    ended: call.ended,
+                    end: call.end.clone(),
                 })
                 .collect(),
             taken: self.kept.qfs.taken(),
@@ -154,6 +188,11 @@ impl World {
                 .iter()
                 .map(|(client, job)| format!("job {job} of {client}"))
                 .collect(),
+            refused: records.refused.clone(),
+            cancels: records.cancels.clone(),
+            fenced: records.fenced.clone(),
+            away: self.away(&records),
+            troubles: Self::troubles(&records),
             starts: records
                 .lives
                 .iter()
@@ -196,6 +235,34 @@ impl World {
         let mut pauses: Vec<_> = pauses.collect();
         pauses.sort_unstable_by_key(|(_, until)| *until);
         pauses
+    }
+
+    /// When devices say that they take nothing.
+    fn away(&self, records: &Records) -> BTreeMap<String, Vec<(Duration, Duration)>> {
+        let mut away: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for fired in &records.fired {
+            let act = self.scenario.steps.get(fired.step).map(|step| &step.act);
+            if let Some(Act::Device(trouble)) = act {
+                let until = fired.lasts.map_or(Duration::MAX, |lasts| fired.at + lasts);
+                let of_device = away.entry(trouble.id.clone()).or_default();
+                of_device.push((fired.at, until));
+            }
+        }
+        away
+    }
+
+    /// When more was wrong than that a neighbour did not do its part, and as long after it as
+    /// somebody may wait for who has gone.
+    fn troubles(records: &Records) -> Vec<(Duration, Duration)> {
+        let troubles = records
+            .fired
+            .iter()
+            .filter(|fired| !fired.kind.is_empty() && !OF_NEIGHBOURS.contains(&fired.kind));
+        let span = |fired: &Fired| {
+            let lasts = fired.lasts.unwrap_or_default() + NOTICED_WITHIN;
+            (fired.at, fired.at + lasts)
+        };
+        troubles.map(span).collect()
     }
 
     fn store_troubles(records: &Records) -> Vec<(Duration, Duration)> {

@@ -167,6 +167,10 @@ impl PointedStore {
             Err(why) => format!("{}: {why}", events.join(", ")),
         };
         self.trace.note(Lane::Store, format!("{name}: {what}"));
+        if matches!(written, Err(AppendError::Fenced(_))) {
+            let fenced = (self.process.life(), self.trace.now());
+            self.trace.records().fenced.push(fenced);
+        }
         // An append that is refused, as a zombie's is, completes nothing.
         let completes = completes.filter(|_| written.is_ok());
         self.written(commit, completes);

@@ -2,25 +2,44 @@
 
 use std::collections::BTreeMap;
 
+use super::Breach;
 use crate::history::{History, News};
 
 /// Says what was told and is not kept.
-pub fn check(history: &History) -> Vec<String> {
+pub fn check(history: &History) -> Vec<Breach> {
     let mut broken = Vec::new();
     let mut keys = BTreeMap::new();
     for told in &history.told {
         let Some(stored) = history.stored.get(&told.job) else {
-            broken.push(format!(
-                "{} was told of {}, which is not stored",
-                told.client, told.job
+            broken.push(Breach::at(
+                told.at,
+                format!(
+                    "{} was told of {}, which is not stored",
+                    told.client, told.job
+                ),
             ));
             continue;
         };
         match &told.news {
-            News::Accepted { key } => {
-                let first = *keys.entry(key).or_insert(told.job);
+            News::Accepted {
+                key,
+                tenant,
+                program,
+            } => {
+                let first = *keys.entry((tenant, key)).or_insert(told.job);
                 if first != told.job {
-                    broken.push(format!("key {key:?} is {first} and {}", told.job));
+                    broken.push(Breach::at(
+                        told.at,
+                        format!("key {key:?} is {first} and {}", told.job),
+                    ));
+                }
+                let spec = &stored.job.spec;
+                if spec.owner.tenant != *tenant || spec.program_sha256 != *program {
+                    let (client, job) = (&told.client, told.job);
+                    broken.push(Breach::at(
+                        told.at,
+                        format!("{client} asked for another job than {job}, which it was told"),
+                    ));
                 }
             }
             News::Event { seq, kind, state } => {
@@ -30,8 +49,9 @@ pub fn check(history: &History) -> Vec<String> {
                 };
                 if kept.filter(same).is_none() {
                     let (client, job) = (&told.client, told.job);
-                    broken.push(format!(
-                        "{client} was told event {seq} of {job}, {kind}: not stored"
+                    broken.push(Breach::at(
+                        told.at,
+                        format!("{client} was told event {seq} of {job}, {kind}: not stored"),
                     ));
                 }
             }
@@ -81,13 +101,19 @@ mod tests {
         let mut history = good();
         let other = qrtx::ids::JobId::new(2, [8; 10]);
         history.stored.insert(other, history.stored[&job()].clone());
-        tell(
-            &mut history,
-            News::Accepted {
-                key: "key 0".to_owned(),
-            },
-        );
+        let again = history.told[0].news.clone();
+        tell(&mut history, again);
         history.told.last_mut().unwrap().job = other;
+        assert_eq!(check(&history).len(), 1);
+    }
+
+    #[test]
+    fn the_job_of_somebody_else_is_refused() {
+        let mut history = good();
+        let News::Accepted { program, .. } = &mut history.told[0].news else {
+            panic!("a client is told first that its job is accepted");
+        };
+        *program = qrtx::ids::Sha256Sum::of(b"another program");
         assert_eq!(check(&history).len(), 1);
     }
 }

@@ -4,20 +4,21 @@
 
 use qrtx::job::event::Event;
 
+use super::Breach;
 use crate::history::{History, Stored};
 
 /// Says which attempts should not have been.
-pub fn check(history: &History) -> Vec<String> {
+pub fn check(history: &History) -> Vec<Breach> {
     let mut broken = Vec::new();
     for (id, stored) in &history.stored {
         let attempts = stored.job.ledger.len();
         let most = history.limits.execute_attempts as usize;
         if attempts > most {
-            broken.push(format!(
+            broken.push(Breach::from(format!(
                 "{id} was tried {attempts} times, and {most} are allowed"
-            ));
+            )));
         }
-        broken.extend(without_reason(stored).map(|nth| format!("{id}#{nth} has no reason")));
+        broken.extend(without_reason(stored).map(|nth| format!("{id}#{nth} has no reason").into()));
         let before = stored
             .job
             .ledger
@@ -26,11 +27,16 @@ pub fn check(history: &History) -> Vec<String> {
         for entry in before {
             let paid = history.paid.contains(entry.device.as_str());
             let fired = entry.settlement.not_run != entry.requested;
+            let (attempt, wasted) = (entry.attempt, entry.settlement.wasted);
+            if wasted > 0 {
+                broken.push(Breach::from(format!(
+                    "{id}#{attempt} ran, and what it said was of no use: that is final"
+                )));
+            }
             if paid && fired {
-                let attempt = entry.attempt;
-                broken.push(format!(
+                broken.push(Breach::from(format!(
                     "{id}#{attempt} may have fired, and was paid for again"
-                ));
+                )));
             }
         }
     }

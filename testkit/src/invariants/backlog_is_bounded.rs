@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use qrtx::ids::JobId;
 
+use super::Breach;
 use crate::history::{History, Stored};
 
 /// Says when there were too many.
-pub fn check(history: &History) -> Vec<String> {
+pub fn check(history: &History) -> Vec<Breach> {
     let mut active: BTreeSet<JobId> = BTreeSet::new();
     let mut of_tenant: BTreeMap<&str, BTreeSet<JobId>> = BTreeMap::new();
     for commit in &history.committed {
@@ -30,7 +31,7 @@ pub fn check(history: &History) -> Vec<String> {
         let all = too_many("", active.len(), limits.jobs_waiting);
         let tenants = too_many(" of a tenant", of_tenant.len(), limits.tenant_waiting);
         if let Some(broken) = all.or(tenants) {
-            return vec![broken];
+            return vec![Breach::at(commit.at, broken)];
         }
     }
     Vec::new()

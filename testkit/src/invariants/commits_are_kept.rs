@@ -1,10 +1,11 @@
 //! What was committed once stays as it was: a job's history is a prefix of what it is later,
 //! across any number of restarts.
 
+use super::Breach;
 use crate::history::History;
 
 /// Says which commits are gone or another.
-pub fn check(history: &History) -> Vec<String> {
+pub fn check(history: &History) -> Vec<Breach> {
     let mut broken = Vec::new();
     for commit in &history.committed {
         let events = history.stored.get(&commit.job).map(|stored| &stored.events);
@@ -17,8 +18,9 @@ pub fn check(history: &History) -> Vec<String> {
         });
         if !kept {
             let (job, seq, what) = (commit.job, commit.seq, commit.events.join(", "));
-            broken.push(format!(
-                "event {seq} of {job}, {what}, was committed and is not there"
+            broken.push(Breach::at(
+                commit.at,
+                format!("event {seq} of {job}, {what}, was committed and is not there"),
             ));
         }
     }

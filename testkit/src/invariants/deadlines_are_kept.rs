@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::Breach;
 use crate::history::History;
 
 /// Stored times are in microseconds, and a commit takes its time, on a slow disk the more.
@@ -13,7 +14,7 @@ const EARLY_MAX: Duration = Duration::from_millis(300);
 const LATE_MAX: Duration = Duration::from_secs(3);
 
 /// Says which deadlines were not kept.
-pub fn check(history: &History) -> Vec<String> {
+pub fn check(history: &History) -> Vec<Breach> {
     if history.wall_moved {
         return Vec::new();
     }
@@ -34,8 +35,9 @@ pub fn check(history: &History) -> Vec<String> {
         let early = lasted + EARLY_MAX + history.stood_still < allowed;
         if commit.events.contains(&"DeadlinePassed") && early {
             let (lasted, allowed) = (lasted.as_secs_f64(), allowed.as_secs_f64());
-            broken.push(format!(
-                "{job} was given {allowed} s and timed out after {lasted} s"
+            broken.push(Breach::at(
+                commit.at,
+                format!("{job} was given {allowed} s and timed out after {lasted} s"),
             ));
         }
         // While anything is wrong it may take longer, and then until somebody tries again.
@@ -43,8 +45,9 @@ pub fn check(history: &History) -> Vec<String> {
         let due = (begun + allowed).max(history.last_fault + back_off) + LATE_MAX;
         if commit.at > due {
             let (lasted, allowed) = (lasted.as_secs_f64(), allowed.as_secs_f64());
-            broken.push(format!(
-                "{job} was given {allowed} s and ended after {lasted} s"
+            broken.push(Breach::at(
+                commit.at,
+                format!("{job} was given {allowed} s and ended after {lasted} s"),
             ));
         }
     }

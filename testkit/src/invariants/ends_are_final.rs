@@ -1,31 +1,43 @@
 //! Nothing changes an end (Eigen-OS qrtx.md §4.4): not in the store, and not towards clients.
 
+use std::time::Duration;
+
 use qrtx::job::state::State;
 
+use super::Breach;
 use crate::history::{History, News};
 
 /// Says which ends were followed by another state.
-pub fn check(history: &History) -> Vec<String> {
+pub fn check(history: &History) -> Vec<Breach> {
     let mut broken = Vec::new();
     for (id, stored) in &history.stored {
-        let states = stored.events.iter().map(|recorded| recorded.state);
-        broken.extend(after_the_end(states).map(|what| format!("stored of {id}: {what}")));
+        let states = stored.events.iter().map(|recorded| (None, recorded.state));
+        broken.extend(after_the_end(&format!("stored of {id}"), states));
     }
     for (client, job) in history.pairs() {
-        let states = history.told_of(client, job).filter_map(|news| match news {
-            News::Event { state, .. } | News::Results { state, .. } => Some(*state),
+        let told = history.told_of(client, job);
+        let states = told.filter_map(|told| match &told.news {
+            News::Event { state, .. } | News::Results { state, .. } => {
+                Some((Some(told.at), *state))
+            }
             News::Accepted { .. } | News::Public(_) | News::Receipt(_) => None,
         });
-        let told = after_the_end(states);
-        broken.extend(told.map(|what| format!("{client} was told of {job}: {what}")));
+        broken.extend(after_the_end(
+            &format!("{client} was told of {job}"),
+            states,
+        ));
     }
     broken
 }
 
-fn after_the_end(mut states: impl Iterator<Item = State>) -> Option<String> {
-    let end = states.by_ref().find(|state| state.is_terminal())?;
-    let other = states.find(|state| *state != end)?;
-    Some(format!("{} after {}", other.name(), end.name()))
+fn after_the_end(
+    whose: &str,
+    mut states: impl Iterator<Item = (Option<Duration>, State)>,
+) -> Option<Breach> {
+    let (_, end) = states.by_ref().find(|(_, state)| state.is_terminal())?;
+    let (at, other) = states.find(|(_, state)| *state != end)?;
+    let how = format!("{whose}: {} after {}", other.name(), end.name());
+    Some(Breach { at, how })
 }
 
 #[cfg(test)]

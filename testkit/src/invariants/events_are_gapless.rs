@@ -1,32 +1,37 @@
 //! A watcher gets every event once and in order, also when its stream breaks and is resumed; and
 //! what is stored has no gaps either.
 
+use std::time::Duration;
+
+use super::Breach;
 use crate::history::{History, News};
 
 /// Says where events are missing, twice, or in the wrong order.
-pub fn check(history: &History) -> Vec<String> {
+pub fn check(history: &History) -> Vec<Breach> {
     let mut broken = Vec::new();
     for (client, job) in history.pairs() {
-        let seqs = history.told_of(client, job).filter_map(|news| match news {
-            News::Event { seq, .. } => Some(*seq),
+        let told = history.told_of(client, job);
+        let seqs = told.filter_map(|told| match &told.news {
+            News::Event { seq, .. } => Some((Some(told.at), *seq)),
             News::Accepted { .. } | News::Public(_) | News::Results { .. } | News::Receipt(_) => {
                 None
             }
         });
-        broken.extend(gap(seqs).map(|what| format!("{client} watched {job}: {what}")));
+        broken.extend(gap(&format!("{client} watched {job}"), seqs));
     }
     for (job, stored) in &history.stored {
-        let seqs = stored.events.iter().map(|recorded| recorded.seq);
-        broken.extend(gap(seqs).map(|what| format!("stored of {job}: {what}")));
+        let seqs = stored.events.iter().map(|recorded| (None, recorded.seq));
+        broken.extend(gap(&format!("stored of {job}"), seqs));
     }
     broken
 }
 
-fn gap(seqs: impl Iterator<Item = u64>) -> Option<String> {
-    let (expected, found) = (1..)
+fn gap(place: &str, seqs: impl Iterator<Item = (Option<Duration>, u64)>) -> Option<Breach> {
+    let (expected, (at, found)) = (1..)
         .zip(seqs)
-        .find(|(expected, found)| expected != found)?;
-    Some(format!("event {found} comes where {expected} should be"))
+        .find(|(expected, (_, found))| expected != found)?;
+    let how = format!("{place}: event {found} comes where {expected} should be");
+    Some(Breach { at, how })
 }
 
 #[cfg(test)]

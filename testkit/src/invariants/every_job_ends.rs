@@ -1,24 +1,29 @@
 //! No job is stuck once the faults are over (D19): each has ended, owes nothing any more, and
 //! whoever submitted it has been told of its end.
 
+use super::Breach;
 use crate::history::{History, News};
 
 /// Says which jobs did not end, or ended without anybody being told.
-pub fn check(history: &History) -> Vec<String> {
+pub fn check(history: &History) -> Vec<Breach> {
     let mut broken = Vec::new();
     for (id, stored) in &history.stored {
         if let Some(duty) = stored.job.duty() {
             let state = stored.job.state.name();
-            broken.push(format!("{id} is {state} and still has to {duty:?}"));
+            broken.push(Breach::from(format!(
+                "{id} is {state} and still has to {duty:?}"
+            )));
         }
     }
     for (client, job) in history.pairs() {
-        let told = history.told_of(client, job).any(|news| match news {
+        let told = history.told_of(client, job).any(|told| match &told.news {
             News::Event { state, .. } | News::Results { state, .. } => state.is_terminal(),
             News::Accepted { .. } | News::Public(_) | News::Receipt(_) => false,
         });
         if !told {
-            broken.push(format!("{client} was never told the end of {job}"));
+            broken.push(Breach::from(format!(
+                "{client} was never told the end of {job}"
+            )));
         }
     }
     broken

@@ -1,12 +1,13 @@
 //! Whoever submits a job is told in the end that it is accepted, or why it never will be (D17):
 //! a kernel that has room again does not go on refusing.
 
+use super::Breach;
 use crate::history::History;
 
 /// Says who was put off until the end.
-pub fn check(history: &History) -> Vec<String> {
+pub fn check(history: &History) -> Vec<Breach> {
     let put_off = history.unanswered.iter();
-    let told = put_off.map(|who| format!("{who} was never accepted, nor refused for good"));
+    let told = put_off.map(|who| format!("{who} was never accepted, nor refused for good").into());
     told.collect()
 }
 

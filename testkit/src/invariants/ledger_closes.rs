@@ -4,16 +4,18 @@
 //! measured, of the circuit that was compiled.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use qrtx::ids::Sha256Sum;
 use qrtx::job::event::Counts;
 use qrtx::job::ledger::Entry;
 
+use super::Breach;
 use crate::history::{History, Stored};
 use crate::neighbours::Run;
 
 /// Says which shots are not accounted for.
-pub fn check(history: &History) -> Vec<String> {
+pub fn check(history: &History) -> Vec<Breach> {
     let mut runs: BTreeMap<&str, Vec<&Run>> = BTreeMap::new();
     for run in &history.runs {
         runs.entry(run.execution.as_deref().unwrap_or(&run.job))
@@ -28,14 +30,51 @@ pub fn check(history: &History) -> Vec<String> {
             let wrong = shots(entry, &ran)
                 .into_iter()
                 .chain(content(stored, entry, &ran));
-            broken.extend(wrong.map(|what| format!("{execution}: {what}")));
+            broken.extend(wrong.map(|what| breach(&ran, format!("{execution}: {what}"))));
         }
     }
+    broken.extend(unheard(history));
     broken.extend(
-        runs.keys()
-            .map(|execution| format!("{execution} ran and is in no ledger")),
+        runs.iter()
+            .map(|(execution, ran)| breach(ran, format!("{execution} ran and is in no ledger"))),
     );
     broken
+}
+
+/// An answer that has come to a kernel that lived on is no doubt any more.
+fn unheard(history: &History) -> Vec<Breach> {
+    let bound = Duration::from_millis(history.limits.execute_ms);
+    let each = history.stored.iter().filter_map(|(id, stored)| {
+        let entries = &stored.job.ledger;
+        let doubtful = entries.iter().filter(|entry| entry.settlement.unknown > 0);
+        let calls = history.asked.iter().filter(|call| {
+            let answered = call.what == "ExecuteCircuit" && call.end == "Ok";
+            answered && call.job == Some(*id)
+        });
+        let heard = calls.filter(|call| {
+            let ended = call.ended.unwrap_or(Duration::MAX);
+            let broke_off = history.broke_off.iter().any(|at| *at >= call.at);
+            !broke_off && ended + Duration::from_secs(1) < call.at + bound
+        });
+        let (heard, doubtful) = (heard.count(), doubtful.count());
+        (heard + doubtful > entries.len()).then(|| {
+            let how = format!("{id}: {heard} answers came, and {doubtful} executions are in doubt");
+            Breach::from(how)
+        })
+    });
+    each.collect()
+}
+
+/// It shows where the device is done, if it ever began.
+fn breach(ran: &[&Run], how: String) -> Breach {
+    let at = ran
+        .iter()
+        .filter_map(|run| run.ended.or(Some(run.started)))
+        .max();
+    Breach {
+        at: at.map(|at| at.0),
+        how,
+    }
 }
 
 fn shots(entry: &Entry, ran: &[&Run]) -> Option<String> {
@@ -90,7 +129,7 @@ mod tests {
     use crate::invariants::sample::{good, job};
     use qrtx::job::ledger::Settlement;
 
-    fn settled(settlement: Settlement) -> Vec<String> {
+    fn settled(settlement: Settlement) -> Vec<Breach> {
         let mut history = good();
         history.stored.get_mut(&job()).unwrap().job.ledger[0].settlement = settlement;
         check(&history)

@@ -28,13 +28,26 @@
 //! | every_submit_is_answered | nobody is put off for ever | D17 |
 //! | ready_in_time | a kernel that starts can be reached soon, whatever it finds | D17 |
 //! | reservations_are_honoured | a reserved slot is its holder's until the end, and no longer | D8, issue 6 |
+//! | a_device_is_asked_first | an execution follows the word of its device that it is ready | D8 |
+//! | back_offs_are_kept | later means later | D18 |
+//! | calls_are_bounded | no call to a neighbour waits for ever | D19 |
+//! | cancels_are_answered | whoever cancels is told what that achieved, and soon | D15 |
+//! | news_comes_in_time | a watch is no poll | proto WatchJob |
+//! | no_place_idles | a place to compile in goes to whoever waits for it | D17 |
+//! | nobody_gives_up_early | a job fails when its tries or its time are spent, not before | D18, D19 |
+//! | refusals_are_true | nobody is turned away for a reason that is none | D21 |
+//! | the_fenced_stop | a kernel that was replaced does nothing more | D21 |
 //! | nothing_is_left_running | no task outlives its job | D17 |
 //! | every_job_ends | no job is stuck once the faults are over | D19 |
 //! | ledger_closes | the ledger and the devices agree on every shot | D14 |
 
+pub mod a_device_is_asked_first;
 pub mod acked_is_durable;
 pub mod attempts_have_reasons;
+pub mod back_offs_are_kept;
 pub mod backlog_is_bounded;
+pub mod calls_are_bounded;
+pub mod cancels_are_answered;
 pub mod commits_are_kept;
 pub mod deadlines_are_kept;
 pub mod ends_are_final;
@@ -43,8 +56,11 @@ pub mod every_job_ends;
 pub mod every_submit_is_answered;
 pub mod ledger_closes;
 pub mod moves_are_legal;
+pub mod news_comes_in_time;
 pub mod no_device_idles;
+pub mod no_place_idles;
 pub mod no_retry_storm;
+pub mod nobody_gives_up_early;
 pub mod nothing_is_left_running;
 pub mod one_device_one_run;
 pub mod one_key_one_job;
@@ -52,6 +68,7 @@ pub mod only_circuits_run;
 pub mod public_never_goes_back;
 pub mod ready_in_time;
 pub mod receipts_are_true;
+pub mod refusals_are_true;
 pub mod reservations_are_honoured;
 pub mod result_before_done;
 pub mod results_are_stored;
@@ -60,10 +77,41 @@ pub mod runs_where_it_may;
 mod sample;
 pub mod shares_are_fair;
 pub mod tenant_limit_is_kept;
+pub mod the_fenced_stop;
 pub mod the_urgent_go_first;
 pub mod tokens_rise;
 
+use std::time::Duration;
+
 use crate::history::History;
+
+/// One promise that was not kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Breach {
+    /// When that can be seen, since the start of the run; `None` if only the whole run shows it.
+    pub at: Option<Duration>,
+    /// How.
+    pub how: String,
+}
+
+impl Breach {
+    fn at(at: Duration, how: String) -> Self {
+        Self { at: Some(at), how }
+    }
+}
+
+impl From<String> for Breach {
+    fn from(how: String) -> Self {
+        Self { at: None, how }
+    }
+}
+
+#[cfg(test)]
+impl PartialEq<&str> for Breach {
+    fn eq(&self, how: &&str) -> bool {
+        self.how == *how
+    }
+}
 
 /// Whether something bad happened, or something good did not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,11 +130,11 @@ pub struct Invariant {
     /// What kind it is.
     pub kind: Kind,
     /// Says what breaks it; empty when nothing does.
-    pub check: fn(&History) -> Vec<String>,
+    pub check: fn(&History) -> Vec<Breach>,
 }
 
 /// All of them.
-pub const ALL: [Invariant; 28] = [
+pub const ALL: [Invariant; 37] = [
     safety("ends_are_final", ends_are_final::check),
     safety("one_device_one_run", one_device_one_run::check),
     safety("acked_is_durable", acked_is_durable::check),
@@ -117,10 +165,19 @@ pub const ALL: [Invariant; 28] = [
     liveness("every_job_ends", every_job_ends::check),
     liveness("every_submit_is_answered", every_submit_is_answered::check),
     liveness("ready_in_time", ready_in_time::check),
+    safety("a_device_is_asked_first", a_device_is_asked_first::check),
+    safety("back_offs_are_kept", back_offs_are_kept::check),
+    liveness("calls_are_bounded", calls_are_bounded::check),
+    liveness("cancels_are_answered", cancels_are_answered::check),
+    liveness("news_comes_in_time", news_comes_in_time::check),
+    liveness("no_place_idles", no_place_idles::check),
+    safety("nobody_gives_up_early", nobody_gives_up_early::check),
+    safety("refusals_are_true", refusals_are_true::check),
+    safety("the_fenced_stop", the_fenced_stop::check),
     liveness("nothing_is_left_running", nothing_is_left_running::check),
 ];
 
-const fn safety(name: &'static str, check: fn(&History) -> Vec<String>) -> Invariant {
+const fn safety(name: &'static str, check: fn(&History) -> Vec<Breach>) -> Invariant {
     Invariant {
         name,
         kind: Kind::Safety,
@@ -128,7 +185,7 @@ const fn safety(name: &'static str, check: fn(&History) -> Vec<String>) -> Invar
     }
 }
 
-const fn liveness(name: &'static str, check: fn(&History) -> Vec<String>) -> Invariant {
+const fn liveness(name: &'static str, check: fn(&History) -> Vec<Breach>) -> Invariant {
     Invariant {
         name,
         kind: Kind::Liveness,

@@ -3,6 +3,7 @@
 
 use qrtx::job::state::State::{self, *};
 
+use super::Breach;
 use crate::history::History;
 
 /// Every move there is, but for staying and for the ends.
@@ -18,7 +19,7 @@ const MOVES: [(State, &[State]); 7] = [
 ];
 
 /// Says which moves are none.
-pub fn check(history: &History) -> Vec<String> {
+pub fn check(history: &History) -> Vec<Breach> {
     let mut broken = Vec::new();
     for (id, stored) in &history.stored {
         let states = stored.events.iter().map(|recorded| recorded.state);
@@ -27,12 +28,14 @@ pub fn check(history: &History) -> Vec<String> {
             .first()
             .is_some_and(|first| first.state != Pending)
         {
-            broken.push(format!("{id} did not begin in Pending"));
+            broken.push(Breach::from(format!("{id} did not begin in Pending")));
         }
         let moves = states.clone().zip(states.skip(1));
         let illegal = moves.filter(|(from, to)| from != to && !may(*from, *to));
         broken.extend(
-            illegal.map(|(from, to)| format!("{id} went from {} to {}", from.name(), to.name())),
+            illegal.map(|(from, to)| {
+                format!("{id} went from {} to {}", from.name(), to.name()).into()
+            }),
         );
     }
     broken

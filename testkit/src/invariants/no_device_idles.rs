@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::Breach;
 use crate::history::History;
 use crate::turns::{SETTLED, Turn, turns};
 
 /// Says which device stood idle beside whose jobs.
-pub fn check(history: &History) -> Vec<String> {
+pub fn check(history: &History) -> Vec<Breach> {
     let turns = turns(history);
     let mut broken = Vec::new();
     for (device, slots) in &history.slots {
@@ -33,11 +34,12 @@ pub fn check(history: &History) -> Vec<String> {
     broken
 }
 
-fn complaint(device: &str, tenant: &str, since: Duration, at: Duration) -> String {
-    let (since, at) = (since.as_secs_f64(), at.as_secs_f64());
-    format!(
-        "{device} had a slot free from {since} s to {at} s while jobs of {tenant} waited for it"
-    )
+fn complaint(device: &str, tenant: &str, since: Duration, at: Duration) -> Breach {
+    let (from, until) = (since.as_secs_f64(), at.as_secs_f64());
+    let how = format!(
+        "{device} had a slot free from {from} s to {until} s while jobs of {tenant} waited for it"
+    );
+    Breach::at(since, how)
 }
 
 #[derive(Clone, Copy)]

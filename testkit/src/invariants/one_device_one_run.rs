@@ -6,27 +6,32 @@ use std::time::Duration;
 
 use qrtx::time::Monotonic;
 
+use super::Breach;
 use crate::history::History;
 use crate::neighbours::Run;
 
 /// Says what ran that should not have.
-pub fn check(history: &History) -> Vec<String> {
+pub fn check(history: &History) -> Vec<Breach> {
     let mut broken = Vec::new();
     let mut seen = BTreeSet::new();
     for run in &history.runs {
         match &run.execution {
-            None => broken.push(format!("a run of {} has no execution id", run.job)),
-            Some(id) if !seen.insert(id) => broken.push(format!("{id} ran twice")),
+            None => broken.push(Breach::at(
+                run.started.0,
+                format!("a run of {} has no execution id", run.job),
+            )),
+            Some(id) if !seen.insert(id) => {
+                broken.push(Breach::at(run.started.0, format!("{id} ran twice")))
+            }
             Some(_) => {}
         }
     }
     for (device, slots) in &history.slots {
         let on_device = history.runs.iter().filter(|run| run.device == *device);
-        let most = most_at_once(on_device.filter_map(|run| held(history, run)));
+        let (most, at) = most_at_once(on_device.filter_map(|run| held(history, run)));
         if most > *slots {
-            broken.push(format!(
-                "{device} has {slots} slots and was at {most} runs at once"
-            ));
+            let how = format!("{device} has {slots} slots and was at {most} runs at once");
+            broken.push(Breach::at(at, how));
         }
     }
     broken
@@ -75,7 +80,10 @@ pub(super) fn held(history: &History, run: &Run) -> Option<(Monotonic, Option<Mo
     }
 }
 
-pub(super) fn most_at_once(runs: impl Iterator<Item = (Monotonic, Option<Monotonic>)>) -> usize {
+/// How many runs there were at once, and when that began.
+pub(super) fn most_at_once(
+    runs: impl Iterator<Item = (Monotonic, Option<Monotonic>)>,
+) -> (usize, Duration) {
     let mut turns: Vec<(Monotonic, i32)> = Vec::new();
     for (from, until) in runs {
         turns.push((from, 1));
@@ -83,12 +91,14 @@ pub(super) fn most_at_once(runs: impl Iterator<Item = (Monotonic, Option<Monoton
     }
     // Ends before starts: a slot may be taken in the moment in which it is given back.
     turns.sort_unstable();
-    let (mut now, mut most) = (0, 0);
-    for (_, turn) in turns {
+    let (mut now, mut most, mut since) = (0, 0, Duration::ZERO);
+    for (at, turn) in turns {
         now += turn;
-        most = most.max(now);
+        if now > most {
+            (most, since) = (now, at.0);
+        }
     }
-    usize::try_from(most).unwrap_or(0)
+    (usize::try_from(most).unwrap_or(0), since)
 }
 
 #[cfg(test)]

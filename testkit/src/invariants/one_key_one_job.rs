@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::Breach;
 use crate::history::History;
 
 /// Says which keys made two jobs.
-pub fn check(history: &History) -> Vec<String> {
+pub fn check(history: &History) -> Vec<Breach> {
     let mut holders = BTreeMap::new();
     let mut broken = Vec::new();
     for (id, stored) in &history.stored {
@@ -16,7 +17,9 @@ pub fn check(history: &History) -> Vec<String> {
         let scope = (&owner.tenant, &owner.project, key);
         let first = *holders.entry(scope).or_insert(*id);
         if first != *id {
-            broken.push(format!("{first} and {id} were both made for key {key:?}"));
+            broken.push(Breach::from(format!(
+                "{first} and {id} were both made for key {key:?}"
+            )));
         }
     }
     broken

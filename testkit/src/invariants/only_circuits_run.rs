@@ -4,13 +4,14 @@
 use qrtx::ids::Sha256Sum;
 use serde_json::Value;
 
+use super::Breach;
 use crate::history::History;
 
 /// Says what should never have been sent.
-pub fn check(history: &History) -> Vec<String> {
+pub fn check(history: &History) -> Vec<Breach> {
     let unreadable = history.unreadable.iter();
     let mut broken: Vec<_> = unreadable
-        .map(|job| format!("a device was asked to run what is no circuit, for {job}"))
+        .map(|job| format!("a device was asked to run what is no circuit, for {job}").into())
         .collect();
     for run in &history.runs {
         let circuit: Result<Value, _> = serde_json::from_slice(&run.circuit);
@@ -31,10 +32,16 @@ pub fn check(history: &History) -> Vec<String> {
             .and_then(|job| history.stored.get(&job));
         let wanted = wanted.map(|stored| stored.job.spec.program_sha256);
         if made_of.is_some() && made_of != wanted.as_ref() {
-            broken.push(format!("{} ran the circuit of another program", run.job));
+            broken.push(Breach::at(
+                run.started.0,
+                format!("{} ran the circuit of another program", run.job),
+            ));
         }
         if !measures {
-            broken.push(format!("{} ran a circuit that measures nothing", run.job));
+            broken.push(Breach::at(
+                run.started.0,
+                format!("{} ran a circuit that measures nothing", run.job),
+            ));
         }
     }
     broken

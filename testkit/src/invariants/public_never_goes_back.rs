@@ -2,18 +2,22 @@
 
 use qrtx::job::state::PublicState;
 
+use super::Breach;
 use crate::history::{History, News};
 
 /// Says where a public state went back.
-pub fn check(history: &History) -> Vec<String> {
+pub fn check(history: &History) -> Vec<Breach> {
     let mut broken = Vec::new();
     for (client, job) in history.pairs() {
         let mut furthest: Option<PublicState> = None;
-        for news in history.told_of(client, job) {
-            let News::Public(state) = news else { continue };
+        for told in history.told_of(client, job) {
+            let News::Public(state) = &told.news else {
+                continue;
+            };
             if let Some(before) = furthest.filter(|before| state < before) {
-                broken.push(format!(
-                    "{client} saw {job} go from {before:?} to {state:?}"
+                broken.push(Breach::at(
+                    told.at,
+                    format!("{client} saw {job} go from {before:?} to {state:?}"),
                 ));
             }
             furthest = furthest.max(Some(*state));

@@ -3,13 +3,14 @@
 
 use std::time::Duration;
 
+use super::Breach;
 use crate::history::{History, Start};
 
 /// What the few jobs of a run may take, beside what a store needs that is well.
 const READY_WITHIN: Duration = Duration::from_secs(2);
 
 /// Says which start took too long.
-pub fn check(history: &History) -> Vec<String> {
+pub fn check(history: &History) -> Vec<Breach> {
     let next = history.starts.iter().skip(1).map(|start| start.at);
     let replaced = next.map(Some).chain([None]);
     let each = history.starts.iter().zip(replaced);
@@ -18,7 +19,9 @@ pub fn check(history: &History) -> Vec<String> {
         let took = until.saturating_sub(start.at);
         (took > READY_WITHIN && !is_excused(history, start.at, until)).then(|| {
             let (at, took) = (start.at.as_secs_f64(), took.as_secs_f64());
-            format!("the kernel that was started at {at} s could not be reached for {took} s")
+            let how =
+                format!("the kernel that was started at {at} s could not be reached for {took} s");
+            Breach::at(start.at, how)
         })
     });
     late.collect()

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 
 use qrtx::job::state::State;
 
+use super::Breach;
 use crate::history::{History, News};
 
 /// Says which receipts are not true.
-pub fn check(history: &History) -> Vec<String> {
+pub fn check(history: &History) -> Vec<Breach> {
     let mut broken = Vec::new();
     let mut first = BTreeMap::new();
     for told in &history.told {
@@ -17,9 +18,9 @@ pub fn check(history: &History) -> Vec<String> {
         };
         let before = *first.entry(told.job).or_insert(receipt);
         if before != receipt {
-            broken.push(format!(
-                "a cancel of {} was told {before}, then {receipt}",
-                told.job
+            broken.push(Breach::at(
+                told.at,
+                format!("a cancel of {} was told {before}, then {receipt}", told.job),
             ));
         }
         let name = told.job.to_string();
@@ -35,8 +36,9 @@ pub fn check(history: &History) -> Vec<String> {
         };
         if wrong {
             let at = told.at.as_secs_f64();
-            broken.push(format!(
-                "a cancel of {name} was told {receipt} at {at} s, which is not so"
+            broken.push(Breach::at(
+                told.at,
+                format!("a cancel of {name} was told {receipt} at {at} s, which is not so"),
             ));
         }
     }
@@ -48,7 +50,7 @@ mod tests {
     use super::*;
     use crate::invariants::sample::{good, tell};
 
-    fn told(receipts: &[&str]) -> Vec<String> {
+    fn told(receipts: &[&str]) -> Vec<Breach> {
         let mut history = good();
         for receipt in receipts {
             tell(&mut history, News::Receipt((*receipt).to_owned()));

@@ -8,20 +8,24 @@ use qrtx::ids::JobId;
 use qrtx::job::event::Event;
 use qrtx::time::Monotonic;
 
+use super::Breach;
 use super::one_device_one_run::{held, most_at_once};
 use crate::history::{History, Promise};
 use crate::neighbours::Run;
 use crate::turns::SETTLED;
 
 /// Says which promise was broken, and by what.
-pub fn check(history: &History) -> Vec<String> {
+pub fn check(history: &History) -> Vec<Breach> {
     let mut broken = Vec::new();
     for promise in &history.promises {
         broken.extend(strangers(history, promise));
         let runs = history.runs.iter().filter(|run| names(run, promise));
-        let most = most_at_once(runs.filter_map(|run| held(history, run)));
+        let (most, at) = most_at_once(runs.filter_map(|run| held(history, run)));
         if most > 1 {
-            broken.push(format!("{} was at {most} runs at once", promise.id));
+            broken.push(Breach::at(
+                at,
+                format!("{} was at {most} runs at once", promise.id),
+            ));
         }
         // A kernel that is started anew has the wall clock alone to go by.
         if !history.wall_moved {
@@ -37,7 +41,8 @@ pub fn check(history: &History) -> Vec<String> {
         let without = runs.filter(|run| run.reservation != own);
         broken.extend(without.map(|run| {
             let had = &run.reservation;
-            format!("{job} has {id}, and the driver was told {had:?}")
+            let how = format!("{job} has {id}, and the driver was told {had:?}");
+            Breach::at(run.started.0, how)
         }));
     }
     if !history.wall_moved {
@@ -56,7 +61,7 @@ fn names(run: &Run, promise: &Promise) -> bool {
 }
 
 /// Runs in the slot that are none of its holder's, or elsewhere.
-fn strangers(history: &History, promise: &Promise) -> Vec<String> {
+fn strangers(history: &History, promise: &Promise) -> Vec<Breach> {
     let runs = history.runs.iter().filter(|run| names(run, promise));
     let strange = runs.filter(|run| {
         let job = run.job.parse().ok();
@@ -67,12 +72,15 @@ fn strangers(history: &History, promise: &Promise) -> Vec<String> {
             || run.device != promise.device
             || token != Some(promise.token)
     });
-    let each = strange.map(|run| format!("{} ran as {}, which it has not", run.job, promise.id));
+    let each = strange.map(|run| {
+        let how = format!("{} ran as {}, which it has not", run.job, promise.id);
+        Breach::at(run.started.0, how)
+    });
     each.collect()
 }
 
 /// Runs that were asked for when the promise was over.
-fn too_late(history: &History, promise: &Promise) -> Vec<String> {
+fn too_late(history: &History, promise: &Promise) -> Vec<Breach> {
     let calls = history.asked.iter().filter(|call| {
         let job = call.job.and_then(|job| history.stored.get(&job));
         let named = job.and_then(|stored| stored.job.spec.reservation);
@@ -84,13 +92,14 @@ fn too_late(history: &History, promise: &Promise) -> Vec<String> {
     });
     let each = late.map(|call| {
         let (at, over) = (call.at.as_secs_f64(), promise.over.as_secs_f64());
-        format!("{} was over at {over} s, and used at {at} s", promise.id)
+        let how = format!("{} was over at {over} s, and used at {at} s", promise.id);
+        Breach::at(call.at, how)
     });
     each.collect()
 }
 
 /// Jobs without a reservation that were given a slot when all that were not in use were promised.
-fn intruders(history: &History) -> Vec<String> {
+fn intruders(history: &History) -> Vec<Breach> {
     let mut broken = Vec::new();
     for (job, &at) in &history.turns {
         let Some(stored) = history.stored.get(job) else {
@@ -123,11 +132,11 @@ fn intruders(history: &History) -> Vec<String> {
         });
         let in_use = ordinary.count();
         if promised > 0 && promised + in_use >= slots {
-            let at = at.as_secs_f64();
-            broken.push(format!(
-                "{job} was given a slot of {device} at {at} s, where of {slots} slots {in_use} \
+            let seconds = at.as_secs_f64();
+            broken.push(Breach::at(at, format!(
+                "{job} was given a slot of {device} at {seconds} s, where of {slots} slots {in_use} \
                  were in use and {promised} promised to others"
-            ));
+            )));
         }
     }
     broken
@@ -147,7 +156,7 @@ mod tests {
 
     use super::*;
     use crate::history::Asked;
-    use crate::invariants::sample::good;
+    use crate::invariants::sample::{asked, good};
 
     fn id() -> ReservationId {
         ReservationId::new(Epoch(1), 1).unwrap()
@@ -190,7 +199,7 @@ mod tests {
         let (mut history, job) = promised(false);
         let broken = check(&history);
         assert!(
-            broken.len() == 1 && broken[0].contains("promised to others"),
+            broken.len() == 1 && broken[0].how.contains("promised to others"),
             "{broken:?}"
         );
         // Before the client knew of it, or when it may have been over, it may have been.
@@ -238,9 +247,8 @@ mod tests {
         let mut call = |at| {
             history.asked = vec![Asked {
                 at,
-                whom: "driver-manager".to_owned(),
-                what: "ExecuteCircuit".to_owned(),
                 job: Some(job),
+                ..asked("ExecuteCircuit", 0, 0)
             }];
             check(&history).len()
         };

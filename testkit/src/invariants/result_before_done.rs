@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use qrtx::ids::Sha256Sum;
 use qrtx::job::state::State;
 
+use super::Breach;
 use crate::history::{History, News, Stored};
 
 /// Says what is missing of completed jobs.
-pub fn check(history: &History) -> Vec<String> {
+pub fn check(history: &History) -> Vec<Breach> {
     let mut broken = Vec::new();
     for (id, stored) in &history.stored {
         if stored.job.state == State::Completed {
@@ -18,7 +19,7 @@ pub fn check(history: &History) -> Vec<String> {
             broken.extend(
                 missing
                     .into_iter()
-                    .map(|what| format!("{id} is Completed: {what}")),
+                    .map(|what| format!("{id} is Completed: {what}").into()),
             );
         }
     }
@@ -37,7 +38,10 @@ pub fn check(history: &History) -> Vec<String> {
         let sum: i64 = counts.values().sum();
         if shots.map(i64::from) != Some(sum) {
             let (client, job) = (&told.client, told.job);
-            broken.push(format!("{client} got {sum} counts of {job}, not {shots:?}"));
+            broken.push(Breach::at(
+                told.at,
+                format!("{client} got {sum} counts of {job}, not {shots:?}"),
+            ));
         }
     }
     broken
@@ -49,6 +53,11 @@ fn missing(stored: &Stored, taken: impl Fn(&str) -> bool) -> Vec<String> {
     let Some(manifest) = &stored.job.manifest else {
         return vec!["it has no manifest".to_owned()];
     };
+    if let Some(before) = &stored.before_manifest {
+        let named = stored.job.artifacts.iter();
+        let late = named.filter(|wanted| !before.contains(&wanted.file));
+        missing.extend(late.map(|late| format!("{} came after the manifest", late.file)));
+    }
     let nothing = BTreeMap::new();
     let then = stored.at_completion.as_ref().unwrap_or(&nothing);
     for wanted in stored.job.artifacts.iter().chain([manifest]) {
@@ -83,6 +92,14 @@ mod tests {
             .unwrap()
             .clear();
         assert_eq!(check(&history).len(), 2);
+    }
+
+    #[test]
+    fn a_manifest_that_comes_before_what_it_names_is_refused() {
+        let mut history = good();
+        let stored = history.stored.get_mut(&job()).unwrap();
+        stored.before_manifest = Some(Default::default());
+        assert_eq!(check(&history).len(), 1);
     }
 
     #[test]

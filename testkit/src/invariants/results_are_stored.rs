@@ -4,10 +4,11 @@
 use qrtx::job::event::Counts;
 use qrtx::job::state::State;
 
+use super::Breach;
 use crate::history::{History, News};
 
 /// Says which results are not those that are stored.
-pub fn check(history: &History) -> Vec<String> {
+pub fn check(history: &History) -> Vec<Breach> {
     let mut broken = Vec::new();
     for told in &history.told {
         let News::Results {
@@ -22,9 +23,12 @@ pub fn check(history: &History) -> Vec<String> {
             .get(&told.job)
             .and_then(|stored| stored.job.outcome.clone());
         let Some(outcome) = outcome else {
-            broken.push(format!(
-                "{} got results of {}, which has none",
-                told.client, told.job
+            broken.push(Breach::at(
+                told.at,
+                format!(
+                    "{} got results of {}, which has none",
+                    told.client, told.job
+                ),
             ));
             continue;
         };
@@ -33,9 +37,12 @@ pub fn check(history: &History) -> Vec<String> {
                 .iter()
                 .map(|(key, count)| (key, u64::try_from(*count).ok()));
             if !told_counts.eq(stored.iter().map(|(key, count)| (key, Some(*count)))) {
-                broken.push(format!(
-                    "{} got other counts of {} than are stored",
-                    told.client, told.job
+                broken.push(Breach::at(
+                    told.at,
+                    format!(
+                        "{} got other counts of {} than are stored",
+                        told.client, told.job
+                    ),
                 ));
             }
         }

@@ -1,17 +1,20 @@
 //! A job runs on the device that its client named, or on one of the class that it named.
 
+use super::Breach;
 use crate::history::History;
 
 /// Says which run took place elsewhere.
-pub fn check(history: &History) -> Vec<String> {
+pub fn check(history: &History) -> Vec<Breach> {
     let elsewhere = history.runs.iter().filter_map(|run| {
         let mut stored = history.stored.iter();
         let (_, stored) = stored.find(|(id, _)| id.to_string() == run.job)?;
         let target = &stored.job.spec.target;
         let device = run.device.parse().ok()?;
         let backend_type = history.backend_types.get(&run.device)?;
-        (!target.names(&device, backend_type))
-            .then(|| format!("{} ran on {device}, and was for {target}", run.job))
+        (!target.names(&device, backend_type)).then(|| {
+            let how = format!("{} ran on {device}, and was for {target}", run.job);
+            Breach::at(run.started.0, how)
+        })
     });
     elsewhere.collect()
 }

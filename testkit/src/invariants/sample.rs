@@ -6,13 +6,17 @@ use std::time::Duration;
 
 use qrtx::ids::{Epoch, FencingToken, JobId, Sha256Sum};
 use qrtx::job::Job;
-use qrtx::job::event::{ArtifactRef, CircuitFormat, CircuitRef, Counts, Event, OnUnknown, Outcome};
+use qrtx::job::event::{
+    ArtifactRef, CircuitFormat, CircuitRef, Counts, Event, OnUnknown, Outcome, Recorded,
+};
+use qrtx::job::failure::{Category, Failure};
+use qrtx::job::ledger::Settlement;
 use qrtx::job::spec::{JobSpec, Owner, ProgramFormat};
-use qrtx::job::state::PublicState;
+use qrtx::job::state::{PublicState, State};
 use qrtx::job::trace::TraceContext;
 use qrtx::time::{Monotonic, Timestamp};
 
-use crate::history::{Committed, History, News, Stored, Told};
+use crate::history::{Asked, Committed, History, News, Stored, Told};
 use crate::neighbours::Run;
 use crate::neighbours::driver::End;
 
@@ -117,6 +121,8 @@ pub(super) fn good() -> History {
         &mut history,
         News::Accepted {
             key: "key 0".to_owned(),
+            tenant: "t".to_owned(),
+            program: Sha256Sum::of(CIRCUIT),
         },
     );
     for recorded in &events {
@@ -163,7 +169,119 @@ pub(super) fn good() -> History {
             events,
             artifacts,
             at_completion,
+            before_manifest: Some(["results.json".to_owned()].into()),
         },
+    );
+    history
+}
+
+/// A call of the first kernel for the one job, well answered, from one second to another.
+pub(super) fn asked(what: &str, at: u64, ended: u64) -> Asked {
+    Asked {
+        at: secs(at),
+        whom: "a neighbour".to_owned(),
+        what: what.to_owned(),
+        job: Some(job()),
+        life: 1,
+        ended: Some(secs(ended)),
+        end: "Ok".to_owned(),
+    }
+}
+
+/// The one job was put off from one moment until another.
+pub(super) fn retried(at: Duration, until: Duration) -> History {
+    let mut history = good();
+    put_off(&mut history, job(), at, until);
+    history
+}
+
+fn put_off(history: &mut History, id: JobId, at: Duration, until: Duration) {
+    let (seq, state) = (100, State::Compiling);
+    let stored = history.stored.get_mut(&id).expect("the job is stored");
+    let event = Event::Retried {
+        not_before: Timestamp(0) + (until - at),
+        cause: "a reason".to_owned(),
+        settlement: None,
+    };
+    stored.events.push(Recorded {
+        seq,
+        at: Timestamp(0),
+        state,
+        attempt: 0,
+        phase: None,
+        event,
+    });
+    commit(history, id, (at, seq, "Retried", state));
+}
+
+fn commit(
+    history: &mut History,
+    job: JobId,
+    (at, seq, event, state): (Duration, u64, &'static str, State),
+) {
+    history.committed.push(Committed {
+        at,
+        confirmed: true,
+        job,
+        seq,
+        events: vec![event],
+        state,
+    });
+}
+
+/// The one job came to a state, and so many seconds later failed there, without a run.
+pub(super) fn failed(category: Category, state: State, lasted: u64) -> History {
+    let mut history = good();
+    history.committed.clear();
+    commit(&mut history, job(), (secs(1), 7, "an event", state));
+    commit(
+        &mut history,
+        job(),
+        (secs(1 + lasted), 8, "Failed", State::Failed),
+    );
+    let stored = history.stored.get_mut(&job()).expect("the job is stored");
+    stored.job.state = State::Failed;
+    stored.job.failure = Some(Failure::new(category, "a reason"));
+    let entry = &mut stored.job.ledger[0];
+    entry.settlement = Settlement::not_run(entry.requested, "a proof");
+    let last = stored.events.iter_mut().rev();
+    for (recorded, state) in last.zip([State::Failed, state]) {
+        recorded.state = state;
+    }
+    history
+}
+
+/// One job waits out a back-off for nearly a minute, and another waits all that time for a place to
+/// compile in, while a third compiles.
+pub(super) fn backlog() -> History {
+    let sample = good();
+    let mut history = History {
+        ended: secs(100),
+        ..History::default()
+    };
+    let ids = [1, 2, 3].map(|number| JobId::new(number, [9; 10]));
+    for id in ids {
+        history.stored.insert(id, sample.stored[&job()].clone());
+        commit(&mut history, id, (secs(1), 1, "Submitted", State::Pending));
+    }
+    let [off, waits, compiles] = ids;
+    for id in [off, compiles] {
+        commit(
+            &mut history,
+            id,
+            (secs(2), 2, "Admitted", State::Validating),
+        );
+        commit(
+            &mut history,
+            id,
+            (secs(3), 3, "Validated", State::Compiling),
+        );
+    }
+    put_off(&mut history, off, secs(4), secs(60));
+    commit(
+        &mut history,
+        waits,
+        (secs(60), 2, "Admitted", State::Validating),
     );
     history
 }
@@ -226,7 +344,7 @@ pub(super) fn crowd(jobs: &[(&str, u64, u64, u64)]) -> History {
                 job: id,
                 seq,
                 events: vec![name],
-                state: qrtx::job::state::State::Queued,
+                state: State::Queued,
             });
         }
         history.turns.insert(id, secs(*picked));

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::Breach;
 use crate::history::History;
 use crate::turns::{Turn, turns};
 
@@ -14,7 +15,7 @@ use crate::turns::{Turn, turns};
 const FORESEEN: f64 = 1.0;
 
 /// Says who got more of a device than somebody who waited for it too.
-pub fn check(history: &History) -> Vec<String> {
+pub fn check(history: &History) -> Vec<Breach> {
     let slots: usize = history.slots.values().sum();
     // A tenant that may have no more jobs running is not entitled to a share.
     if history.limits.tenant_running < slots {
@@ -45,7 +46,7 @@ fn unfair(
     (device, slots): (&str, usize),
     one: &Jobs<'_, '_>,
     other: &Jobs<'_, '_>,
-) -> Option<String> {
+) -> Option<Breach> {
     let weight = |tenant: &str| {
         let weights = &history.limits.tenant_weights;
         f64::from(weights.get(tenant).copied().unwrap_or(1).max(1))
@@ -61,11 +62,12 @@ fn unfair(
             [one, other].map(|(tenant, turns)| served(turns, both) / weight(tenant));
         if (got - beside).abs() > allowed {
             let (from, until) = (both.0.as_secs_f64(), both.1.as_secs_f64());
-            return Some(format!(
+            let how = format!(
                 "from {from} s to {until} s {} got {got} s of {device} for its weight and {} got \
                  {beside} s, though both had jobs waiting; {allowed} s apart is fair",
                 one.0, other.0
-            ));
+            );
+            return Some(Breach::at(both.1, how));
         }
     }
     None

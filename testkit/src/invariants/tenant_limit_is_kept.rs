@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use super::Breach;
 use super::one_device_one_run::{held, most_at_once};
 use crate::history::History;
 
 /// Says which tenant ran too much at once.
-pub fn check(history: &History) -> Vec<String> {
+pub fn check(history: &History) -> Vec<Breach> {
     let limit = history.limits.tenant_running;
     let mut runs: BTreeMap<&str, Vec<_>> = BTreeMap::new();
     for run in &history.runs {
@@ -21,8 +22,11 @@ pub fn check(history: &History) -> Vec<String> {
     let most = runs
         .into_iter()
         .map(|(tenant, runs)| (tenant, most_at_once(runs.into_iter())));
-    most.filter(|(_, most)| *most > limit)
-        .map(|(tenant, most)| format!("{tenant} had {most} runs at once, and may have {limit}"))
+    most.filter(|(_, (most, _))| *most > limit)
+        .map(|(tenant, (most, at))| {
+            let how = format!("{tenant} had {most} runs at once, and may have {limit}");
+            Breach::at(at, how)
+        })
         .collect()
 }
 

@@ -8,6 +8,7 @@ use qrtx::ids::JobId;
 use qrtx::job::Job;
 use qrtx::limits::TELL_WITHIN;
 
+use super::Breach;
 use crate::history::{Committed, History};
 use crate::turns::SETTLED;
 
@@ -22,7 +23,7 @@ struct Wait {
 }
 
 /// Says who was passed over.
-pub fn check(history: &History) -> Vec<String> {
+pub fn check(history: &History) -> Vec<Breach> {
     let waits = waits(history);
     let mut broken = Vec::new();
     for picked in &waits {
@@ -40,8 +41,9 @@ pub fn check(history: &History) -> Vec<String> {
         });
         if let Some(Wait { job, .. }) = passed_over {
             let (first, at) = (picked.job, latest.as_secs_f64());
-            broken.push(format!(
-                "{job} is more urgent than {first}, which went first at {at} s"
+            broken.push(Breach::at(
+                latest,
+                format!("{job} is more urgent than {first}, which went first at {at} s"),
             ));
         }
     }
@@ -80,7 +82,8 @@ fn more_urgent(history: &History, one: JobId, other: JobId) -> bool {
         return false;
     };
     let level = |job: &Job| job.created_at.0.div_euclid(step) - i64::from(job.spec.priority);
-    one.spec.owner.tenant == other.spec.owner.tenant && level(one) < level(other)
+    let place = |job: &Job| (level(job), job.spec.expires_at, job.submission);
+    one.spec.owner.tenant == other.spec.owner.tenant && place(one) < place(other)
 }
 
 #[cfg(test)]

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use super::Breach;
 use crate::history::History;
 
 /// Says where a token did not rise.
-pub fn check(history: &History) -> Vec<String> {
+pub fn check(history: &History) -> Vec<Breach> {
     let mut broken = Vec::new();
     for (id, stored) in &history.stored {
         let tokens = stored
@@ -21,6 +22,7 @@ pub fn check(history: &History) -> Vec<String> {
                 "{id}#{attempt} has token {}, which is not greater than before",
                 token.0
             )
+            .into()
         }));
     }
     if !history.askable {
@@ -31,7 +33,10 @@ pub fn check(history: &History) -> Vec<String> {
         let Some(token) = run.token else { continue };
         let known = newest.entry(&run.job).or_insert(token);
         if token < *known {
-            broken.push(format!("{} ran with token {token} after {known}", run.job));
+            broken.push(Breach::at(
+                run.started.0,
+                format!("{} ran with token {token} after {known}", run.job),
+            ));
         }
         *known = token.max(*known);
     }

@@ -1,0 +1,104 @@
+//! Who said that it will try again later does so later, and not before a neighbour wants it that
+//! has said when (D18).
+
+use std::time::Duration;
+
+use qrtx::job::event::Event;
+
+use super::Breach;
+use crate::history::{Asked, History};
+
+/// Calls that are tries; what goes on beside them, as a stop, waits for nobody.
+const TRIES: [&str; 4] = [
+    "CompileCircuit",
+    "ValidateCircuit",
+    "GetDeviceStatus",
+    "ExecuteCircuit",
+];
+/// What a neighbour that has too much to do asks for, in the simulated world.
+pub const BUSY_FOR: Duration = Duration::from_millis(500);
+/// Stored times are whole, and a wall clock need not tick like the run's own.
+const EARLY_MAX: Duration = Duration::from_millis(20);
+
+/// Says which try came too early.
+pub fn check(history: &History) -> Vec<Breach> {
+    let mut broken = after_refusals(history);
+    // A kernel that is started anew has nothing but the wall clock to go by.
+    if !history.wall_moved {
+        broken.extend(after_setbacks(history));
+    }
+    broken
+}
+
+fn tries(history: &History) -> impl Iterator<Item = &Asked> {
+    let calls = history.asked.iter();
+    calls.filter(|call| TRIES.contains(&call.what.as_str()) && call.job.is_some())
+}
+
+fn after_refusals(history: &History) -> Vec<Breach> {
+    let busy = tries(history).filter(|call| call.end == "ResourceExhausted");
+    let early = busy.filter_map(|call| {
+        let ended = call.ended?;
+        let same = |next: &&Asked| next.job == call.job && next.what == call.what;
+        let next = tries(history).filter(same).find(|next| next.at >= ended)?;
+        (next.at + EARLY_MAX < ended + BUSY_FOR).then(|| {
+            let (job, what, at) = (call.job?, &call.what, next.at.as_secs_f64());
+            let said = ended.as_secs_f64();
+            let how = format!(
+                "{what} for {job} was to be tried {BUSY_FOR:?} after {said} s, and was at {at} s"
+            );
+            Some(Breach::at(next.at, how))
+        })?
+    });
+    early.collect()
+}
+
+fn after_setbacks(history: &History) -> Vec<Breach> {
+    let mut broken = Vec::new();
+    for commit in &history.committed {
+        let events = history.stored.get(&commit.job).map(|stored| &stored.events);
+        let last = events.and_then(|events| events.iter().find(|event| event.seq == commit.seq));
+        let Some(last) = last else { continue };
+        let Event::Retried { not_before, .. } = &last.event else {
+            continue;
+        };
+        let due = commit.at + not_before.since(last.at);
+        let mut tries = tries(history).filter(|call| call.job == Some(commit.job));
+        let early = tries.find(|call| call.at > commit.at && call.at + EARLY_MAX < due);
+        broken.extend(early.map(|call| {
+            let (job, what) = (commit.job, &call.what);
+            let (at, due) = (call.at.as_secs_f64(), due.as_secs_f64());
+            let how = format!("{what} for {job} was to be tried at {due} s, and was at {at} s");
+            Breach::at(call.at, how)
+        }));
+    }
+    broken
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::invariants::sample::{asked, good, retried, secs};
+
+    #[test]
+    fn a_try_before_its_time_is_refused() {
+        let mut history = retried(secs(1), secs(8));
+        history.asked = vec![asked("CompileCircuit", 8, 9)];
+        assert_eq!(check(&history), [""; 0]);
+        history.asked = vec![asked("CompileCircuit", 5, 6)];
+        assert_eq!(check(&history).len(), 1);
+        history.asked[0].what = "CancelExecution".to_owned();
+        assert_eq!(check(&history), [""; 0]);
+    }
+
+    #[test]
+    fn a_busy_neighbour_that_is_asked_at_once_is_not_heard() {
+        let mut history = good();
+        let mut refused = asked("CompileCircuit", 1, 2);
+        refused.end = "ResourceExhausted".to_owned();
+        history.asked = vec![refused, asked("CompileCircuit", 3, 4)];
+        assert_eq!(check(&history), [""; 0]);
+        history.asked[1].at = secs(2);
+        assert_eq!(check(&history).len(), 1);
+    }
+}

@@ -1,0 +1,56 @@
+//! Whoever cancels is told what that achieved, and soon (D15): the device is waited for, but not
+//! for long.
+
+use std::time::Duration;
+
+use qrtx::limits::CANCEL_WAIT;
+
+use super::Breach;
+use crate::history::History;
+
+/// What an answer takes beside the wait for the device, when all is well.
+const SOON: Duration = Duration::from_secs(2);
+
+/// Says which cancel had no answer, or had to wait for it.
+pub fn check(history: &History) -> Vec<Breach> {
+    let mut broken = Vec::new();
+    for cancel in &history.cancels {
+        let (client, job) = (&cancel.client, cancel.job);
+        let due = cancel.asked + CANCEL_WAIT + SOON;
+        let Some(answered) = cancel.answered else {
+            let how = format!("the cancel of {job} by {client} was never answered");
+            broken.push(Breach::at(due, how));
+            continue;
+        };
+        if answered > due && !history.was_troubled(cancel.asked, due) {
+            let (asked, at) = (cancel.asked.as_secs_f64(), answered.as_secs_f64());
+            let how = format!("the cancel of {job} at {asked} s was answered at {at} s");
+            broken.push(Breach::at(due, how));
+        }
+    }
+    broken
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::Cancel;
+    use crate::invariants::sample::{good, job, secs};
+
+    #[test]
+    fn a_cancel_that_waits_is_refused_but_for_a_reason() {
+        let mut history = good();
+        let cancel = |answered| Cancel {
+            client: "client-0".to_owned(),
+            job: job(),
+            asked: secs(1),
+            answered,
+        };
+        history.cancels = vec![cancel(Some(secs(3)))];
+        assert_eq!(check(&history), [""; 0]);
+        history.cancels = vec![cancel(None), cancel(Some(secs(9)))];
+        assert_eq!(check(&history).len(), 2);
+        history.troubles = vec![(secs(2), secs(3))];
+        assert_eq!(check(&history).len(), 1, "an answer comes in the end");
+    }
+}

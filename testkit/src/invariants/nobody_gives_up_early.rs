@@ -1,0 +1,148 @@
+//! A job fails when its tries or its time are spent, and not before (D18, D19): what passes by
+//! itself is no reason.
+
+use std::time::Duration;
+
+use qrtx::job::failure::Category;
+use qrtx::job::state::State;
+
+use super::Breach;
+use crate::history::{Asked, History, Stored};
+
+/// How a call ends that may be tried again.
+const PASSES: [&str; 9] = [
+    "breaks",
+    "given up",
+    "cannot be sent",
+    "Unavailable",
+    "ResourceExhausted",
+    "DeadlineExceeded",
+    "Aborted",
+    "Cancelled",
+    "",
+];
+
+/// Says which job failed too early.
+pub fn check(history: &History) -> Vec<Breach> {
+    let each = history.stored.values().filter_map(|stored| {
+        let failure = stored.job.failure.as_ref()?;
+        let how = match failure.category {
+            Category::PersistError => before_time(history, stored),
+            Category::CompileError => before_tries(history, stored),
+            Category::ExecuteError => before_attempts(history, stored),
+            _ => None,
+        }?;
+        let id = stored.job.id;
+        let end = history
+            .committed
+            .iter()
+            .find(|commit| commit.job == id && commit.state == State::Failed);
+        let at = end.map(|commit| commit.at);
+        let how = format!("{id} failed early: {how}");
+        Some(Breach { at, how })
+    });
+    each.collect()
+}
+
+/// The store and QFS are waited for.
+fn before_time(history: &History, stored: &Stored) -> Option<String> {
+    let commits = history.committed.iter();
+    let commits: Vec<_> = commits
+        .filter(|commit| commit.job == stored.job.id)
+        .collect();
+    let end = commits
+        .iter()
+        .position(|commit| commit.state == State::Failed)?;
+    let last = end.checked_sub(1).map(|before| commits[before].state)?;
+    let began = commits[..end]
+        .iter()
+        .rev()
+        .take_while(|commit| commit.state == last);
+    let began = began.last()?.at;
+    let bound = Duration::from_millis(history.limits.persist_ms);
+    let back_off = Duration::from_millis(history.limits.backoff_ms_max);
+    let lasted = commits[end].at.saturating_sub(began);
+    (lasted + back_off * 2 < bound).then(|| {
+        format!("what was to be stored was tried for {lasted:?}, and {bound:?} are the bound")
+    })
+}
+
+/// A compiler that has not answered at all is asked several times.
+fn before_tries(history: &History, stored: &Stored) -> Option<String> {
+    let events = &stored.events;
+    let last = events
+        .iter()
+        .rev()
+        .find(|event| event.state != State::Failed)?;
+    let calls = calls(history, stored, "CompileCircuit");
+    let answered = calls
+        .iter()
+        .any(|call| !PASSES.contains(&call.end.as_str()));
+    let most = history.limits.compile_tries as usize;
+    let early = last.state == State::Compiling && !answered && calls.len() < most;
+    early.then(|| format!("the compiler was asked {} times of {most}", calls.len()))
+}
+
+/// Nor is a device that has refused for now, or was never reached.
+fn before_attempts(history: &History, stored: &Stored) -> Option<String> {
+    let last = stored.job.ledger.last()?;
+    let most = history.limits.execute_attempts as usize;
+    let attempts = stored.job.ledger.len();
+    let calls_for = |what| calls(history, stored, what);
+    // What a driver says of an execution may be a reason, and is not seen here.
+    let asked = !calls_for("GetExecution").is_empty() || !calls_for("CancelExecution").is_empty();
+    let executed = calls_for("ExecuteCircuit");
+    let passes = executed
+        .last()
+        .is_some_and(|call| PASSES.contains(&call.end.as_str()));
+    let early = last.settlement.not_run == last.requested && attempts < most && passes && !asked;
+    early.then(|| format!("it was tried {attempts} times of {most}, and did not run"))
+}
+
+fn calls<'h>(history: &'h History, stored: &Stored, what: &str) -> Vec<&'h Asked> {
+    let calls = history.asked.iter();
+    calls
+        .filter(|call| call.job == Some(stored.job.id) && call.what == what)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::invariants::sample::{asked, failed};
+
+    #[test]
+    fn who_stores_must_wait_for_the_store() {
+        let history = failed(Category::PersistError, State::Completing, 10);
+        assert_eq!(check(&history).len(), 1);
+        let history = failed(Category::PersistError, State::Completing, 4_000);
+        assert_eq!(check(&history), [""; 0]);
+    }
+
+    #[test]
+    fn a_compiler_that_is_away_is_asked_more_than_once() {
+        let mut history = failed(Category::CompileError, State::Compiling, 10);
+        let mut call = asked("CompileCircuit", 1, 2);
+        call.end = "Unavailable".to_owned();
+        history.asked = vec![call.clone()];
+        assert_eq!(check(&history).len(), 1);
+        history.asked = vec![call.clone(); 5];
+        assert_eq!(check(&history), [""; 0], "all tries are spent");
+        history.asked = vec![Asked {
+            end: "InvalidArgument".to_owned(),
+            ..call
+        }];
+        assert_eq!(check(&history), [""; 0], "it has said no");
+    }
+
+    #[test]
+    fn a_device_that_is_busy_is_asked_more_than_once() {
+        let mut history = failed(Category::ExecuteError, State::Executing, 10);
+        let mut call = asked("ExecuteCircuit", 1, 2);
+        call.end = "ResourceExhausted".to_owned();
+        history.asked = vec![call];
+        assert_eq!(check(&history).len(), 1);
+        history.limits.execute_attempts = 1;
+        assert_eq!(check(&history), [""; 0]);
+    }
+}
