@@ -98,6 +98,9 @@ pub enum Event {
         /// What became of the shots, if a device was asked.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         settlement: Option<Settlement>,
+        /// Whether it is the store or QFS that is waited for: that is no try of a neighbour.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        of_store: bool,
     },
     /// The job ended without a result.
     Failed {

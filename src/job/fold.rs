@@ -26,6 +26,7 @@ impl Job {
             created_at: at,
             updated_at: at,
             tries: 0,
+            store_tries: 0,
             not_before: None,
             setback: None,
             circuit: None,
@@ -177,8 +178,10 @@ impl Job {
                 not_before,
                 cause,
                 settlement,
+                of_store,
             } => {
                 self.tries += 1;
+                self.store_tries += u32::from(*of_store);
                 self.not_before = Some(*not_before);
                 self.setback = Some(cause.clone());
                 settlement.iter().for_each(|known| self.settle(known));
@@ -226,7 +229,7 @@ impl Job {
     }
 
     fn progress(&mut self) {
-        self.tries = 0;
+        (self.tries, self.store_tries) = (0, 0);
         self.setback = None;
     }
 

@@ -51,6 +51,9 @@ pub struct Job {
     pub updated_at: Timestamp,
     /// Tries that did not work since the job last made progress.
     pub tries: u32,
+    /// Those of them in which the store or QFS was waited for.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub store_tries: u32,
     /// The end of the present back-off.
     pub not_before: Option<Timestamp>,
     /// Why the last try did not work.
@@ -141,6 +144,10 @@ impl Duty {
         Self::Settle,
         Self::Report,
     ];
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl Job {

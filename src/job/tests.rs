@@ -112,6 +112,7 @@ fn a_refusal_says_where_the_job_is() {
         not_before: at(9),
         cause: String::new(),
         settlement: None,
+        of_store: false,
     };
     let refused = job.apply(&retried, at(2)).unwrap_err();
     insta::assert_snapshot!(refused, @"a job in Executing cannot record Retried: an execution is not left without saying what became of its shots");
@@ -183,6 +184,7 @@ fn the_receipt_of_a_cancel_says_what_is_known_of_the_device() {
             not_before: at(9),
             cause: String::new(),
             settlement: Some(lost),
+            of_store: false,
         },
         Event::Assigned {
             device: "sim:local".parse().unwrap(),
@@ -252,6 +254,7 @@ fn stays_are_as_long_as_the_events_are_apart() {
             not_before: at(5),
             cause: "away".into(),
             settlement: None,
+            of_store: false,
         },
         4,
     );

@@ -61,6 +61,7 @@ pub(super) fn judge(job: &Job, setback: Setback, limits: &Limits, stay: Stay) ->
             not_before: stay.now + pause.min(stay.until_deadline),
             cause: later.cause,
             settlement: later.settlement,
+            of_store: later.category == Category::PersistError,
         }),
         Verdict::TriesSpent | Verdict::TimeSpent if job.state.is_terminal() => {
             Judgement::Record(Event::Reported { written: false })
@@ -93,10 +94,11 @@ fn patience(
         let doublings = (elapsed.as_millis() / base + 1).ilog2();
         return (doublings + 1, None, persist);
     }
-    let tries = job.tries + 1;
     if later.category == Category::PersistError {
-        return (tries, None, persist);
+        return (job.store_tries + 1, None, persist);
     }
+    // What was waited for elsewhere is no try of this neighbour.
+    let tries = job.tries - job.store_tries + 1;
     match job.state {
         State::Validating => (
             tries,

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use qrtx::grpc::proto::kernel as wire;
-use qrtx::ids::JobId;
+use qrtx::ids::{JobId, Sha256Sum};
 use qrtx::job::state::State;
 use qrtx::os::clock::SystemClock;
 use qrtx::os::jobs;
@@ -97,7 +97,12 @@ impl World {
                 }
             };
             let job: JobId = job_id.parse().unwrap();
-            self.hear(number, job, News::Accepted { key });
+            let accepted = News::Accepted {
+                key,
+                tenant: "tenant-default".to_owned(),
+                program: Sha256Sum::of(&wanted.program),
+            };
+            self.hear(number, job, accepted);
             if count % 7 == 3 {
                 let cancel = wire::CancelJobRequest {
                     job_id: job_id.clone(),
@@ -185,6 +190,7 @@ async fn stored(folder: &Path) -> BTreeMap<JobId, Stored> {
             events,
             artifacts,
             at_completion,
+            before_manifest: None,
         };
         stored.insert(one.job.id, one);
     }

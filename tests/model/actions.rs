@@ -203,6 +203,7 @@ impl Setting {
                     not_before,
                     cause,
                     settlement: None,
+                    of_store: false,
                 };
                 self.record(world, job, &event);
             }

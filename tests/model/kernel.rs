@@ -236,5 +236,6 @@ fn again(world: &World, job: usize, settlement: Settlement) -> Event {
         not_before,
         cause,
         settlement: Some(settlement),
+        of_store: false,
     }
 }

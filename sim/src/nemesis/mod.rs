@@ -213,6 +213,14 @@ impl Nemesis {
     /// A process has ended by itself.
     pub fn exited(&self, process: &Process) {
         process.end();
+        let now = self.0.trace.now();
+        let mut records = self.0.trace.records();
+        let mut lives = records.lives.iter_mut();
+        let own = |life: &&mut Life| life.node == process.name() && life.number == process.life();
+        if let Some(life) = lives.find(own) {
+            life.ended.get_or_insert(now);
+        }
+        drop(records);
         self.order(orders::Order::Gone(process.node()));
     }
 

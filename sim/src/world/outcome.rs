@@ -11,7 +11,7 @@ use qrtx_testkit::history::{Asked, Committed, History, Start, Stored};
 use super::World;
 use super::clock::BEFORE_START;
 use super::jobs::on;
-use crate::record::{Fired, Records};
+use crate::record::{CallRecord, Fired, Records};
 use crate::scenario::Act;
 use crate::verdict::Outcome;
 
@@ -106,6 +106,12 @@ impl World {
     fn history(&self, ended: Duration) -> History {
         let records = self.trace.records();
         let committed = records.commits.iter().filter(|commit| commit.written);
+        // An answer that cannot be read is none.
+        let garbled = |call: &CallRecord| {
+            let arrived = call.arrived.unwrap_or(call.sent);
+            let mut fired = records.fired.iter();
+            fired.any(|fired| fired.kind == "garbage" && (call.sent..=arrived).contains(&fired.at))
+        };
         let asked = records.calls.iter().filter(|call| call.from == "kernel");
         let devices = self.scenario.devices.iter();
         let named = records.commits.iter();
@@ -156,7 +162,10 @@ impl World {
                     job: call.job.and_then(|job| ids.get(&job).copied()),
                     life: call.life,
                     ended: call.ended,
-                    end: call.end.clone(),
+                    end: match garbled(call) {
+                        true => "garbled".to_owned(),
+                        false => call.end.clone(),
+                    },
                 })
                 .collect(),
             taken: self.kept.qfs.taken(),
@@ -239,13 +248,21 @@ impl World {
 
     /// When devices say that they take nothing.
     fn away(&self, records: &Records) -> BTreeMap<String, Vec<(Duration, Duration)>> {
-        let mut away: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        let mut away: BTreeMap<_, Vec<(Duration, Duration)>> = BTreeMap::new();
         for fired in &records.fired {
             let act = self.scenario.steps.get(fired.step).map(|step| &step.act);
             if let Some(Act::Device(trouble)) = act {
                 let until = fired.lasts.map_or(Duration::MAX, |lasts| fired.at + lasts);
-                let of_device = away.entry(trouble.id.clone()).or_default();
-                of_device.push((fired.at, until));
+                let spans = away.entry(trouble.id.clone()).or_default();
+                spans.push((fired.at, until));
+            }
+        }
+        // The first that is over lets the device come back, whatever else was wrong with it.
+        for spans in away.values_mut() {
+            let ends: Vec<_> = spans.iter().map(|(_, until)| *until).collect();
+            for (from, until) in spans {
+                let first = ends.iter().filter(|end| *end > from).min();
+                *until = *first.unwrap_or(until);
             }
         }
         away

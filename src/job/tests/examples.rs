@@ -124,6 +124,7 @@ fn example_after(last: Option<&Event>) -> Option<Event> {
             not_before: at(5),
             cause: "the device is away".into(),
             settlement: Some(Settlement::not_run(10, "the request never left the kernel")),
+            of_store: false,
         },
         Event::Retried { .. } => Event::Failed {
             failure: Failure::new(Category::ExecuteError, "the device is on fire"),

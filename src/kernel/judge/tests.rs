@@ -154,7 +154,11 @@ fn a_setback_is_judged_by_where_the_job_is_how_often_and_how_long() {
         (State::Timeout, Category::PersistError, 0, seconds(0)),
         (State::Timeout, Category::PersistError, 0, seconds(3600)),
     ] {
-        let judgement = judged(&job(state, tries), later(category, None), elapsed);
+        let mut job = job(state, tries);
+        if category == Category::PersistError {
+            job.store_tries = tries;
+        }
+        let judgement = judged(&job, later(category, None), elapsed);
         let (state, category) = (state.name(), category.code());
         writeln!(
             table,
@@ -225,4 +229,15 @@ fn a_wish_of_the_neighbour_is_heard() {
         judged(&job(State::Compiling, 0), setback, Duration::ZERO),
         "try again in 5s"
     );
+}
+
+#[test]
+fn waiting_for_the_store_costs_no_try_of_the_compiler() {
+    let mut job = job(State::Compiling, 9);
+    job.store_tries = 9;
+    let first = judged(&job, later(Category::CompileError, None), Duration::ZERO);
+    job.store_tries = 5;
+    let last = judged(&job, later(Category::CompileError, None), Duration::ZERO);
+    assert_eq!(first, "try again in 100ms");
+    assert!(last.contains("given up after 5 tries"), "{last}");
 }

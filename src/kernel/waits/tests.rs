@@ -213,6 +213,7 @@ fn each_reason_to_wait_is_named() {
         not_before: Timestamp(2_000_000),
         cause: "the compiler is busy".into(),
         settlement: None,
+        of_store: false,
     };
     let put_off = [&queued()[..2], &[put_off]].concat();
     let put_off = hall.enter(job(4, 50, "dan"), &put_off);

@@ -202,6 +202,7 @@ fn put_off(history: &mut History, id: JobId, at: Duration, until: Duration) {
         not_before: Timestamp(0) + (until - at),
         cause: "a reason".to_owned(),
         settlement: None,
+        of_store: false,
     };
     stored.events.push(Recorded {
         seq,
