@@ -41,7 +41,7 @@ pub fn check(history: &History) -> Vec<Breach> {
     broken
 }
 
-/// An answer that has come to a kernel that lived on is no doubt any more.
+/// An answer that has come to the last kernel, which lived on, is no doubt any more.
 fn unheard(history: &History) -> Vec<Breach> {
     let bound = Duration::from_millis(history.limits.execute_ms);
     let each = history.stored.iter().filter_map(|(id, stored)| {
@@ -54,7 +54,8 @@ fn unheard(history: &History) -> Vec<Breach> {
         let heard = calls.filter(|call| {
             let ended = call.ended.unwrap_or(Duration::MAX);
             let broke_off = history.broke_off.iter().any(|at| *at >= call.at);
-            !broke_off && ended + Duration::from_secs(1) < call.at + bound
+            let is_last = call.life as usize == history.starts.len();
+            is_last && !broke_off && ended + Duration::from_secs(1) < call.at + bound
         });
         let (heard, doubtful) = (heard.count(), doubtful.count());
         (heard + doubtful > entries.len()).then(|| {
