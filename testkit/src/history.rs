@@ -58,15 +58,23 @@ pub struct History {
     pub broke_off: Vec<Duration>,
     /// Clients that were still submitting when everything was over.
     pub unanswered: Vec<String>,
+    /// When submits were at a kernel: from and until. One without an answer may still be there.
+    pub submits: Vec<(Duration, Duration)>,
     /// Submits that were turned away, in order.
     pub refused: Vec<Refused>,
     /// Every cancel that a client asked for.
     pub cancels: Vec<Cancel>,
     /// When a kernel was told that another has taken its place as the store's writer, by its life.
     pub fenced: Vec<(u32, Duration)>,
+    /// When the writer's place in the store was taken, each time.
+    pub epochs: Vec<Duration>,
+    /// Whether the driver was well and in reach from the first to the last, so that whatever it is
+    /// asked of an execution it can say.
+    pub driver_was_well: bool,
     /// When devices were not to be used, which they say when they are asked: from and until.
     pub away: BTreeMap<String, Vec<(Duration, Duration)>>,
-    /// When the network, a neighbour or a client was in trouble: from and until.
+    /// When a client, a kernel, what it stores, or the way between them was in trouble: from and
+    /// until.
     pub troubles: Vec<(Duration, Duration)>,
     /// Every start of a kernel, in order.
     pub starts: Vec<Start>,

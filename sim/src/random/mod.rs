@@ -117,9 +117,13 @@ fn bounds(chance: &mut Chance) -> Bounds {
     if chance.percent(30) {
         bounds.insert("jobs_waiting".to_owned(), chance.within(4, 8));
     }
-    if chance.percent(20) {
-        bounds.insert("compile_slots".to_owned(), 2);
+    if chance.percent(35) {
+        bounds.insert("compile_slots".to_owned(), chance.within(1, 2));
         bounds.insert("store_slots".to_owned(), 1);
+    }
+    if chance.percent(20) {
+        bounds.insert("compile_tries".to_owned(), chance.within(1, 2));
+        bounds.insert("execute_attempts".to_owned(), chance.within(1, 2));
     }
     if chance.percent(20) {
         let step = *chance.one_of(&[1, 20, 200]);

@@ -12,7 +12,7 @@ use super::World;
 use super::clock::BEFORE_START;
 use super::jobs::on;
 use crate::record::{CallRecord, Fired, Records};
-use crate::scenario::Act;
+use crate::scenario::{Act, When};
 use crate::verdict::Outcome;
 
 /// The kinds of fault that stop a kernel in the middle of something.
@@ -53,6 +53,41 @@ const OF_NEIGHBOURS: [&str; 22] = [
     "wrong-sum",
     "wrong-width",
 ];
+
+/// After which a driver cannot tell what became of each execution, or is not believed.
+const SILENCE_DRIVERS: [&str; 16] = [
+    "answer-breaks-off",
+    "clock-freeze",
+    "clock-jump-driver",
+    "clock-jump-kernel",
+    "cut-one-way",
+    "garbage",
+    "kill-driver-manager",
+    "neighbour-hangs",
+    "partition",
+    "pause-kernel",
+    "pause-neighbour",
+    "power-failure",
+    "ran-and-says-failed",
+    "request-swallowed",
+    "answer-swallowed",
+    "zombie-kernel",
+];
+
+/// Whether a fault is one between a kernel and its neighbours alone.
+fn behind_the_kernel(when: &When, act: &Act) -> bool {
+    let neighbour = |node: &str| node == "compiler" || node == "driver-manager";
+    match act {
+        Act::Cut(way) | Act::Partition(way) => neighbour(&way.from) || neighbour(&way.to),
+        Act::Pause(pause) => neighbour(&pause.node),
+        Act::Lose | Act::Swallow | Act::Duplicate | Act::Reorder | Act::Delay(_) => match when {
+            When::Call(call) => !["EnqueueJob", "WatchJob", "CancelJob", "GetJobResults", ""]
+                .contains(&call.method.as_str()),
+            _ => false,
+        },
+        _ => false,
+    }
+}
 
 /// A message or a peer that is gone is missed after this at the latest, and looked for anew.
 const NOTICED_WITHIN: Duration = Duration::from_secs(50);
@@ -201,7 +236,21 @@ impl World {
             cancels: records.cancels.clone(),
             fenced: records.fenced.clone(),
             away: self.away(&records),
-            troubles: Self::troubles(&records),
+            troubles: self.troubles(&records),
+            epochs: records.epochs.iter().map(|(at, _)| *at).collect(),
+            driver_was_well: !records
+                .fired
+                .iter()
+                .any(|fired| SILENCE_DRIVERS.contains(&fired.kind)),
+            submits: records
+                .calls
+                .iter()
+                .filter(|call| call.method == "EnqueueJob")
+                .filter_map(|call| {
+                    let answered = call.left.filter(|_| call.end == "Ok");
+                    Some((call.arrived?, answered.unwrap_or(Duration::MAX)))
+                })
+                .collect(),
             starts: records
                 .lives
                 .iter()
@@ -270,11 +319,13 @@ impl World {
 
     /// When more was wrong than that a neighbour did not do its part, and as long after it as
     /// somebody may wait for who has gone.
-    fn troubles(records: &Records) -> Vec<(Duration, Duration)> {
-        let troubles = records
-            .fired
-            .iter()
-            .filter(|fired| !fired.kind.is_empty() && !OF_NEIGHBOURS.contains(&fired.kind));
+    fn troubles(&self, records: &Records) -> Vec<(Duration, Duration)> {
+        let troubles = records.fired.iter().filter(|fired| {
+            let of_neighbours = OF_NEIGHBOURS.contains(&fired.kind);
+            let step = self.scenario.steps.get(fired.step);
+            let behind = step.is_some_and(|step| behind_the_kernel(&step.when, &step.act));
+            !fired.kind.is_empty() && !of_neighbours && !behind
+        });
         let span = |fired: &Fired| {
             let lasts = fired.lasts.unwrap_or_default() + NOTICED_WITHIN;
             (fired.at, fired.at + lasts)

@@ -3,6 +3,7 @@
 //! proved that none were fired.
 
 use qrtx::job::event::Event;
+use qrtx::job::state::State;
 
 use super::Breach;
 use crate::history::{History, Stored};
@@ -16,6 +17,13 @@ pub fn check(history: &History) -> Vec<Breach> {
         if attempts > most {
             broken.push(Breach::from(format!(
                 "{id} was tried {attempts} times, and {most} are allowed"
+            )));
+        }
+        let most = history.limits.compile_tries as usize;
+        let tries = most_compile_tries(stored);
+        if tries > most {
+            broken.push(Breach::from(format!(
+                "{id} was compiled {tries} times in a row, and {most} are allowed"
             )));
         }
         broken.extend(without_reason(stored).map(|nth| format!("{id}#{nth} has no reason").into()));
@@ -41,6 +49,23 @@ pub fn check(history: &History) -> Vec<Breach> {
         }
     }
     broken
+}
+
+/// The most tries of a compiler in one stay; a wait for the store is none.
+fn most_compile_tries(stored: &Stored) -> usize {
+    let (mut tries, mut most) = (0, 0);
+    for recorded in &stored.events {
+        tries = match &recorded.event {
+            Event::Retried {
+                of_store: false, ..
+            } if recorded.state == State::Compiling => tries + 1,
+            Event::Retried { .. } => tries,
+            _ => 0,
+        };
+        // What was put off is tried once more.
+        most = most.max(if tries > 0 { tries + 1 } else { 0 });
+    }
+    most
 }
 
 /// The first attempt that follows another without a word on what became of that.

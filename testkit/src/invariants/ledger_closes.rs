@@ -34,6 +34,7 @@ pub fn check(history: &History) -> Vec<Breach> {
         }
     }
     broken.extend(unheard(history));
+    broken.extend(unasked(history));
     broken.extend(
         runs.iter()
             .map(|(execution, ran)| breach(ran, format!("{execution} ran and is in no ledger"))),
@@ -60,6 +61,23 @@ fn unheard(history: &History) -> Vec<Breach> {
         let (heard, doubtful) = (heard.count(), doubtful.count());
         (heard + doubtful > entries.len()).then(|| {
             let how = format!("{id}: {heard} answers came, and {doubtful} executions are in doubt");
+            Breach::from(how)
+        })
+    });
+    each.collect()
+}
+
+/// Of a driver that is well, and can be asked, nothing stays unknown.
+fn unasked(history: &History) -> Vec<Breach> {
+    if !history.askable || !history.driver_was_well {
+        return Vec::new();
+    }
+    let each = history.stored.iter().flat_map(|(id, stored)| {
+        let unknown = |entry: &&Entry| entry.settlement.unknown > 0;
+        let entries = stored.job.ledger.iter().filter(unknown);
+        entries.map(move |entry| {
+            let (attempt, why) = (entry.attempt, &entry.settlement.unknown_cause);
+            let how = format!("{id}#{attempt}: the driver could have said what is unknown: {why}");
             Breach::from(how)
         })
     });

@@ -37,6 +37,7 @@
 //! | nobody_gives_up_early | a job fails when its tries or its time are spent, not before | D18, D19 |
 //! | refusals_are_true | nobody is turned away for a reason that is none | D21 |
 //! | the_fenced_stop | a kernel that was replaced does nothing more | D21 |
+//! | executions_are_bounded | an execution is over when its time is | D19 |
 //! | nothing_is_left_running | no task outlives its job | D17 |
 //! | every_job_ends | no job is stuck once the faults are over | D19 |
 //! | ledger_closes | the ledger and the devices agree on every shot | D14 |
@@ -54,6 +55,7 @@ pub mod ends_are_final;
 pub mod events_are_gapless;
 pub mod every_job_ends;
 pub mod every_submit_is_answered;
+pub mod executions_are_bounded;
 pub mod ledger_closes;
 pub mod moves_are_legal;
 pub mod news_comes_in_time;
@@ -134,7 +136,7 @@ pub struct Invariant {
 }
 
 /// All of them.
-pub const ALL: [Invariant; 37] = [
+pub const ALL: [Invariant; 38] = [
     safety("ends_are_final", ends_are_final::check),
     safety("one_device_one_run", one_device_one_run::check),
     safety("acked_is_durable", acked_is_durable::check),
@@ -174,6 +176,7 @@ pub const ALL: [Invariant; 37] = [
     safety("nobody_gives_up_early", nobody_gives_up_early::check),
     safety("refusals_are_true", refusals_are_true::check),
     safety("the_fenced_stop", the_fenced_stop::check),
+    liveness("executions_are_bounded", executions_are_bounded::check),
     liveness("nothing_is_left_running", nothing_is_left_running::check),
 ];
 

@@ -12,7 +12,7 @@ use super::Breach;
 use crate::history::History;
 
 /// A place that is free is taken within this.
-const SOON: Duration = Duration::from_secs(1);
+const SOON: Duration = Duration::from_millis(40);
 
 /// Says who waited beside a free place.
 pub fn check(history: &History) -> Vec<Breach> {

@@ -1,6 +1,11 @@
 //! Nobody is turned away for a reason that is none (D21): the repetition of a request that is
 //! stored succeeds also when there is too much to do, and a key is taken only within its tenant.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use qrtx::ids::JobId;
+
 use super::Breach;
 use crate::history::{History, Refusal, Refused};
 
@@ -18,6 +23,9 @@ pub fn check(history: &History) -> Vec<Breach> {
             (Refusal::KeyConflict, None) => {
                 format!("{client} was told that {key:?} is taken, and it is not")
             }
+            (Refusal::Overload, None) if !is_full(history, refused) => {
+                format!("{client} was told that there is too much to do, and there is room")
+            }
             (Refusal::Overload | Refusal::KeyConflict, _) => return None,
         };
         Some(Breach::at(refused.at, how))
@@ -25,11 +33,38 @@ pub fn check(history: &History) -> Vec<Breach> {
     each.collect()
 }
 
+/// Whether a limit may have been reached while this was asked, counting also what was just being
+/// submitted, and may be stored in the end.
+fn is_full(history: &History, refused: &Refused) -> bool {
+    let (from, until) = (refused.asked, refused.at);
+    let submits = history.submits.iter();
+    let submits = submits.filter(|(began, ended)| *began <= until && from <= *ended);
+    let mut lives: BTreeMap<JobId, (Duration, Duration)> = BTreeMap::new();
+    for commit in &history.committed {
+        let life = lives
+            .entry(commit.job)
+            .or_insert((commit.at, Duration::MAX));
+        if commit.state.is_terminal() && life.1 == Duration::MAX {
+            life.1 = commit.at;
+        }
+    }
+    let active = lives
+        .into_iter()
+        .filter(|(_, (began, ended))| *began <= until && from <= *ended);
+    let of_tenant = |job: &JobId| {
+        let stored = history.stored.get(job);
+        stored.is_some_and(|stored| stored.job.spec.owner.tenant == refused.tenant)
+    };
+    let active: Vec<_> = active.map(|(job, _)| job).collect();
+    let own = active.iter().filter(|job| of_tenant(job)).count();
+    // The one that was turned away is no reason to turn it away.
+    let under_way = submits.count().saturating_sub(1);
+    let limits = &history.limits;
+    active.len() + under_way >= limits.jobs_waiting || own + under_way >= limits.tenant_waiting
+}
+
 /// When jobs of that tenant were stored under that key.
-fn holders<'h>(
-    history: &'h History,
-    refused: &'h Refused,
-) -> impl Iterator<Item = std::time::Duration> + 'h {
+fn holders<'h>(history: &'h History, refused: &'h Refused) -> impl Iterator<Item = Duration> + 'h {
     let commits = history.committed.iter().filter(|commit| {
         let spec = history
             .stored
@@ -64,7 +99,19 @@ mod tests {
     #[test]
     fn a_repetition_is_not_turned_away() {
         assert_eq!(check(&refused("t", Refusal::Overload)).len(), 1);
-        assert_eq!(check(&refused("other", Refusal::Overload)), [""; 0]);
+    }
+
+    #[test]
+    fn who_is_turned_away_though_there_is_room_is_not_told_the_truth() {
+        let mut history = refused("other", Refusal::Overload);
+        assert_eq!(check(&history).len(), 1);
+        history.limits.jobs_waiting = 2;
+        history.submits = vec![(secs(90), Duration::MAX); 3];
+        assert_eq!(
+            check(&history),
+            [""; 0],
+            "two others may have come to be jobs"
+        );
     }
 
     #[test]
