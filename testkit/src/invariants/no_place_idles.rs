@@ -7,12 +7,13 @@ use std::time::Duration;
 use qrtx::ids::JobId;
 use qrtx::job::event::Event;
 use qrtx::job::state::State;
+use qrtx::limits::TELL_WITHIN;
 
 use super::Breach;
 use crate::history::History;
 
-/// A place that is free is taken within this.
-const SOON: Duration = Duration::from_millis(40);
+/// A place that is free is taken at once, and that is told a little later.
+const SOON: Duration = TELL_WITHIN.saturating_add(Duration::from_millis(50));
 
 /// Says who waited beside a free place.
 pub fn check(history: &History) -> Vec<Breach> {
