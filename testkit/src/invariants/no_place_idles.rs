@@ -28,24 +28,11 @@ pub fn check(history: &History) -> Vec<Breach> {
 }
 
 fn in_life(history: &History, from: Duration, until: Duration) -> Option<Breach> {
-    let mut jobs: BTreeMap<JobId, Where> = BTreeMap::new();
+    let mut hall = Hall::default();
     // Before the first job is let in, all may wait for a first word of the devices.
     let mut knows_devices = false;
     let mut idle: Option<Duration> = None;
-    let mut moments: Vec<(Duration, Option<usize>)> = Vec::new();
-    for (nth, commit) in history.committed.iter().enumerate() {
-        moments.push((commit.at, Some(nth)));
-    }
-    moments.extend(back_offs(history).map(|at| (at, None)));
-    moments.push((until, None));
-    moments.sort_unstable();
-    for (at, nth) in moments {
-        if at > until {
-            break;
-        }
-        let waits = |jobs: &BTreeMap<JobId, Where>| jobs.values().any(|job| job.waits);
-        let busy = jobs.values().filter(|job| job.is_busy(at)).count();
-        let was_free = waits(&jobs) && busy < history.limits.compile_slots as usize;
+    for (at, what) in moments(history, until) {
         if let Some(since) = idle
             && at > since + SOON
             && !history.was_troubled(since, since + SOON)
@@ -55,44 +42,93 @@ fn in_life(history: &History, from: Duration, until: Duration) -> Option<Breach>
                 format!("a place to compile in was free from {from} s to {at} s, and jobs waited");
             return Some(Breach::at(since, how));
         }
-        if !was_free {
-            idle = None;
-        }
-        if let Some(commit) = nth.map(|nth| &history.committed[nth]) {
-            if at >= from && commit.events.contains(&"Admitted") {
-                knows_devices = true;
-            }
-            let place = jobs.entry(commit.job).or_default();
-            place.waits = commit.state == State::Pending && waits_for_a_place(history, commit.job);
-            place.compiles = matches!(commit.state, State::Validating | State::Compiling);
-            place.not_before = not_before(history, commit.job, commit.seq, commit.at);
-        }
-        let busy = jobs.values().filter(|job| job.is_busy(at)).count();
-        let is_free = waits(&jobs) && busy < history.limits.compile_slots as usize;
-        if is_free && at >= from && knows_devices {
-            idle.get_or_insert(at);
-        } else {
-            idle = None;
-        }
+        let let_in = hall.note(history, at, what);
+        knows_devices |= let_in && at >= from;
+        let is_free = hall.has_room(at, history.limits.compile_slots);
+        idle = (is_free && at >= from && knows_devices).then(|| idle.unwrap_or(at));
     }
     None
 }
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Moment {
+    /// A back-off is over.
+    BackOff,
+    /// A commit, by its place.
+    Commit(usize),
+    /// A call to the compiler begins or ends.
+    Call(JobId, isize),
+}
+
+fn moments(history: &History, until: Duration) -> Vec<(Duration, Moment)> {
+    let commits = history.committed.iter().enumerate();
+    let mut moments: Vec<_> = commits
+        .map(|(nth, commit)| (commit.at, Moment::Commit(nth)))
+        .collect();
+    moments.extend(back_offs(history).map(|at| (at, Moment::BackOff)));
+    for call in &history.asked {
+        let compiles = ["CompileCircuit", "ValidateCircuit"].contains(&call.what.as_str());
+        if let Some(job) = call.job.filter(|_| compiles) {
+            moments.push((call.at, Moment::Call(job, 1)));
+            let ended = call.ended.unwrap_or(Duration::MAX);
+            moments.push((ended, Moment::Call(job, -1)));
+        }
+    }
+    moments.push((until, Moment::BackOff));
+    moments.retain(|(at, _)| *at <= until);
+    moments.sort_unstable();
+    moments
+}
+
+/// All jobs, as far as they have to do with places to compile in.
+#[derive(Default)]
+struct Hall(BTreeMap<JobId, Where>);
 
 #[derive(Default)]
 struct Where {
     waits: bool,
     compiles: bool,
+    calls: isize,
     not_before: Option<Duration>,
+}
+
+impl Hall {
+    /// What is so from now on; whether a job was let in.
+    fn note(&mut self, history: &History, at: Duration, what: Moment) -> bool {
+        match what {
+            Moment::BackOff => false,
+            Moment::Call(job, more) => {
+                self.0.entry(job).or_default().calls += more;
+                false
+            }
+            Moment::Commit(nth) => {
+                let commit = &history.committed[nth];
+                let place = self.0.entry(commit.job).or_default();
+                place.waits = commit.state == State::Pending && may_wait(history, commit.job);
+                place.compiles = matches!(commit.state, State::Validating | State::Compiling);
+                place.not_before = not_before(history, commit.job, commit.seq, at);
+                commit.events.contains(&"Admitted")
+            }
+        }
+    }
+
+    /// Whether a place is free, and somebody waits for one.
+    fn has_room(&self, at: Duration, places: u32) -> bool {
+        let busy = self.0.values().filter(|job| job.is_busy(at)).count();
+        let waits = |job: &Where| job.waits && job.calls == 0;
+        busy < places as usize && self.0.values().any(waits)
+    }
 }
 
 impl Where {
     fn is_busy(&self, at: Duration) -> bool {
-        self.compiles && self.not_before.is_none_or(|until| until <= at)
+        let waits = self.not_before.is_some_and(|until| until > at);
+        self.calls > 0 || (self.compiles && !waits)
     }
 }
 
 /// A job whose cancel is under way, or which waits for what is reserved, has other reasons.
-fn waits_for_a_place(history: &History, job: JobId) -> bool {
+fn may_wait(history: &History, job: JobId) -> bool {
     let stored = history.stored.get(&job);
     stored.is_some_and(|stored| stored.job.spec.reservation.is_none())
 }
