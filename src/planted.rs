@@ -89,11 +89,59 @@ pub enum Bug {
     RecoveryForgetsReservations,
     /// A job that has no slot reserved runs in one that is.
     ReservedSlotsAreShared,
+    /// Whoever watches a job is not told that it has changed.
+    WatchersAreNotTold,
+    /// The manifest is written before the results that it names.
+    ManifestBeforeResults,
+    /// A job that waits out a back-off keeps its place to compile or to store.
+    BackOffKeepsItsPlace,
+    /// A kernel that was replaced tries to write for ever.
+    FencedGoesOn,
+    /// A key that stands for another request is answered with that one's job.
+    KeyOfAnotherRequest,
+    /// Idempotency keys are not scoped by tenant.
+    KeysOfAllTenants,
+    /// The repetition of a request that is stored needs room like a new one.
+    RepetitionIsRefused,
+    /// When a neighbour wants to be asked again is not looked at.
+    WishOfBusyIgnored,
+    /// Waiting for the store or QFS spends the tries of the compiler.
+    StoreSpendsTries,
+    /// There is one try more than the settings say.
+    OneTryMore,
+    /// A back-off does not become longer.
+    BackOffStands,
+    /// A device that says that it is not ready is asked to run a job.
+    DeviceNeedNotBeReady,
+    /// Fencing tokens do not tell which kernel they are of.
+    TokensOfOneEpoch,
+    /// A call to a neighbour has no bound on this side.
+    CallsWaitForEver,
+    /// That a compiler's answer is for another program is not noticed.
+    CircuitOfAnother,
+    /// An answer that cannot be right is paid for, and tried again.
+    NonsenseRunsAgain,
+    /// A device that is busy fails the job.
+    BusyIsFinal,
+    /// A run that takes too long is given up, and nobody tells the device.
+    GivenUpAndNotStopped,
+    /// After a job's end nobody listens for the answer of its call.
+    LateAnswerUnheard,
+    /// A cancel is answered when the device confirms, however long that takes.
+    ReceiptNeverDue,
+    /// A kernel that starts does not wait out the back-offs of the last one.
+    RecoveryForgetsBackOffs,
+    /// However long a job has waited, it is no more urgent.
+    AgeCountsNothing,
+    /// However long an execution goes on, it has its whole time left.
+    ExecutionHasNoBound,
+    /// That the circuit is gone when a job completes is not looked at.
+    DamagedCircuitAccepted,
 }
 
 impl Bug {
     /// Every mistake, by its name.
-    pub const ALL: [(&str, Self); 42] = [
+    pub const ALL: [(&str, Self); 66] = [
         ("key-forgotten", Self::KeyForgotten),
         ("admits-all", Self::AdmitsAll),
         ("withdrawal-forgotten", Self::WithdrawalForgotten),
@@ -142,6 +190,30 @@ impl Bug {
             Self::RecoveryForgetsReservations,
         ),
         ("reserved-slots-are-shared", Self::ReservedSlotsAreShared),
+        ("watchers-are-not-told", Self::WatchersAreNotTold),
+        ("manifest-before-results", Self::ManifestBeforeResults),
+        ("back-off-keeps-its-place", Self::BackOffKeepsItsPlace),
+        ("fenced-goes-on", Self::FencedGoesOn),
+        ("key-of-another-request", Self::KeyOfAnotherRequest),
+        ("keys-of-all-tenants", Self::KeysOfAllTenants),
+        ("repetition-is-refused", Self::RepetitionIsRefused),
+        ("wish-of-busy-ignored", Self::WishOfBusyIgnored),
+        ("store-spends-tries", Self::StoreSpendsTries),
+        ("one-try-more", Self::OneTryMore),
+        ("back-off-stands", Self::BackOffStands),
+        ("device-need-not-be-ready", Self::DeviceNeedNotBeReady),
+        ("tokens-of-one-epoch", Self::TokensOfOneEpoch),
+        ("calls-wait-for-ever", Self::CallsWaitForEver),
+        ("circuit-of-another", Self::CircuitOfAnother),
+        ("nonsense-runs-again", Self::NonsenseRunsAgain),
+        ("busy-is-final", Self::BusyIsFinal),
+        ("given-up-and-not-stopped", Self::GivenUpAndNotStopped),
+        ("late-answer-unheard", Self::LateAnswerUnheard),
+        ("receipt-never-due", Self::ReceiptNeverDue),
+        ("recovery-forgets-back-offs", Self::RecoveryForgetsBackOffs),
+        ("age-counts-nothing", Self::AgeCountsNothing),
+        ("execution-has-no-bound", Self::ExecutionHasNoBound),
+        ("damaged-circuit-accepted", Self::DamagedCircuitAccepted),
     ];
 }
 

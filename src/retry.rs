@@ -1,6 +1,7 @@
 //! Another try, or the end? Exponential back-off with jitter, bounded by count and by time
 //! (D18). The jitter comes in as a number, so that the decision itself is no matter of chance.
 
+use crate::planted::{Bug, planted};
 use std::time::Duration;
 
 /// How often and how patiently something is tried.
@@ -37,10 +38,14 @@ pub fn decide(
     wish: Option<Duration>,
     left: Duration,
 ) -> Verdict {
-    if policy.tries_max.is_some_and(|most| tries >= most) {
+    let more = u32::from(planted(Bug::OneTryMore));
+    if policy.tries_max.is_some_and(|most| tries >= most + more) {
         return Verdict::TriesSpent;
     }
-    let doublings = tries.saturating_sub(1).min(31);
+    let doublings = match planted(Bug::BackOffStands) {
+        true => 0,
+        false => tries.saturating_sub(1).min(31),
+    };
     let full = policy
         .backoff_base
         .saturating_mul(1 << doublings)

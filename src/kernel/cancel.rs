@@ -8,6 +8,7 @@ use crate::job::Receipt;
 use crate::job::state::State;
 use crate::kernel::{Error, Kernel};
 use crate::limits::CANCEL_WAIT;
+use crate::planted::{Bug, planted};
 use crate::ports::{Clock as _, Env};
 
 /// The answer to a cancel.
@@ -67,7 +68,9 @@ impl<E: Env> Kernel<E> {
                 let since = *cancelled_since.get_or_insert(now);
                 let left = CANCEL_WAIT.saturating_sub(now.since(since));
                 if left.is_zero() {
-                    self.wish(id, None);
+                    if !planted(Bug::ReceiptNeverDue) {
+                        self.wish(id, None);
+                    }
                     STORE_WAIT
                 } else {
                     left

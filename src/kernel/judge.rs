@@ -54,7 +54,9 @@ pub(super) fn judge(job: &Job, setback: Setback, limits: &Limits, stay: Stay) ->
         backoff_max: Duration::from_millis(limits.backoff_ms_max),
     };
     let left = bound.saturating_sub(stay.elapsed);
-    match decide(policy, tries, stay.jitter, later.retry_after, left) {
+    let wish = later.retry_after;
+    let wish = wish.filter(|_| !planted(Bug::WishOfBusyIgnored));
+    match decide(policy, tries, stay.jitter, wish, left) {
         Verdict::Again(pause) if job.state.is_terminal() => Judgement::Pause(pause),
         // The deadline ends the job when it comes; until then the back-off stands.
         Verdict::Again(pause) => Judgement::Record(Event::Retried {
@@ -94,11 +96,14 @@ fn patience(
         let doublings = (elapsed.as_millis() / base + 1).ilog2();
         return (doublings + 1, None, persist);
     }
-    if later.category == Category::PersistError {
+    if later.category == Category::PersistError && !planted(Bug::StoreSpendsTries) {
         return (job.store_tries + 1, None, persist);
     }
     // What was waited for elsewhere is no try of this neighbour.
-    let tries = job.tries - job.store_tries + 1;
+    let tries = match planted(Bug::StoreSpendsTries) {
+        true => job.tries + 1,
+        false => job.tries - job.store_tries + 1,
+    };
     match job.state {
         State::Validating => (
             tries,

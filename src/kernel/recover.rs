@@ -118,7 +118,9 @@ impl<E: Env> Kernel<E> {
         self.with_table(|table| {
             let times = Times { entered, deadline };
             table.insert(job, at_hand, now, times);
-            if let Some(not_before) = not_before {
+            if let Some(not_before) = not_before
+                && !planted(Bug::RecoveryForgetsBackOffs)
+            {
                 table.pause(id, now + not_before.since(wall));
             }
         });

@@ -205,8 +205,10 @@ impl Table {
 
     /// Puts a job off until `at`.
     pub(super) fn pause(&mut self, job: JobId, at: Monotonic) {
-        self.compile.leave(job);
-        self.store.leave(job);
+        if !planted(Bug::BackOffKeepsItsPlace) {
+            self.compile.leave(job);
+            self.store.leave(job);
+        }
         if let Some(slot) = self.jobs.get_mut(&job) {
             slot.resume_at = Some(at);
         }
@@ -234,7 +236,9 @@ impl Table {
         }
         slot.since = since;
         slot.follow(after);
-        slot.tell();
+        if !planted(Bug::WatchersAreNotTold) {
+            slot.tell();
+        }
         if !compiles && !planted(Bug::CompileSlotLeaks) {
             self.compile.leave(id);
         }

@@ -54,13 +54,11 @@ impl Rank {
             true => 100 - job.priority,
             false => job.priority,
         };
-        Self::new(
-            priority,
-            job.created_at,
-            step,
-            job.expires_at,
-            job.submission,
-        )
+        let accepted = match planted(Bug::AgeCountsNothing) {
+            true => Timestamp(0),
+            false => job.created_at,
+        };
+        Self::new(priority, accepted, step, job.expires_at, job.submission)
     }
 
     /// Why this comes before `other`.

@@ -122,6 +122,7 @@ async fn conclude<E: Env>(
         Err(RunError::Refused { message, retry }) => {
             let proof = Settlement::not_run(shots, format!("the driver refused: {message}"));
             match retry {
+                Some(_) if planted(Bug::BusyIsFinal) => Err(never(message, Some(proof))),
                 Some(after) => Err(again(message, Some(after), proof)),
                 None => Err(never(message, Some(proof))),
             }
@@ -149,7 +150,10 @@ async fn deliver<E: Env>(
             keep_rejected(ctx, job, &result).await;
             let wasted = Settlement::wasted(shots, format!("the answer was rejected: {flaw}"));
             let message = format!("{device} answered with counts that cannot be right: {flaw}");
-            return Err(never(message, Some(wasted)));
+            return Err(match planted(Bug::NonsenseRunsAgain) {
+                true => again(message, None, wasted),
+                false => never(message, Some(wasted)),
+            });
         }
     };
     let encoded = serde_json::to_vec(&counts).expect("counts have a JSON form");
@@ -308,7 +312,9 @@ async fn ask<E: Env>(ctx: &Context<'_, E>, job: &Job, entry: &Entry) -> Result<F
         .map_err(|why| why.to_string())?;
     let finding = seen.map_or_else(cannot, |seen| reconcile::inspected(entry, seen));
     // At the bound a running execution is given up, and that needs a tombstone as well.
-    let given_up = finding == Finding::Wait && ctx.left(ctx.limits.execute_ms).is_zero();
+    let given_up = !planted(Bug::GivenUpAndNotStopped)
+        && finding == Finding::Wait
+        && ctx.left(ctx.limits.execute_ms).is_zero();
     if finding != Finding::Tombstone && !given_up {
         return Ok(finding);
     }

@@ -19,7 +19,7 @@ pub(super) async fn perform<E: Env>(ctx: &Context<'_, E>, job: &Job, hand: &mut 
         .expect("there is an open execution to settle");
     tokio::select! {
         biased;
-        event = late_answer(ctx, job, entry, hand) => event,
+        event = late_answer(ctx, job, entry, hand), if !planted(Bug::LateAnswerUnheard) => event,
         event = stopped(ctx, job, entry) => event,
         () = ctx.env.clock().sleep(ctx.execution_left()) => {
             let cause = format!("{} never said what became of the execution", entry.device);

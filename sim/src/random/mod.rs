@@ -14,7 +14,7 @@ use reservations::reservations;
 use crate::chance::Chance;
 use crate::scenario::{
     Act, Bounds, CallPoint, DeviceFact, DevicePlan, DevicePoint, Expect, JobPlan, JobRef, Leg,
-    Moment, Point, ProgramPlan, Scenario, Span, Step, StorePlan, When,
+    Moment, Point, ProgramPlan, Scenario, Span, Step, StorePlan, When, WhimPlan,
 };
 
 /// What such a run is called where scenarios are named.
@@ -54,6 +54,11 @@ pub fn scenario(seed: u64) -> Scenario {
         expect: Expect::default(),
     };
     jobs(&mut scenario, &mut chance);
+    // In a few runs a device takes longer than it may.
+    if scenario.run_takes.0 >= millis(1_000) && chance.percent(8) {
+        let bound = ("execute_ms".to_owned(), 500);
+        scenario.limits.0.extend([bound]);
+    }
     tenants(&mut scenario, &mut Chance::new(seed, "tenants"));
     reservations(&mut scenario, &mut Chance::new(seed, "reservations"));
     classes(&mut scenario, &mut Chance::new(seed, "classes"));
@@ -61,7 +66,9 @@ pub fn scenario(seed: u64) -> Scenario {
     let mut chance = Chance::new(seed, "cancels");
     for _ in 0..chance.within(0, 3) {
         let step = cancel(&scenario, &mut chance);
+        let deaf = deaf(&scenario, &step, &mut chance);
         scenario.steps.push(step);
+        scenario.steps.extend(deaf);
     }
     let mut chance = Chance::new(seed, "faults");
     for _ in 0..chance.within(3, 7) {
@@ -250,6 +257,23 @@ fn cancel(scenario: &Scenario, chance: &mut Chance) -> Step {
     };
     let act = Act::Cancel(JobRef { job });
     Step { when, act }
+}
+
+/// Now and then the driver does not answer whoever wants an execution stopped.
+fn deaf(scenario: &Scenario, cancel: &Step, chance: &mut Chance) -> Option<Step> {
+    let Act::Cancel(JobRef { job }) = cancel.act else {
+        return None;
+    };
+    (scenario.askable && chance.percent(15)).then(|| Step {
+        when: When::Call(CallPoint {
+            method: "CancelExecution".to_owned(),
+            from: None,
+            job: Some(job),
+            leg: Leg::Request,
+            nth: 1,
+        }),
+        act: Act::Whim(WhimPlan::Hang),
+    })
 }
 
 fn any_job(scenario: &Scenario, chance: &mut Chance) -> usize {
