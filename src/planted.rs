@@ -137,11 +137,13 @@ pub enum Bug {
     ExecutionHasNoBound,
     /// That the circuit is gone when a job completes is not looked at.
     DamagedCircuitAccepted,
+    /// When its time is over an execution is settled, and the driver is not asked any more.
+    SettledWithoutAsking,
 }
 
 impl Bug {
     /// Every mistake, by its name.
-    pub const ALL: [(&str, Self); 66] = [
+    pub const ALL: [(&str, Self); 67] = [
         ("key-forgotten", Self::KeyForgotten),
         ("admits-all", Self::AdmitsAll),
         ("withdrawal-forgotten", Self::WithdrawalForgotten),
@@ -214,6 +216,7 @@ impl Bug {
         ("age-counts-nothing", Self::AgeCountsNothing),
         ("execution-has-no-bound", Self::ExecutionHasNoBound),
         ("damaged-circuit-accepted", Self::DamagedCircuitAccepted),
+        ("settled-without-asking", Self::SettledWithoutAsking),
     ];
 }
 

@@ -17,11 +17,18 @@ pub(super) async fn perform<E: Env>(ctx: &Context<'_, E>, job: &Job, hand: &mut 
     let entry = job
         .open_run()
         .expect("there is an open execution to settle");
+    // However late it is, the driver is asked once: what it still runs has the slot.
+    let call = Duration::from_millis(ctx.limits.call_ms);
+    let left = ctx.execution_left();
+    let patience = match planted(Bug::SettledWithoutAsking) {
+        true => left,
+        false => left.max(call),
+    };
     tokio::select! {
         biased;
         event = late_answer(ctx, job, entry, hand), if !planted(Bug::LateAnswerUnheard) => event,
         event = stopped(ctx, job, entry) => event,
-        () = ctx.env.clock().sleep(ctx.execution_left()) => {
+        () = ctx.env.clock().sleep(patience) => {
             let cause = format!("{} never said what became of the execution", entry.device);
             let settlement = Settlement::unknown(entry.requested, cause);
             Event::Settled { settlement, evidence: Evidence::None }

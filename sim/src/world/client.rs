@@ -201,12 +201,15 @@ impl Client {
         }
     }
 
-    /// Writes down why a submit was turned away, if it was the kernel that did.
+    /// Writes down why a submit was turned away, if the kernel did that of itself.
     fn refused(&self, key: &str, asked: Duration, why: &Status) {
-        let reason = why.get_details_error_info().map(|info| info.reason);
-        let why = match reason.as_deref() {
-            Some("EIGEN_OVERLOADED") => Refusal::Overload,
-            Some("EIGEN_IDEMPOTENCY_CONFLICT") => Refusal::KeyConflict,
+        let Some(info) = why.get_details_error_info() else {
+            return;
+        };
+        let why = match info.reason.as_str() {
+            // Without a limit that was reached it is the store that has no room.
+            "EIGEN_OVERLOADED" if info.metadata.contains_key("limit") => Refusal::Overload,
+            "EIGEN_IDEMPOTENCY_CONFLICT" => Refusal::KeyConflict,
             _ => return,
         };
         let at = self.trace.now();

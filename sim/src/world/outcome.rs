@@ -238,10 +238,11 @@ impl World {
             away: self.away(&records),
             troubles: self.troubles(&records),
             epochs: records.epochs.iter().map(|(at, _)| *at).collect(),
-            driver_was_well: !records
-                .fired
-                .iter()
-                .any(|fired| SILENCE_DRIVERS.contains(&fired.kind)),
+            driver_was_well: !self.scenario.unstoppable
+                && !records
+                    .fired
+                    .iter()
+                    .any(|fired| SILENCE_DRIVERS.contains(&fired.kind)),
             submits: records
                 .calls
                 .iter()
