@@ -89,11 +89,19 @@ pub enum Bug {
     RecoveryForgetsReservations,
     /// A job that has no slot reserved runs in one that is.
     ReservedSlotsAreShared,
+    /// A device that was held back once is held back for ever.
+    HeldForEver,
+    /// A device that goes away again and again is given work each time it is back.
+    HoldForgotten,
+    /// That a device drains keeps no job from it.
+    DrainingIsIgnored,
+    /// A kernel that starts does not take over which devices drain.
+    RecoveryForgetsDraining,
 }
 
 impl Bug {
     /// Every mistake, by its name.
-    pub const ALL: [(&str, Self); 42] = [
+    pub const ALL: [(&str, Self); 46] = [
         ("key-forgotten", Self::KeyForgotten),
         ("admits-all", Self::AdmitsAll),
         ("withdrawal-forgotten", Self::WithdrawalForgotten),
@@ -142,6 +150,10 @@ impl Bug {
             Self::RecoveryForgetsReservations,
         ),
         ("reserved-slots-are-shared", Self::ReservedSlotsAreShared),
+        ("held-for-ever", Self::HeldForEver),
+        ("hold-forgotten", Self::HoldForgotten),
+        ("draining-is-ignored", Self::DrainingIsIgnored),
+        ("recovery-forgets-draining", Self::RecoveryForgetsDraining),
     ];
 }
 
