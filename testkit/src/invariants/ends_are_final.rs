@@ -11,8 +11,8 @@ pub fn check(history: &History) -> Vec<String> {
         let states = stored.events.iter().map(|recorded| recorded.state);
         broken.extend(after_the_end(states).map(|what| format!("stored of {id}: {what}")));
     }
-    for (client, job) in history.pairs() {
-        let states = history.told_of(client, job).filter_map(|news| match news {
+    for ((client, job), told) in history.told_apart() {
+        let states = told.into_iter().filter_map(|news| match news {
             News::Event { state, .. } | News::Results { state, .. } => Some(*state),
             News::Accepted { .. } | News::Public(_) | News::Receipt(_) => None,
         });

@@ -6,8 +6,8 @@ use crate::history::{History, News};
 /// Says where events are missing, twice, or in the wrong order.
 pub fn check(history: &History) -> Vec<String> {
     let mut broken = Vec::new();
-    for (client, job) in history.pairs() {
-        let seqs = history.told_of(client, job).filter_map(|news| match news {
+    for ((client, job), told) in history.told_apart() {
+        let seqs = told.into_iter().filter_map(|news| match news {
             News::Event { seq, .. } => Some(*seq),
             News::Accepted { .. } | News::Public(_) | News::Results { .. } | News::Receipt(_) => {
                 None

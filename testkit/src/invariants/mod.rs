@@ -28,6 +28,8 @@
 //! | every_submit_is_answered | nobody is put off for ever | D17 |
 //! | ready_in_time | a kernel that starts can be reached soon, whatever it finds | D17 |
 //! | reservations_are_honoured | a reserved slot is its holder's until the end, and no longer | D8, issue 6 |
+//! | drained_devices_rest | no job is given a device that drains | issue 6 |
+//! | unsteady_devices_rest | nor one that was lost too often and has not stayed yet | issue 6 |
 //! | nothing_is_left_running | no task outlives its job | D17 |
 //! | every_job_ends | no job is stuck once the faults are over | D19 |
 //! | ledger_closes | the ledger and the devices agree on every shot | D14 |
@@ -37,6 +39,7 @@ pub mod attempts_have_reasons;
 pub mod backlog_is_bounded;
 pub mod commits_are_kept;
 pub mod deadlines_are_kept;
+pub mod drained_devices_rest;
 pub mod ends_are_final;
 pub mod events_are_gapless;
 pub mod every_job_ends;
@@ -62,6 +65,7 @@ pub mod shares_are_fair;
 pub mod tenant_limit_is_kept;
 pub mod the_urgent_go_first;
 pub mod tokens_rise;
+pub mod unsteady_devices_rest;
 
 use crate::history::History;
 
@@ -86,7 +90,7 @@ pub struct Invariant {
 }
 
 /// All of them.
-pub const ALL: [Invariant; 28] = [
+pub const ALL: [Invariant; 30] = [
     safety("ends_are_final", ends_are_final::check),
     safety("one_device_one_run", one_device_one_run::check),
     safety("acked_is_durable", acked_is_durable::check),
@@ -113,6 +117,8 @@ pub const ALL: [Invariant; 28] = [
         "reservations_are_honoured",
         reservations_are_honoured::check,
     ),
+    safety("drained_devices_rest", drained_devices_rest::check),
+    safety("unsteady_devices_rest", unsteady_devices_rest::check),
     safety("ledger_closes", ledger_closes::check),
     liveness("every_job_ends", every_job_ends::check),
     liveness("every_submit_is_answered", every_submit_is_answered::check),

@@ -7,9 +7,9 @@ use crate::history::{History, News};
 /// Says where a public state went back.
 pub fn check(history: &History) -> Vec<String> {
     let mut broken = Vec::new();
-    for (client, job) in history.pairs() {
+    for ((client, job), told) in history.told_apart() {
         let mut furthest: Option<PublicState> = None;
-        for news in history.told_of(client, job) {
+        for news in told {
             let News::Public(state) = news else { continue };
             if let Some(before) = furthest.filter(|before| state < before) {
                 broken.push(format!(

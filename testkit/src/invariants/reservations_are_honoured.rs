@@ -9,17 +9,18 @@ use qrtx::job::event::Event;
 use qrtx::time::Monotonic;
 
 use super::one_device_one_run::{held, most_at_once};
-use crate::history::{History, Promise};
+use crate::history::{History, Intents, Promise};
 use crate::neighbours::Run;
 use crate::turns::SETTLED;
 
 /// Says which promise was broken, and by what.
 pub fn check(history: &History) -> Vec<String> {
     let mut broken = Vec::new();
+    let intents = history.intents();
     for promise in &history.promises {
         broken.extend(strangers(history, promise));
         let runs = history.runs.iter().filter(|run| names(run, promise));
-        let most = most_at_once(runs.filter_map(|run| held(history, run)));
+        let most = most_at_once(runs.filter_map(|run| held(history, &intents, run)));
         if most > 1 {
             broken.push(format!("{} was at {most} runs at once", promise.id));
         }
@@ -40,8 +41,8 @@ pub fn check(history: &History) -> Vec<String> {
             format!("{job} has {id}, and the driver was told {had:?}")
         }));
     }
-    if !history.wall_moved {
-        broken.extend(intruders(history));
+    if !history.wall_moved && !history.promises.is_empty() {
+        broken.extend(intruders(history, &intents));
     }
     broken
 }
@@ -90,7 +91,7 @@ fn too_late(history: &History, promise: &Promise) -> Vec<String> {
 }
 
 /// Jobs without a reservation that were given a slot when all that were not in use were promised.
-fn intruders(history: &History) -> Vec<String> {
+fn intruders(history: &History, intents: &Intents) -> Vec<String> {
     let mut broken = Vec::new();
     for (job, &at) in &history.turns {
         let Some(stored) = history.stored.get(job) else {
@@ -119,7 +120,7 @@ fn intruders(history: &History) -> Vec<String> {
         let promised = promised.count();
         let ordinary = history.runs.iter().filter(|run| {
             let own = run.device == device && run.reservation.is_none();
-            own && !is_of(run, *job) && goes_on(history, run, (since, at))
+            own && !is_of(run, *job) && goes_on((history, intents), run, (since, at))
         });
         let in_use = ordinary.count();
         if promised > 0 && promised + in_use >= slots {
@@ -134,9 +135,13 @@ fn intruders(history: &History) -> Vec<String> {
 }
 
 /// Whether a run had its slot for the whole of a span.
-fn goes_on(history: &History, run: &Run, (from, until): (Duration, Duration)) -> bool {
+fn goes_on(
+    (history, intents): (&History, &Intents),
+    run: &Run,
+    (from, until): (Duration, Duration),
+) -> bool {
     let until = Monotonic(until);
-    held(history, run).is_some_and(|(began, ended)| {
+    held(history, intents, run).is_some_and(|(began, ended)| {
         began <= Monotonic(from) && ended.is_none_or(|ended| ended > until)
     })
 }
