@@ -19,8 +19,8 @@ RUNNING is in how many of this kernel's slots on the device a job runs, and how
 many are reserved (`qrtx reserve`); WAITING how many of its jobs wait for one,
 WAIT what a job would wait that is submitted now.
 HARDWARE is what the device itself says: jobs of everybody, and their wait. A
-device that is DRAINING was told so by `qrtx drain`. One that went away too often
-lately is held back after its return, until it has stayed for a while.
+device that is DRAINING was told so by `qrtx drain`. One that went away too
+often lately is held back after its return, until it has stayed for a while.
 
 Examples:
   qrtx devices
