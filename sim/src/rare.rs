@@ -197,8 +197,10 @@ fn of_job(
         }
         let mut pairs = stored.events.windows(2);
         if stored.job.spec.reservation.is_some()
-            && pairs
-                .any(|pair| (pair[0].event.name(), pair[1].event.name()) == ("Assigned", "Failed"))
+            && pairs.any(|pair| {
+                let had_its_turn = ["Assigned", "Intended"].contains(&pair[0].event.name());
+                had_its_turn && pair[1].event.name() == "Failed"
+            })
             && failure.summary.contains("submit again without it")
         {
             hit.insert("T13");
