@@ -1,5 +1,8 @@
 //! The device book: what the driver-manager told last, and how old that is. Pure data behind a lock; the kernel's poller fills it.
 
+mod status;
+mod steadiness;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
 
@@ -11,12 +14,16 @@ use crate::planted::{Bug, planted};
 use crate::ports::compiler::Capabilities;
 use crate::ports::devices::{DeviceInfo, Hardware};
 use crate::schedule::fit::{Profile, Want};
-use crate::time::Timestamp;
+use crate::time::{Moment, Monotonic, Timestamp};
+
+pub use status::{Known, Obstacle, Status};
+pub use steadiness::{Held, Patience, Steadiness};
 
 /// What is known of the devices.
 #[derive(Debug)]
 pub struct Book {
     policy: Policy,
+    patience: Patience,
     pages: Mutex<Pages>,
 }
 
@@ -43,40 +50,11 @@ struct Pages {
 #[derive(Debug, Clone)]
 struct Page {
     info: DeviceInfo,
+    /// When it said so.
+    heard_at: Timestamp,
     /// Whether the driver-manager listed it the last time.
     listed: bool,
-}
-
-/// Why no job gets its turn on a device.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Obstacle {
-    /// The driver-manager was never reached; why, if it was tried.
-    NeverReached(Option<String>),
-    /// The driver-manager cannot be asked, for this reason.
-    Unreachable(String),
-    /// The driver-manager does not list the device any more.
-    Gone,
-    /// What the device says of itself.
-    Hardware(Hardware),
-    /// An operator lets it take no new jobs.
-    Draining,
-}
-
-impl Obstacle {
-    /// The obstacle on the way to `device` in one sentence for a person.
-    pub fn sentence(&self, device: &str) -> String {
-        match self {
-            Self::NeverReached(None) => "the devices have not been asked yet".to_owned(),
-            Self::NeverReached(Some(problem)) | Self::Unreachable(problem) => {
-                format!("the devices cannot be asked: {problem}")
-            }
-            Self::Gone => format!("{device} is gone: the driver-manager does not list it any more"),
-            Self::Hardware(hardware) => format!("{device} is {}", hardware.name()),
-            Self::Draining => {
-                format!("{device} is DRAINING until an operator says `qrtx undrain {device}`")
-            }
-        }
-    }
+    steadiness: Steadiness,
 }
 
 /// Whether there is a device for what is asked for.
@@ -99,8 +77,10 @@ pub struct Lane {
     pub profile: Profile,
     /// Jobs it may run at a time.
     pub slots: u32,
-    /// Whether it takes jobs now.
-    pub open: bool,
+    /// How it stands: it takes jobs if it is ONLINE.
+    pub status: Status,
+    /// How often it was lost since start.
+    pub lost_times: u64,
 }
 
 /// A device as it is shown.
@@ -108,15 +88,27 @@ pub struct Lane {
 pub struct Shown {
     /// What it said last.
     pub info: DeviceInfo,
+    /// When.
+    pub heard_at: Timestamp,
     /// Whether an operator lets it take no new jobs.
     pub draining: bool,
+    /// Everything that keeps work from it.
+    pub obstacles: Vec<Obstacle>,
+}
+
+impl Shown {
+    /// How it stands, in one word.
+    pub fn status(&self) -> Status {
+        Status::of(&self.obstacles)
+    }
 }
 
 impl Book {
     /// An empty book.
-    pub fn new(policy: Policy) -> Self {
+    pub fn new(policy: Policy, patience: Patience) -> Self {
         Self {
             policy,
+            patience,
             pages: Mutex::default(),
         }
     }
@@ -128,17 +120,32 @@ impl Book {
     }
 
     /// The driver-manager listed its devices. One that is gone from the list is offline.
-    pub fn listed(&self, devices: Vec<DeviceInfo>, at: Timestamp) {
+    pub fn listed(&self, devices: Vec<DeviceInfo>, at: Moment) {
         let mut pages = self.pages();
+        let named = devices.into_iter().map(|info| (info.id.clone(), info));
+        let mut listed: BTreeMap<_, _> = named.collect();
+        for (id, page) in &mut pages.devices {
+            page.listed = listed.contains_key(id);
+            match listed.remove(id) {
+                Some(info) => (page.info, page.heard_at) = (info, at.wall),
+                None => page.info.hardware = Hardware::Offline,
+            }
+        }
+        let new = listed.into_iter().map(|(id, info)| {
+            let page = Page {
+                info,
+                heard_at: at.wall,
+                listed: true,
+                steadiness: Steadiness::default(),
+            };
+            (id, page)
+        });
+        pages.devices.extend(new);
         for page in pages.devices.values_mut() {
-            page.info.hardware = Hardware::Offline;
-            page.listed = false;
+            let hardware = page.info.hardware;
+            page.steadiness.hear(hardware, at, self.patience);
         }
-        for info in devices {
-            let page = Page { info, listed: true };
-            pages.devices.insert(page.info.id.clone(), page);
-        }
-        pages.as_of = Some(at);
+        pages.as_of = Some(at.wall);
         if !planted(Bug::DevicesStayLost) {
             pages.problem = None;
         }
@@ -150,9 +157,10 @@ impl Book {
     }
 
     /// A device told its own status.
-    pub fn heard(&self, device: &DeviceId, hardware: Hardware) {
+    pub fn heard(&self, device: &DeviceId, hardware: Hardware, at: Moment) {
         if let Some(page) = self.pages().devices.get_mut(device) {
-            page.info.hardware = hardware;
+            (page.info.hardware, page.heard_at) = (hardware, at.wall);
+            page.steadiness.hear(hardware, at, self.patience);
         }
     }
 
@@ -181,7 +189,7 @@ impl Book {
     pub fn is_lost(&self, device: &DeviceId) -> bool {
         let pages = self.pages();
         let page = pages.devices.get(device);
-        page.is_none_or(|page| matches!(page.info.hardware, Hardware::Offline | Hardware::Error))
+        page.is_none_or(|page| steadiness::is_lost(page.info.hardware))
     }
 
     /// Whether there is a device for what is asked for.
@@ -251,17 +259,18 @@ impl Book {
         })
     }
 
-    /// Every known device, for the schedule.
-    pub fn lanes(&self, limits: &Limits) -> Vec<Lane> {
-        let pages = self.pages();
-        let reachable = pages.problem.is_none();
+    /// Every known device, for the schedule, as it stands at `now`.
+    pub fn lanes(&self, limits: &Limits, now: Monotonic) -> Vec<Lane> {
+        let mut pages = self.pages();
+        for page in pages.devices.values_mut() {
+            page.steadiness.look(now);
+        }
         let lane = |page: &Page| Lane {
             device: page.info.id.clone(),
             profile: page.profile(),
             slots: self.slots(&page.info, limits),
-            open: reachable
-                && page.info.hardware == Hardware::Online
-                && !pages.draining.contains(&page.info.id),
+            status: Status::of(&pages.known(page).obstacles()),
+            lost_times: page.steadiness.lost_times(),
         };
         pages.devices.values().map(lane).collect()
     }
@@ -290,7 +299,9 @@ impl Book {
         let pages = self.pages();
         let shown = |page: &Page| Shown {
             info: page.info.clone(),
+            heard_at: page.heard_at,
             draining: pages.draining.contains(&page.info.id),
+            obstacles: pages.known(page).obstacles(),
         };
         (
             pages.devices.values().map(shown).collect(),
@@ -349,16 +360,25 @@ impl Pages {
         }
     }
 
+    /// What is known of a device.
+    fn known(&self, page: &Page) -> Known {
+        let draining = self.draining.contains(&page.info.id);
+        Known {
+            out_of_reach: self.out_of_reach(),
+            listed: page.listed,
+            hardware: page.info.hardware,
+            held: page.steadiness.held(),
+            draining: draining && !planted(Bug::DrainingIsIgnored),
+        }
+    }
+
     /// What is against a device beside that it may be out of reach.
     fn obstacles(&self, page: &Page) -> Vec<Obstacle> {
-        let hardware = match page {
-            Page { listed: false, .. } => Some(Obstacle::Gone),
-            page if page.info.hardware == Hardware::Online => None,
-            page => Some(Obstacle::Hardware(page.info.hardware)),
+        let known = Known {
+            out_of_reach: None,
+            ..self.known(page)
         };
-        let draining = self.draining.contains(&page.info.id);
-        let draining = draining.then_some(Obstacle::Draining);
-        hardware.into_iter().chain(draining).collect()
+        known.obstacles()
     }
 }
 

@@ -88,6 +88,13 @@ pub struct Limits {
     pub simulator_slots: u32,
     /// The same for everything that is not a simulator.
     pub device_slots: u32,
+    /// A device that was lost (offline, broken or gone) so often within `device_losses_ms` gets no
+    /// work after its return until it has stayed for `device_hold_ms`; 0 for never.
+    pub device_losses: usize,
+    /// See `device_losses`.
+    pub device_losses_ms: u64,
+    /// See `device_losses`.
+    pub device_hold_ms: u64,
     /// So much waiting is worth one point of priority: a job of priority p is behind none that
     /// was accepted more than 101 - p of these after it.
     pub age_step_ms: u64,
@@ -141,6 +148,9 @@ impl Default for Limits {
             store_slots: 64,
             simulator_slots: 4,
             device_slots: 1,
+            device_losses: 3,
+            device_losses_ms: 600_000,
+            device_hold_ms: 30_000,
             age_step_ms: 60_000,
             tenant_running: 1_000_000,
             tenant_weights: BTreeMap::new(),

@@ -139,11 +139,19 @@ pub enum Bug {
     DamagedCircuitAccepted,
     /// When its time is over an execution is settled, and the driver is not asked any more.
     SettledWithoutAsking,
+    /// A device that was held back once is held back for ever.
+    HeldForEver,
+    /// A device that goes away again and again is given work each time it is back.
+    HoldForgotten,
+    /// That a device drains keeps no job from it.
+    DrainingIsIgnored,
+    /// A kernel that starts does not take over which devices drain.
+    RecoveryForgetsDraining,
 }
 
 impl Bug {
     /// Every mistake, by its name.
-    pub const ALL: [(&str, Self); 67] = [
+    pub const ALL: [(&str, Self); 71] = [
         ("key-forgotten", Self::KeyForgotten),
         ("admits-all", Self::AdmitsAll),
         ("withdrawal-forgotten", Self::WithdrawalForgotten),
@@ -217,6 +225,10 @@ impl Bug {
         ("execution-has-no-bound", Self::ExecutionHasNoBound),
         ("damaged-circuit-accepted", Self::DamagedCircuitAccepted),
         ("settled-without-asking", Self::SettledWithoutAsking),
+        ("held-for-ever", Self::HeldForEver),
+        ("hold-forgotten", Self::HoldForgotten),
+        ("draining-is-ignored", Self::DrainingIsIgnored),
+        ("recovery-forgets-draining", Self::RecoveryForgetsDraining),
     ];
 }
 

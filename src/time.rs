@@ -57,6 +57,15 @@ impl Monotonic {
     }
 }
 
+/// One moment on both clocks: the one bounds things, the other is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// On the clock that only goes forward.
+    pub monotonic: Monotonic,
+    /// On the wall.
+    pub wall: Timestamp,
+}
+
 impl Add<Duration> for Monotonic {
     type Output = Self;
 

@@ -1,7 +1,7 @@
 //! States that a run reaches only when things go wrong at the right moment (T1 to T16). A harness
 //! that never reaches them proves nothing about them, so they are counted, and missed ones shown.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use qrtx::ids::JobId;
@@ -14,7 +14,7 @@ use crate::record::{CallRecord, Records};
 use crate::verdict::Outcome;
 
 /// Every rare state of today, and what it is.
-pub const ALL: [(&str, &str); 17] = [
+pub const ALL: [(&str, &str); 18] = [
     ("T1", "a reply was lost after the device had executed"),
     (
         "T2-cancel-wins",
@@ -54,6 +54,10 @@ pub const ALL: [(&str, &str); 17] = [
         "a program on which the compiler hangs was given up, and others ended well",
     ),
     (
+        "T13",
+        "a reservation was over while a job that named it was being allocated",
+    ),
+    (
         "T14",
         "the kernel's clock went backwards while a job held a slot",
     ),
@@ -64,9 +68,6 @@ pub const ALL: [(&str, &str); 17] = [
     ("T16", "all devices were away at once"),
 ];
 
-/// Rare states of features that are not there yet, and the issue that brings them.
-pub const WAITING: [(&str, u32); 1] = [("T13", 6)];
-
 const CLOSE: Duration = Duration::from_millis(1);
 /// An answer that comes within a few milliseconds before a deadline is not stored by then.
 const CLOSE_TO_DEADLINE: Duration = Duration::from_millis(5);
@@ -75,8 +76,9 @@ const CLOSE_TO_DEADLINE: Duration = Duration::from_millis(5);
 pub fn hit(outcome: &Outcome) -> BTreeSet<&'static str> {
     let records = &outcome.records;
     let mut hit = BTreeSet::new();
+    let seen = Seen::of(outcome);
     for (job, stored) in &outcome.history.stored {
-        of_job(outcome, *job, stored, &mut hit);
+        of_job(outcome, *job, stored, &seen, &mut hit);
     }
     let fired = |kind: &str| records.fired.iter().any(|fired| fired.kind == kind);
     let states = [
@@ -112,17 +114,43 @@ pub fn hit(outcome: &Outcome) -> BTreeSet<&'static str> {
     hit
 }
 
-fn of_job(outcome: &Outcome, job: JobId, stored: &Stored, hit: &mut BTreeSet<&'static str>) {
-    let ordinal = outcome.ordinals.get(&job).copied();
-    let calls = || {
-        let of = move |call: &&CallRecord| ordinal.is_some() && call.job == ordinal;
-        outcome.records.calls.iter().filter(of)
-    };
-    let name = job.to_string();
-    let measured = |run: &&qrtx_testkit::neighbours::Run| {
-        run.job == name && run.end == End::Measured && run.ended.is_some()
-    };
-    let ran = outcome.history.runs.iter().any(|run| measured(&run));
+/// What was to be seen, by job: there may be thousands.
+#[derive(Default)]
+struct Seen<'a> {
+    calls: BTreeMap<usize, Vec<&'a CallRecord>>,
+    measured: BTreeSet<&'a str>,
+    accepted: BTreeMap<JobId, Duration>,
+}
+
+impl<'a> Seen<'a> {
+    fn of(outcome: &'a Outcome) -> Self {
+        let mut seen = Self::default();
+        for call in &outcome.records.calls {
+            if let Some(job) = call.job {
+                seen.calls.entry(job).or_default().push(call);
+            }
+        }
+        let runs = outcome.history.runs.iter();
+        let measured = runs.filter(|run| run.end == End::Measured && run.ended.is_some());
+        seen.measured = measured.map(|run| run.job.as_str()).collect();
+        for commit in &outcome.records.commits {
+            seen.accepted.entry(commit.job).or_insert(commit.at);
+        }
+        seen
+    }
+}
+
+fn of_job(
+    outcome: &Outcome,
+    job: JobId,
+    stored: &Stored,
+    seen: &Seen<'_>,
+    hit: &mut BTreeSet<&'static str>,
+) {
+    let ordinal = outcome.ordinals.get(&job);
+    let own = ordinal.and_then(|ordinal| seen.calls.get(ordinal));
+    let calls = || own.into_iter().flatten().copied();
+    let ran = seen.measured.contains(job.to_string().as_str());
     let doubted = stored
         .events
         .iter()
@@ -142,7 +170,7 @@ fn of_job(outcome: &Outcome, job: JobId, stored: &Stored, hit: &mut BTreeSet<&'s
             _ => "T2-answer-wins",
         });
     }
-    if let Some(deadline) = deadline_of(outcome, job, stored)
+    if let Some(deadline) = deadline_of(seen, job, stored)
         && within(deadline, CLOSE_TO_DEADLINE)
     {
         match stored.job.state {
@@ -173,6 +201,16 @@ fn of_job(outcome: &Outcome, job: JobId, stored: &Stored, hit: &mut BTreeSet<&'s
         {
             hit.insert("T12");
         }
+        let mut pairs = stored.events.windows(2);
+        if stored.job.spec.reservation.is_some()
+            && pairs.any(|pair| {
+                let had_its_turn = ["Assigned", "Intended"].contains(&pair[0].event.name());
+                had_its_turn && pair[1].event.name() == "Failed"
+            })
+            && failure.summary.contains("submit again without it")
+        {
+            hit.insert("T13");
+        }
         if failure.summary.contains("cannot be run") {
             hit.insert("T15");
         }
@@ -180,16 +218,12 @@ fn of_job(outcome: &Outcome, job: JobId, stored: &Stored, hit: &mut BTreeSet<&'s
 }
 
 /// When the deadline of a job falls, by the run's own time; `None` for one that is far away.
-fn deadline_of(outcome: &Outcome, job: JobId, stored: &Stored) -> Option<Duration> {
+fn deadline_of(seen: &Seen<'_>, job: JobId, stored: &Stored) -> Option<Duration> {
     let spec = &stored.job.spec;
     let within = spec.expires_at.since(stored.job.created_at);
-    let first = outcome
-        .records
-        .commits
-        .iter()
-        .find(|commit| commit.job == job)?;
+    let first = *seen.accepted.get(&job)?;
     // The commit itself takes a millisecond, and the deadline counts from before it.
-    let accepted = first.at.saturating_sub(Duration::from_millis(1));
+    let accepted = first.saturating_sub(Duration::from_millis(1));
     (within < Duration::from_secs(3_600)).then_some(accepted + within)
 }
 

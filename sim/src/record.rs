@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use qrtx::ids::JobId;
 use qrtx::job::state::State;
-use qrtx_testkit::history::{Cancel, Refused};
+use qrtx_testkit::history::{Cancel, Drained, Given, Refused, Word};
 
 /// Everything that was recorded.
 #[derive(Debug, Clone, Default)]
@@ -20,6 +20,13 @@ pub struct Records {
     /// When a kernel first tried to record that a job is given a device; the store may take it
     /// much later, or from the next kernel.
     pub turns: BTreeMap<JobId, Duration>,
+    /// The same of every turn, later ones of a job as well: by job, life of the kernel, and number of
+    /// the event.
+    pub given: BTreeMap<(JobId, u32, u64), Given>,
+    /// What kernels were told of devices, where that was news.
+    pub words: Vec<Word>,
+    /// Devices that the operator took out of use.
+    pub drained: Vec<Drained>,
     /// Decisions of the log that had their moment.
     pub fired: Vec<Fired>,
     /// Lives of processes.

@@ -9,7 +9,7 @@ use qrtx_testkit::invariants::{self, Breach, Kind};
 
 use crate::rare;
 use crate::record::Records;
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, Span};
 use crate::trace::Line;
 
 /// What was to be seen of a run.
@@ -144,6 +144,10 @@ impl Verdict {
             .iter()
             .map(|(id, ordinal)| (*ordinal, *id))
             .collect();
+        let mut runs: BTreeMap<&str, usize> = BTreeMap::new();
+        for run in &outcome.history.runs {
+            *runs.entry(&run.job).or_default() += 1;
+        }
         for planned in scenario.planned() {
             let ordinal = planned.ordinal;
             let stored = by_ordinal
@@ -167,12 +171,7 @@ impl Verdict {
                 self.expected(format!("job {ordinal} ended {}{why}", state.name()));
             }
             let id = stored.job.id.to_string();
-            let ran = outcome
-                .history
-                .runs
-                .iter()
-                .filter(|run| run.job == id)
-                .count();
+            let ran = runs.get(id.as_str()).copied().unwrap_or_default();
             if let Some([least, most]) = scenario.executions_of(ordinal)
                 && !(least..=most).contains(&ran)
             {
@@ -202,6 +201,13 @@ impl Verdict {
                 self.expected(format!("{found} shots are {what}, not {wanted:?}"));
             }
         }
+        if let Some(Span(most)) = scenario.expect.answers_within {
+            self.answers(outcome, most);
+        }
+        let lost = turns_lost(&outcome.history);
+        if scenario.expect.turns_lost.is_some_and(|most| lost > most) {
+            self.expected(format!("{lost} turns came to nothing"));
+        }
         for told in &outcome.history.told {
             let News::Receipt(receipt) = &told.news else {
                 continue;
@@ -210,6 +216,21 @@ impl Verdict {
             let wanted = &scenario.expect.receipts;
             if !wanted.is_empty() && !wanted.iter().any(|wanted| wanted == name) {
                 self.expected(format!("a cancel was answered {name}"));
+            }
+        }
+    }
+
+    /// Every call of a client is answered in time. A watch goes on for as long as it likes.
+    fn answers(&mut self, outcome: &Outcome, most: Duration) {
+        let calls = outcome.records.calls.iter();
+        let asked =
+            calls.filter(|call| call.from.starts_with("client-") && call.method != "WatchJob");
+        for call in asked {
+            let until = call.ended.unwrap_or(outcome.ended);
+            let took = until.saturating_sub(call.sent);
+            if took > most {
+                let (method, from) = (&call.method, &call.from);
+                self.expected(format!("{method} of {from} was answered after {took:?}"));
             }
         }
     }
@@ -250,6 +271,19 @@ impl Verdict {
         all.extend(named("vacuous", &self.vacuous));
         all
     }
+}
+
+/// Turns of which nothing was asked of a device.
+fn turns_lost(history: &History) -> usize {
+    let pairs = history
+        .stored
+        .values()
+        .flat_map(|stored| stored.events.windows(2));
+    let lost = pairs.filter(|pair| {
+        let names = [&pair[0], &pair[1]].map(|recorded| recorded.event.name());
+        names == ["Assigned", "Retried"]
+    });
+    lost.count()
 }
 
 #[cfg(test)]

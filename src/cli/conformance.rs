@@ -13,11 +13,12 @@ use crate::cli::exit::Exit;
 use crate::cli::problem::{Outcome, Problem};
 use crate::cli::table::{Cell, Fit, Table};
 use crate::cli::terminal::{self, BAD, GOOD};
-use crate::devices::Book;
+use crate::devices::{Book, Patience};
 use crate::embedded::EmbeddedCompiler;
 use crate::ids::{DeviceId, JobId};
 use crate::job::request::{Circumstances, JobRequest};
 use crate::job::spec::{JobSpec, ProgramFormat};
+use crate::limits::Limits;
 use crate::os::artifacts::Opened;
 use crate::os::config::{self, Options};
 use crate::os::production::Production;
@@ -180,8 +181,9 @@ async fn circuit(
     spec: &JobSpec,
     device: &DeviceInfo,
 ) -> Result<Circuit, Problem> {
-    let book = Book::new(crate::devices::Policy::default());
-    book.listed(vec![device.clone()], env.clock().now());
+    let patience = Patience::of(&Limits::default());
+    let book = Book::new(crate::devices::Policy::default(), patience);
+    book.listed(vec![device.clone()], env.clock().moment());
     let capabilities = book.capabilities(&device.id);
     let job = job(env);
     let call = CallContext {

@@ -19,7 +19,8 @@ RUNNING is in how many of this kernel's slots on the device a job runs, and how
 many are reserved (`qrtx reserve`); WAITING how many of its jobs wait for one,
 WAIT what a job would wait that is submitted now.
 HARDWARE is what the device itself says: jobs of everybody, and their wait. A
-device that is DRAINING was told so by `qrtx drain`.
+device that is DRAINING was told so by `qrtx drain`. One that went away too
+often lately is held back after its return, until it has stayed for a while.
 
 Examples:
   qrtx devices
@@ -49,7 +50,9 @@ pub(super) async fn run(arguments: Arguments) -> Outcome {
     if !listed.devices.is_empty() {
         let width = terminal::columns();
         terminal::print(&table(&listed.devices).render(width))?;
-        terminal::print(&reservations(&listed.devices, SystemTime::now(), width))?;
+        let now = SystemTime::now();
+        terminal::print(&reasons(&listed.devices, now, width))?;
+        terminal::print(&reservations(&listed.devices, now, width))?;
     }
     if !listed.problem.is_empty() {
         let since = match listed.as_of {
@@ -82,12 +85,13 @@ fn table(devices: &[wire::Device]) -> Table<7> {
             | wire::DeviceState::Draining => ODD,
             _ => BAD,
         };
-        let state = view::device_state_name(device.state());
-        let state = match device.state() {
-            wire::DeviceState::Draining => state.to_owned(),
-            _ if device.draining => format!("{state}, draining"),
-            _ => state.to_owned(),
-        };
+        let mut state = view::device_state_name(device.state()).to_owned();
+        if device.held_until.is_some() {
+            state += ", held back";
+        }
+        if device.draining && device.state() != wire::DeviceState::Draining {
+            state += ", draining";
+        }
         let running = match (device.running, device.slots, device.reserved) {
             (running, slots, 0) => format!("{running}/{slots}"),
             (running, slots, reserved) => format!("{running}/{slots}, {reserved} reserved"),
@@ -112,6 +116,27 @@ fn table(devices: &[wire::Device]) -> Table<7> {
         ]);
     }
     table
+}
+
+/// Why devices take no jobs, where their state alone does not say it; of those that cannot be asked
+/// it is said once for all.
+fn reasons(devices: &[wire::Device], now: SystemTime, width: Option<usize>) -> String {
+    let lines = devices.iter().filter_map(|device| {
+        let state = view::device_state_name(device.state());
+        let is_plain = device.reason == format!("{} is {state}", device.device_id);
+        if is_plain || device.reason.is_empty() || state == "UNREACHABLE" {
+            return None;
+        }
+        let until = device.held_until.as_ref();
+        let until = until.map(|at| format!(", not before {}", text::moment(at, now)));
+        let told = device.reason.clone() + &until.unwrap_or_default();
+        Some(text::paragraph("", &told, width))
+    });
+    let lines: String = lines.collect();
+    match lines.is_empty() {
+        true => lines,
+        false => format!("\n{lines}"),
+    }
 }
 
 /// Who has slots reserved, a line for each.
@@ -170,22 +195,36 @@ mod tests {
             }),
             hardware_queue_depth: 1,
             hardware_wait_seconds: 40,
+            reason: "ibm:kyoto is CALIBRATING".to_owned(),
             ..wire::Device::default()
         };
         let drained = wire::Device {
             device_id: "sim:old".to_owned(),
             state: wire::DeviceState::Draining as i32,
             draining: true,
+            reason: "sim:old is DRAINING until an operator says `qrtx undrain sim:old`".to_owned(),
+            ..idle.clone()
+        };
+        let held = wire::Device {
+            device_id: "sim:shy".to_owned(),
+            state: wire::DeviceState::Offline as i32,
+            held_until: Some(sample::at(-20)),
+            reason: "sim:shy was lost 3 times within 600 s: it gets no work until it has stayed \
+                     for 30 s"
+                .to_owned(),
             ..idle.clone()
         };
         let away = wire::Device {
             state: wire::DeviceState::Offline as i32,
+            held_until: Some(sample::at(-20)),
             ..drained.clone()
         };
         let told = table(&[away]).render(None);
-        assert!(told.contains("OFFLINE, draining"), "{told}");
-        let devices = [idle, busy, drained];
-        insta::assert_snapshot!(sample::at_each_width(|width| table(&devices).render(width)));
+        assert!(told.contains("OFFLINE, held back, draining"), "{told}");
+        let devices = [idle, busy, drained, held];
+        let shown =
+            |width| table(&devices).render(width) + &reasons(&devices, sample::now(), width);
+        insta::assert_snapshot!(sample::at_each_width(shown));
     }
 
     #[test]

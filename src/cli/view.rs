@@ -337,6 +337,9 @@ pub(super) struct Device {
     hardware_queue_depth: u32,
     hardware_wait_seconds: u32,
     draining: bool,
+    reason: Option<String>,
+    heard_at: Option<String>,
+    held_until: Option<String>,
     capabilities: BTreeMap<String, String>,
 }
 
@@ -361,6 +364,9 @@ impl From<wire::Device> for Device {
             hardware_queue_depth: device.hardware_queue_depth,
             hardware_wait_seconds: device.hardware_wait_seconds,
             draining: device.draining,
+            reason: some(device.reason),
+            heard_at: device.heard_at.map(|at| at.to_string()),
+            held_until: device.held_until.map(|at| at.to_string()),
             capabilities: device.capabilities,
         }
     }

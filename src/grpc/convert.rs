@@ -4,6 +4,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use prost_types::Timestamp as WireTimestamp;
 
+use crate::devices::{Obstacle, Status};
 use crate::grpc::proto::kernel as wire;
 use crate::job::event::{ArtifactRef, Recorded};
 use crate::job::history::Stay;
@@ -12,7 +13,6 @@ use crate::job::request::JobRequest;
 use crate::job::state::{Phase, State};
 use crate::job::{Job, Receipt};
 use crate::kernel::{Cancelled, Held, Outlook, Results, Told};
-use crate::ports::devices::Hardware;
 use crate::schedule::reservation::ReserveRequest;
 use crate::stages::documents::bitstring_order;
 use crate::time::Timestamp;
@@ -298,17 +298,23 @@ pub(super) fn reservation(held: &Held) -> wire::Reservation {
     }
 }
 
-pub(super) fn device(outlook: &Outlook, reachable: bool) -> wire::Device {
+pub(super) fn device(outlook: &Outlook) -> wire::Device {
     let info = &outlook.shown.info;
-    let state = match info.hardware {
-        _ if !reachable => wire::DeviceState::Unreachable,
-        Hardware::Online if outlook.shown.draining => wire::DeviceState::Draining,
-        Hardware::Online => wire::DeviceState::Online,
-        Hardware::Offline => wire::DeviceState::Offline,
-        Hardware::Calibrating => wire::DeviceState::Calibrating,
-        Hardware::Maintenance => wire::DeviceState::Maintenance,
-        Hardware::Error => wire::DeviceState::Error,
+    let state = match outlook.shown.status() {
+        Status::Online => wire::DeviceState::Online,
+        Status::Offline => wire::DeviceState::Offline,
+        Status::Calibrating => wire::DeviceState::Calibrating,
+        Status::Maintenance => wire::DeviceState::Maintenance,
+        Status::Error => wire::DeviceState::Error,
+        Status::Unreachable => wire::DeviceState::Unreachable,
+        Status::Draining => wire::DeviceState::Draining,
     };
+    let obstacles = &outlook.shown.obstacles;
+    let sentences = obstacles.iter().map(|it| it.sentence(info.id.as_str()));
+    let held_until = obstacles.iter().find_map(|obstacle| match obstacle {
+        Obstacle::HeldBack(held) => Some(timestamp(held.until)),
+        _ => None,
+    });
     let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     wire::Device {
         device_id: info.id.to_string(),
@@ -326,5 +332,8 @@ pub(super) fn device(outlook: &Outlook, reachable: bool) -> wire::Device {
         hardware_wait_seconds: info.wait_seconds,
         capabilities: info.capabilities.clone(),
         draining: outlook.shown.draining,
+        reason: sentences.collect::<Vec<_>>().join("; "),
+        heard_at: Some(timestamp(outlook.shown.heard_at)),
+        held_until,
     }
 }

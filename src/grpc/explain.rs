@@ -31,6 +31,7 @@ fn reason(reason: &Reason) -> wire::WaitReason {
         Cause::DriverManager => wire::WaitCause::DriverManager,
         Cause::DeviceState => wire::WaitCause::DeviceState,
         Cause::DeviceGone => wire::WaitCause::DeviceGone,
+        Cause::HeldBack => wire::WaitCause::HeldBack,
         Cause::Draining => wire::WaitCause::Draining,
         Cause::TenantLimit => wire::WaitCause::TenantLimit,
         Cause::DeviceSlot => wire::WaitCause::DeviceSlot,

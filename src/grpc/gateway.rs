@@ -79,12 +79,8 @@ impl<E: Env> KernelGateway for Gateway<E> {
 
     async fn list_devices(&self, _: Request<ListDevicesRequest>) -> Answer<ListDevicesResponse> {
         let (devices, as_of, problem) = self.0.devices();
-        let reachable = problem.is_none();
         Ok(Response::new(ListDevicesResponse {
-            devices: devices
-                .iter()
-                .map(|device| convert::device(device, reachable))
-                .collect(),
+            devices: devices.iter().map(convert::device).collect(),
             as_of: as_of.map(convert::timestamp),
             problem: problem.unwrap_or_default(),
         }))
@@ -157,10 +153,8 @@ impl<E: Env> KernelGateway for Gateway<E> {
             .map_err(|why| invalid("device_id", format!("is no id of a device: {why}")))?;
         let stands = self.0.set_draining(&device, draining).await;
         let stands = stands.map_err(|why| status(&why))?;
-        let (_, _, problem) = self.0.devices();
-        let render = |outlook| convert::device(outlook, problem.is_none());
         Ok(Response::new(DrainDeviceResponse {
-            device: stands.as_ref().map(render),
+            device: stands.as_ref().map(convert::device),
         }))
     }
 

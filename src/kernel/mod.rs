@@ -28,7 +28,7 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use tokio::sync::Notify;
 
-use crate::devices::{Book, Policy};
+use crate::devices::{Book, Patience, Policy};
 use crate::ids::{DeviceId, Epoch, JobId, ReservationId};
 use crate::job::request::Violation;
 use crate::job::state::State;
@@ -184,7 +184,7 @@ impl<E: Env> Kernel<E> {
             env,
             epoch,
             artifacts,
-            devices: Book::new(settings.devices),
+            devices: Book::new(settings.devices, Patience::of(&settings.limits)),
             metrics: Metrics::default(),
             traces: settings.traces,
             started,
@@ -196,7 +196,9 @@ impl<E: Env> Kernel<E> {
             limits: settings.limits,
             me: me.clone(),
         });
-        kernel.see_draining().await?;
+        if !planted(Bug::RecoveryForgetsDraining) {
+            kernel.see_draining().await?;
+        }
         kernel.see_reservations().await?;
         kernel.recover().await?;
         if planted(Bug::RecoveryWaitsForDevices) {

@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::devices::{Shown, Standing};
+use crate::devices::{Shown, Standing, Status};
 use crate::ids::JobId;
 use crate::job::Job;
 use crate::job::event::{ArtifactRef, Counts, Recorded};
 use crate::job::history::{Stay, stays};
 use crate::job::state::{Phase, State};
 use crate::kernel::{Error, Held, Kernel, waits};
-use crate::ports::devices::Hardware;
 use crate::ports::store::{Filter, JobStore as _, Page, ReadError};
 use crate::ports::{Clock as _, Env};
 use crate::schedule::Load;
@@ -212,8 +211,7 @@ impl<E: Env> Kernel<E> {
             let device = &shown.info.id;
             let load = table.scheduler.load(device);
             // Nobody can say for how long a device takes nothing.
-            let takes =
-                problem.is_none() && shown.info.hardware == Hardware::Online && !shown.draining;
+            let takes = shown.status() == Status::Online;
             let forecast = || table.forecast.of_another(&table.scheduler, device, now);
             let wait = takes.then(forecast).flatten();
             let reservations = table.held_of(device);

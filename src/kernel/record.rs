@@ -166,6 +166,7 @@ impl<E: Env> Kernel<E> {
         let held = stored
             .iter()
             .flat_map(|happened| [happened.before.holds(), happened.after.holds()]);
+        let held: Vec<_> = held.flatten().collect();
         self.with_table(|table| {
             for happened in &stored {
                 if let Some(device) = happened.answered() {
@@ -174,8 +175,13 @@ impl<E: Env> Kernel<E> {
                     table.forecast.took(device, tenant, span);
                 }
             }
+            if !held.is_empty()
+                && let Some(slot) = table.jobs.get_mut(&after.id)
+            {
+                slot.has_held();
+            }
             table.changed(after.clone(), last.since, now);
-            for device in held.flatten() {
+            for device in held {
                 self.metrics
                     .set_device(device, table.scheduler.load(device));
             }

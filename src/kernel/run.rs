@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::ids::{JobId, ReservationId};
 use crate::job::event::Event;
+use crate::job::state::State;
 use crate::job::{Duty, Job};
 use crate::kernel::judge::{Judgement, Stay, judge};
 use crate::kernel::record::InHand;
@@ -128,6 +129,10 @@ impl<E: Env> Kernel<E> {
             Ok(events) => return self.record(job, events).await,
             Err(setback) => setback,
         };
+        if job.job.state == State::Allocating {
+            // What its device said is news also for those that would be next there.
+            self.show_lanes();
+        }
         let now = self.env.clock().monotonic();
         let id = job.job.id;
         let stay = Stay {

@@ -203,6 +203,12 @@ impl Slot {
         self.astir().job = Some(job);
     }
 
+    /// One commit took the job to its turn and perhaps back again: its slot is given back then like
+    /// any other, and not kept for a turn that was used.
+    pub(super) fn has_held(&mut self) {
+        self.gist.holds = true;
+    }
+
     /// Whoever looks on looks again.
     pub(super) fn tell(&self) {
         if let Some(changed) = self.astir.as_ref().and_then(|astir| astir.changed.as_ref()) {

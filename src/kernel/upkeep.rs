@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::devices::{Book, Standing};
+use crate::devices::{Book, Standing, Status};
 use crate::job::state::State;
 use crate::kernel::Kernel;
 use crate::kernel::slot::Gist;
@@ -71,7 +71,7 @@ impl<E: Env> Kernel<E> {
     async fn refresh_devices(&self) {
         let reached = match self.env.devices().list().await {
             Ok(devices) => {
-                self.devices.listed(devices, self.env.clock().now());
+                self.devices.listed(devices, self.env.clock().moment());
                 true
             }
             Err(why) => {
@@ -104,13 +104,18 @@ impl<E: Env> Kernel<E> {
 
     /// Tells the schedule what is known of the devices, and starts whatever has room now.
     pub(super) fn show_lanes(&self) {
+        let now = self.env.clock().monotonic();
         self.with_table(|table| {
-            for lane in self.devices.lanes(&self.limits) {
+            for lane in self.devices.lanes(&self.limits, now) {
                 let scheduler = &mut table.scheduler;
+                let open = lane.status == Status::Online;
                 scheduler.set_profile(&lane.device, lane.profile);
-                scheduler.set_device(&lane.device, lane.slots, lane.open);
+                scheduler.set_device(&lane.device, lane.slots, open);
                 let load = scheduler.load(&lane.device);
                 self.metrics.set_device(&lane.device, load);
+                let lost_times = lane.lost_times;
+                self.metrics
+                    .set_status(&lane.device, lane.status, lost_times);
             }
         });
     }

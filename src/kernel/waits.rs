@@ -47,6 +47,8 @@ pub enum Cause {
     DeviceState,
     /// The driver-manager does not list the device any more.
     DeviceGone,
+    /// The device went away too often lately, and has not stayed for long enough yet.
+    HeldBack,
     /// An operator lets the device take no new jobs.
     Draining,
     /// The tenant has as many jobs running as it may.
@@ -231,7 +233,9 @@ impl Table {
         let one_takes_jobs = devices.iter().any(|(_, against)| against.is_empty());
         let beyond_turns = |reason: &Reason| match reason.cause {
             Cause::DeviceSlot | Cause::Reserved => false,
-            Cause::DeviceState | Cause::DeviceGone | Cause::Draining => !one_takes_jobs,
+            Cause::DeviceState | Cause::DeviceGone | Cause::HeldBack | Cause::Draining => {
+                !one_takes_jobs
+            }
             _ => true,
         };
         if job.spec.reservation.is_some() {
@@ -271,9 +275,17 @@ impl Reason {
             Obstacle::Unreachable(_) => Cause::DriverManager,
             Obstacle::Gone => Cause::DeviceGone,
             Obstacle::Hardware(_) => Cause::DeviceState,
+            Obstacle::HeldBack(_) => Cause::HeldBack,
             Obstacle::Draining => Cause::Draining,
         };
-        Self::new(cause, obstacle.sentence(device))
+        let until = match obstacle {
+            Obstacle::HeldBack(held) => Some(held.until),
+            _ => None,
+        };
+        Self {
+            until,
+            ..Self::new(cause, obstacle.sentence(device))
+        }
     }
 
     fn new(cause: Cause, sentence: String) -> Self {

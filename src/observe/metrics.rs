@@ -6,6 +6,7 @@ use prometheus::{
     Registry, TextEncoder,
 };
 
+use crate::devices::Status;
 use crate::ids::DeviceId;
 use crate::job::Job;
 use crate::job::state::State;
@@ -23,6 +24,8 @@ pub struct Metrics {
     slots: IntGaugeVec,
     slots_available: IntGaugeVec,
     slots_reserved: IntGaugeVec,
+    status: IntGaugeVec,
+    losses: IntCounterVec,
     waits_foretold: IntCounterVec,
     waits_within: IntCounterVec,
 }
@@ -81,6 +84,22 @@ impl Default for Metrics {
                 &["device_id"],
             )
             .expect("the name is valid"),
+            status: IntGaugeVec::new(
+                Opts::new(
+                    "eigen_kernel_device_status",
+                    "1 for the status that a device has, 0 for each other one.",
+                ),
+                &["device_id", "status"],
+            )
+            .expect("the name is valid"),
+            losses: IntCounterVec::new(
+                Opts::new(
+                    "eigen_kernel_device_losses_total",
+                    "How often a device went offline, broke or was gone from the list.",
+                ),
+                &["device_id"],
+            )
+            .expect("the name is valid"),
             waits_foretold: IntCounterVec::new(
                 Opts::new(
                     "eigen_kernel_waits_foretold_total",
@@ -99,7 +118,7 @@ impl Default for Metrics {
             .expect("the name is valid"),
             registry,
         };
-        let all: [Box<dyn prometheus::core::Collector>; 9] = [
+        let all: [Box<dyn prometheus::core::Collector>; 11] = [
             Box::new(metrics.transitions.clone()),
             Box::new(metrics.stage_duration.clone()),
             Box::new(metrics.queue_depth.clone()),
@@ -107,6 +126,8 @@ impl Default for Metrics {
             Box::new(metrics.slots.clone()),
             Box::new(metrics.slots_available.clone()),
             Box::new(metrics.slots_reserved.clone()),
+            Box::new(metrics.status.clone()),
+            Box::new(metrics.losses.clone()),
             Box::new(metrics.waits_foretold.clone()),
             Box::new(metrics.waits_within.clone()),
         ];
@@ -159,6 +180,17 @@ impl Metrics {
             let gauge = gauge.with_label_values(&[device.as_str()]);
             gauge.set(i64::try_from(slots).unwrap_or(i64::MAX));
         }
+    }
+
+    /// Tells how a listed device stands, and how often it was lost since start.
+    pub fn set_status(&self, device: &DeviceId, status: Status, lost_times: u64) {
+        let device = device.as_str();
+        for known in Status::ALL {
+            let gauge = self.status.with_label_values(&[device, known.name()]);
+            gauge.set(i64::from(known == status));
+        }
+        let losses = self.losses.with_label_values(&[device]);
+        losses.inc_by(lost_times.saturating_sub(losses.get()));
     }
 
     /// Counts a wait that is over and of which something was told: whether that was right is seen

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use crate::time::{Monotonic, Timestamp};
+use crate::time::{Moment, Monotonic, Timestamp};
 
 /// The clocks of one machine.
 pub trait Clock: Send + Sync + 'static {
@@ -12,6 +12,14 @@ pub trait Clock: Send + Sync + 'static {
 
     /// A clock that only goes forward: for bounds, back-offs and durations.
     fn monotonic(&self) -> Monotonic;
+
+    /// Now, on both clocks.
+    fn moment(&self) -> Moment {
+        Moment {
+            monotonic: self.monotonic(),
+            wall: self.now(),
+        }
+    }
 
     /// Returns when the monotonic clock has reached `when`; at once if it has.
     fn sleep_until(&self, when: Monotonic) -> impl Future<Output = ()> + Send;

@@ -8,9 +8,9 @@ use crate::job::Job;
 use crate::job::event::Event;
 use crate::job::failure::{Category, Failure};
 use crate::planted::{Bug, planted};
-use crate::ports::Env;
 use crate::ports::compiler::CallError;
 use crate::ports::devices::{Devices as _, Hardware, Run};
+use crate::ports::{Clock as _, Env};
 use crate::stages::{Context, Hand, Later, Setback, compile, execute};
 use crate::store::artifacts::ArtifactError;
 
@@ -26,7 +26,8 @@ pub(super) async fn perform<E: Env>(
     let call = ctx.call(job, ctx.left(ctx.limits.allocate_ms));
     match ctx.env.devices().status(call, &device).await {
         Ok(hardware) => {
-            ctx.devices.heard(&device, hardware);
+            let at = ctx.env.clock().moment();
+            ctx.devices.heard(&device, hardware, at);
             if hardware != Hardware::Online && !planted(Bug::DeviceNeedNotBeReady) {
                 let cause = format!("{device} says that it is {}", hardware.name());
                 return Err(not_now(cause, None));

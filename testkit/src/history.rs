@@ -35,6 +35,13 @@ pub struct History {
     /// When a kernel first tried to record that a job is given a device. What was decided then
     /// stands while the store is away, and may be decided again by the kernel's next life.
     pub turns: BTreeMap<JobId, Duration>,
+    /// Every time that a kernel first tried to record that a job is given a device: also later
+    /// turns of a job.
+    pub given: Vec<Given>,
+    /// What kernels were told of devices, in order.
+    pub words: Vec<Word>,
+    /// Devices that an operator took out of use.
+    pub drained: Vec<Drained>,
     /// Every call of a kernel to a neighbour, in order.
     pub asked: Vec<Asked>,
     /// Files that a power failure took or tore: nobody could have noticed.
@@ -56,6 +63,8 @@ pub struct History {
     /// When a kernel died, or began to stand still: what it was about to do at that moment it did
     /// later, or another did it.
     pub broke_off: Vec<Duration>,
+    /// Jobs whose clients went away once they were accepted.
+    pub unwatched: BTreeSet<JobId>,
     /// Clients that were still submitting when everything was over.
     pub unanswered: Vec<String>,
     /// When submits were at a kernel: from and until. One without an answer may still be there.
@@ -92,6 +101,42 @@ pub struct History {
     pub limits: Limits,
     /// Whether the driver can be asked what became of an execution, and refuses what is stale.
     pub askable: bool,
+}
+
+/// A job that was given a device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given {
+    /// When that was to be recorded, since the start of the run; it was decided before.
+    pub at: Duration,
+    /// By which life of the kernel, from 1.
+    pub life: u32,
+    /// The job.
+    pub job: JobId,
+    /// The device.
+    pub device: String,
+}
+
+/// What a kernel was told of one device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Word {
+    /// When it had the answer, since the start of the run.
+    pub at: Duration,
+    /// Which life of the kernel, from 1.
+    pub life: u32,
+    /// The device.
+    pub device: String,
+    /// Whether it is away, broken, or not in the list.
+    pub lost: bool,
+}
+
+/// A device that an operator took out of use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Drained {
+    /// The device.
+    pub device: String,
+    /// From when until when it is so for certain: the answer was here, and nobody had begun to take
+    /// it back.
+    pub certain: (Duration, Duration),
 }
 
 /// A kernel that was started.
@@ -260,6 +305,9 @@ pub struct Stored {
     pub before_manifest: Option<BTreeSet<String>>,
 }
 
+/// When each job's intents were committed.
+pub type Intents = BTreeMap<JobId, Vec<Duration>>;
+
 impl History {
     /// The moment since which the kernel has lived for `span` until `at`.
     pub fn lived_since(&self, at: Duration, span: Duration) -> Duration {
@@ -282,18 +330,24 @@ impl History {
         troubles.any(|&(began, ended)| began <= until && from <= ended)
     }
 
-    /// Pairs of a client and a job that it was told of.
-    pub fn pairs(&self) -> BTreeSet<(&str, JobId)> {
-        self.told
-            .iter()
-            .map(|told| (told.client.as_str(), told.job))
-            .collect()
+    /// What each client was told of each job, in order.
+    pub fn told_apart(&self) -> BTreeMap<(&str, JobId), Vec<&Told>> {
+        let mut apart: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for told in &self.told {
+            let of = apart.entry((told.client.as_str(), told.job)).or_default();
+            of.push(told);
+        }
+        apart
     }
 
-    /// What one client was told of one job, in order.
-    pub fn told_of(&self, client: &str, job: JobId) -> impl Iterator<Item = &Told> {
-        let about = move |told: &&Told| told.client == client && told.job == job;
-        self.told.iter().filter(about)
+    /// When it was committed of each job that a device would be asked, in order.
+    pub fn intents(&self) -> Intents {
+        let mut intents: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        let intended = |commit: &&Committed| commit.events.contains(&"Intended");
+        for commit in self.committed.iter().filter(intended) {
+            intents.entry(commit.job).or_default().push(commit.at);
+        }
+        intents
     }
 
     /// The jobs of which a client has an acknowledgement.

@@ -4,6 +4,7 @@ mod commands;
 mod drain;
 mod endings;
 mod explain;
+mod flapping;
 mod following;
 mod help;
 mod hostile;

@@ -16,6 +16,7 @@ mod conformance;
 mod drain;
 mod edges;
 mod examples;
+mod flapping;
 mod fsck;
 mod full;
 mod harness;

@@ -272,7 +272,6 @@ impl Harvest {
         let waiting = scenario::all().unwrap_or_default();
         let waiting = waiting.into_iter().filter(|one| one.waits_for.is_some());
         let waiting = waiting.map(|one| one.id);
-        let states = rare::WAITING.iter().map(|(state, _)| (*state).to_owned());
         json!({
             "from": from,
             "seeds": self.runs,
@@ -289,7 +288,7 @@ impl Harvest {
                 .collect::<BTreeMap<_, _>>(),
             "decisions_taken_out": changed.collect::<serde_json::Map<_, _>>(),
             "rare_states": rare.collect::<BTreeMap<_, _>>(),
-            "waiting": waiting.chain(states).collect::<Vec<_>>(),
+            "waiting": waiting.collect::<Vec<_>>(),
             "repeated_alone": self.alone,
             "went_another_way_alone": self.different,
         })

@@ -12,7 +12,8 @@ use super::{Brought, CallSite, Mishap, Nemesis};
 use crate::process::Process;
 use crate::record::Fired;
 use crate::scenario::{
-    Act, DeviceTrouble, Jump, Pause, Span, Step, StoreFault, When, WhimPlan, describe, kind,
+    Act, DeviceTrouble, Draining, Flapping, Jump, Pause, Span, Step, StoreFault, When, WhimPlan,
+    describe, kind,
 };
 use crate::trace::Lane;
 
@@ -63,13 +64,15 @@ impl Nemesis {
             }
             Act::ClockFreezes(Pause { node, .. }) => self.0.clocks[node].freeze(),
             Act::Device(trouble) => self.doubles().device_says(&trouble.id, Some(trouble.says)),
+            Act::Flap(_) => self.order(Order::Flap(number)),
+            Act::Drain(Draining { id, .. }) => self.wish_draining(id, true),
             Act::Cancel(wish) => {
                 let cancel = &self.0.cancels[wish.job];
                 cancel.wished.store(true, Ordering::Relaxed);
                 cancel.told.notify_waiters();
             }
         }
-        let ends_here = !matches!(act, Act::Kill(_) | Act::Replace(_));
+        let ends_here = !matches!(act, Act::Kill(_) | Act::Replace(_) | Act::Flap(_));
         if let Some(Span(span)) = act.lasts().filter(|_| ends_here) {
             self.order(Order::End(number, span));
         }
@@ -103,7 +106,10 @@ impl Nemesis {
             Act::StoreFails(trouble) => without(&mut self.state().store, trouble.how),
             Act::ArtifactsFail(trouble) => without(&mut self.state().artifacts, trouble.how),
             Act::ClockFreezes(Pause { node, .. }) => self.0.clocks[node].thaw(),
-            Act::Device(DeviceTrouble { id, .. }) => self.doubles().device_says(id, None),
+            Act::Device(DeviceTrouble { id, .. }) | Act::Flap(Flapping { id, .. }) => {
+                self.doubles().device_says(id, None);
+            }
+            Act::Drain(Draining { id, .. }) => self.wish_draining(id, false),
             _ => {}
         }
     }

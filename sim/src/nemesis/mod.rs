@@ -6,7 +6,7 @@
 mod act;
 mod orders;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
@@ -40,6 +40,7 @@ struct Inner {
     network: Network,
     clocks: BTreeMap<String, Arc<Skew>>,
     cancels: Vec<Cancel>,
+    draining_wished: Notify,
     orders: mpsc::UnboundedSender<orders::Order>,
     doubles: OnceLock<Doubles>,
     state: Mutex<State>,
@@ -57,9 +58,20 @@ struct State {
     artifacts: Vec<StoreFault>,
     jobs: BTreeMap<JobId, usize>,
     epochs: u32,
+    /// What the operator has still to do.
+    drainings: VecDeque<Draining>,
     last_fault: Duration,
     /// Orders under way: a restart, or a step that waits for its time.
     under_way: usize,
+}
+
+/// What an operator is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draining {
+    /// With which device.
+    pub device: String,
+    /// Whether it shall take no new jobs, or take them again.
+    pub draining: bool,
 }
 
 #[derive(Default)]
@@ -149,6 +161,7 @@ impl Nemesis {
             trace,
             network,
             clocks,
+            draining_wished: Notify::new(),
             cancels: planned.iter().map(|_| Cancel::default()).collect(),
             orders,
             doubles: OnceLock::new(),
@@ -331,6 +344,32 @@ impl Nemesis {
             }
             told.await;
         }
+    }
+
+    /// Returns what the operator is to do next; [`Self::drained`] says that it is done.
+    pub async fn wants_draining(&self) -> Draining {
+        loop {
+            let wished = self.0.draining_wished.notified();
+            let next = self.state().drainings.pop_front();
+            if let Some(next) = next {
+                return next;
+            }
+            wished.await;
+        }
+    }
+
+    /// The operator has done what it was to do, or given it up.
+    pub fn drained(&self) {
+        self.happened();
+        self.done();
+    }
+
+    fn wish_draining(&self, device: &str, draining: bool) {
+        let device = device.to_owned();
+        let mut state = self.state();
+        state.under_way += 1;
+        state.drainings.push_back(Draining { device, draining });
+        self.0.draining_wished.notify_waiters();
     }
 
     /// When the last fault took place, or ended.

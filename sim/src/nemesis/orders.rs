@@ -10,13 +10,15 @@ use madsim::time::sleep;
 use tokio::sync::mpsc;
 
 use super::{Brought, Nemesis};
-use crate::scenario::{Kill, When};
+use crate::scenario::{Act, Kill, When};
 use crate::trace::Lane;
 
 pub(super) enum Order {
     Kill(Kill),
     /// Another kernel beside the one that stands still, as this step says.
     Another(usize),
+    /// A device goes away and comes back, as this step says.
+    Flap(usize),
     /// A process that ended by itself is gone, with all that still runs of it.
     Gone(NodeId),
     Later(usize, Duration),
@@ -60,6 +62,7 @@ impl Nemesis {
             match order {
                 Order::Kill(kill) => self.kill(kill, hands),
                 Order::Another(number) => self.another(number, hands),
+                Order::Flap(number) => self.flap(number),
                 Order::Gone(node) => {
                     Handle::current().kill(node);
                     me.done();
@@ -94,6 +97,32 @@ impl Nemesis {
             (hands.lost)(&kill.node, kill.power);
             handle.restart(node);
             me.happened();
+            me.done();
+        });
+    }
+
+    fn flap(&self, number: usize) {
+        let Act::Flap(flapping) = self.0.steps[number].act.clone() else {
+            unreachable!("it is about a device that flaps");
+        };
+        let me = self.clone();
+        madsim::task::spawn(async move {
+            let mut left = flapping.lasts.0;
+            let turns = [
+                (Some(flapping.says), flapping.away.0),
+                (None, flapping.back.0),
+            ];
+            for (says, span) in turns.into_iter().cycle() {
+                if left.is_zero() {
+                    break;
+                }
+                me.doubles().device_says(&flapping.id, says);
+                me.happened();
+                let span = span.min(left);
+                sleep(span).await;
+                left -= span;
+            }
+            me.undo(number);
             me.done();
         });
     }

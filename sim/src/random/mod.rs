@@ -1,6 +1,7 @@
 //! Makes a run out of a seed: a deployment, a workload, and a log of decisions. The seed is used
 //! up here; from then on the run is data like any hand-written scenario.
 
+mod devices;
 mod disk;
 mod faults;
 mod reservations;
@@ -79,6 +80,9 @@ pub fn scenario(seed: u64) -> Scenario {
         let steps = disk::draw(&scenario, &mut chance);
         scenario.steps.extend(steps);
     }
+    let drains = devices::drains(&scenario, &mut Chance::new(seed, "drains"));
+    scenario.steps.extend(drains);
+    devices::flaps(&mut scenario, &mut Chance::new(seed, "flaps"));
     without_known_limits(&mut scenario);
     scenario
 }
@@ -185,6 +189,7 @@ fn jobs(scenario: &mut Scenario, chance: &mut Chance) {
             shots: u32::try_from(chance.within(1, 200)).expect("few shots"),
             priority: i32::try_from(chance.within(0, 100)).expect("a priority"),
             timeout: timeout.map(Span),
+            unwatched: false,
             poison: program == ProgramPlan::EigenLang && chance.percent(5),
         });
     }

@@ -4,8 +4,8 @@ use qrtx::ids::BadId;
 use qrtx::job::target::Target;
 
 use super::{
-    Act, DevicePlan, DeviceTrouble, JobRef, Jump, Kill, Leg, Pause, Scenario, Step, StoreFault,
-    StorePlan, When,
+    Act, DevicePlan, DeviceTrouble, Draining, Flapping, JobRef, Jump, Kill, Leg, Pause, Scenario,
+    Step, StoreFault, StorePlan, When,
 };
 
 /// Processes that can be killed.
@@ -91,9 +91,15 @@ impl Scenario {
                 | Act::ClockJumps(Jump { node, .. }),
                 _,
             ) => self.check_node(node)?,
-            (Act::Device(DeviceTrouble { id, .. }), _)
-                if !self.devices.iter().any(|device| device.id == *id) =>
-            {
+            (Act::Flap(Flapping { away, back, .. }), _) if (away.0 + back.0).is_zero() => {
+                return Err("a device that is neither away nor there does not flap".to_owned());
+            }
+            (
+                Act::Device(DeviceTrouble { id, .. })
+                | Act::Flap(Flapping { id, .. })
+                | Act::Drain(Draining { id, .. }),
+                _,
+            ) if !self.devices.iter().any(|device| device.id == *id) => {
                 return Err(format!("no device is called {id:?}"));
             }
             (Act::Whim(_) | Act::Duplicate, When::Call(call)) if call.leg == Leg::Answer => {

@@ -49,6 +49,11 @@ pub enum Act {
     ClockFreezes(Pause),
     /// A device says that it takes no work.
     Device(DeviceTrouble),
+    /// A device goes away and comes back again and again.
+    Flap(Flapping),
+    /// The operator lets a device take no new jobs for a while. Its end is when it is asked to take
+    /// them again.
+    Drain(Draining),
     /// A job's client cancels it. Not a fault.
     Cancel(JobRef),
 }
@@ -216,6 +221,34 @@ pub enum DeviceSays {
     Gone,
 }
 
+/// A device that goes away and comes back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Flapping {
+    /// Which.
+    pub id: String,
+    /// What it says when it is away.
+    pub says: DeviceSays,
+    /// How long it is away each time.
+    pub away: Span,
+    /// How long it is there in between.
+    pub back: Span,
+    /// How long that goes on.
+    #[serde(rename = "for")]
+    pub lasts: Span,
+}
+
+/// A device that an operator takes out of use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Draining {
+    /// Which.
+    pub id: String,
+    /// For how long.
+    #[serde(rename = "for")]
+    pub lasts: Span,
+}
+
 /// A job by its place in the scenario.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -230,7 +263,9 @@ impl Act {
         match self {
             Self::Pause(Pause { lasts, .. })
             | Self::ClockFreezes(Pause { lasts, .. })
-            | Self::Replace(Lasting { lasts }) => Some(*lasts),
+            | Self::Replace(Lasting { lasts })
+            | Self::Flap(Flapping { lasts, .. })
+            | Self::Drain(Draining { lasts, .. }) => Some(*lasts),
             Self::Kill(kill) => Some(kill.down),
             Self::Cut(Direction { lasts, .. }) | Self::Partition(Direction { lasts, .. }) => *lasts,
             Self::StoreFails(StoreTrouble { lasts, .. })
@@ -246,7 +281,9 @@ impl Act {
         match &mut self {
             Self::Pause(Pause { lasts, .. })
             | Self::ClockFreezes(Pause { lasts, .. })
-            | Self::Replace(Lasting { lasts }) => *lasts = span,
+            | Self::Replace(Lasting { lasts })
+            | Self::Flap(Flapping { lasts, .. })
+            | Self::Drain(Draining { lasts, .. }) => *lasts = span,
             Self::Kill(kill) => kill.down = span,
             Self::Cut(Direction { lasts, .. })
             | Self::Partition(Direction { lasts, .. })

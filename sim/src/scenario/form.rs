@@ -164,6 +164,9 @@ pub struct JobPlan {
     /// How long it may take, of the client's own accord.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Span>,
+    /// Whether its client goes away once it is accepted, and asks for nothing more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unwatched: bool,
     /// Whether the compiler hangs whenever it is given this program.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub poison: bool,
@@ -212,6 +215,9 @@ pub struct Expect {
     /// The fewest and the most runs of a job on devices.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub executions: Option<[usize; 2]>,
+    /// Turns of all jobs that may come to nothing, because the device had gone away by then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turns_lost: Option<usize>,
     /// Shots of all jobs that were fired for nothing, as the kernel's ledger says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wasted_shots: Option<u64>,
@@ -221,6 +227,9 @@ pub struct Expect {
     /// Receipts that cancels may be answered with; any when empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub receipts: Vec<String>,
+    /// How long clients may wait for what they ask, but for watches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers_within: Option<Span>,
     /// Rare states that must have been hit (T1 to T16).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hits: Vec<String>,

@@ -15,8 +15,8 @@ use std::time::Duration;
 use qrtx::job::state::State;
 
 pub use fault::{
-    Act, ArtifactsTrouble, DeviceSays, DeviceTrouble, Direction, JobRef, Jump, Kill, Lasting,
-    ObjectFault, Pause, StoreFault, StoreTrouble, WhimPlan,
+    Act, ArtifactsTrouble, DeviceSays, DeviceTrouble, Direction, Draining, Flapping, JobRef, Jump,
+    Kill, Lasting, ObjectFault, Pause, StoreFault, StoreTrouble, WhimPlan,
 };
 pub use files::{LoadError, all, regressions, write};
 pub use form::{
@@ -48,10 +48,18 @@ impl Scenario {
         let clients = self.jobs.iter().map(|job| job.client);
         let holders = self.reservations.iter().map(|slot| slot.client);
         let clients = clients.chain(holders).map(client_name);
+        let operator = self.has_operator().then(|| OPERATOR.to_owned());
+        let clients = clients.chain(operator);
         let mut nodes: Vec<_> = servers.into_iter().chain(clients).collect();
         nodes.sort();
         nodes.dedup();
         nodes
+    }
+
+    /// Whether there is somebody who takes devices out of use.
+    pub fn has_operator(&self) -> bool {
+        let mut acts = self.steps.iter().map(|step| &step.act);
+        acts.any(|act| matches!(act, Act::Drain(_)))
     }
 
     /// Every job, in the order in which the scenario names them.
@@ -86,6 +94,9 @@ impl Scenario {
         own.unwrap_or(1)
     }
 }
+
+/// The operator's node.
+pub const OPERATOR: &str = "operator";
 
 /// The name of a client's node.
 pub fn client_name(client: u32) -> String {

@@ -1,14 +1,14 @@
 //! What a fault is called: its kind, by which farms count it, and a sentence for the timeline.
 
 use super::fault::{
-    Act, ArtifactsTrouble, DeviceSays, DeviceTrouble, Direction, JobRef, Jump, Kill, Lasting,
-    ObjectFault, Pause, StoreFault, StoreTrouble, WhimPlan,
+    Act, ArtifactsTrouble, DeviceSays, DeviceTrouble, Direction, Draining, Flapping, JobRef, Jump,
+    Kill, Lasting, ObjectFault, Pause, StoreFault, StoreTrouble, WhimPlan,
 };
 use super::span::Span;
 use super::step::{Leg, Moment, When};
 
 /// Every kind of fault.
-pub const KINDS: [&str; 50] = [
+pub const KINDS: [&str; 52] = [
     "another-job",
     "answer-breaks-off",
     "answer-lost",
@@ -22,8 +22,10 @@ pub const KINDS: [&str; 50] = [
     "device-calibrating",
     "device-gone",
     "device-offline",
+    "drain",
     "duplicate",
     "empty-circuit",
+    "flapping",
     "garbage",
     "kill-after-ack",
     "kill-before-ack",
@@ -138,6 +140,8 @@ pub fn kind(when: &When, act: &Act) -> &'static str {
             DeviceSays::Calibrating => "device-calibrating",
             DeviceSays::Gone => "device-gone",
         },
+        Act::Flap(_) => "flapping",
+        Act::Drain(_) => "drain",
         Act::Cancel(_) | Act::Heal | Act::StoreHeals | Act::ArtifactsHeal => "",
     }
 }
@@ -189,6 +193,20 @@ pub fn describe(act: &Act) -> String {
         Act::Device(DeviceTrouble { id, says, lasts }) => {
             format!("{id} is {says:?}{}", span(lasts))
         }
+        Act::Flap(flapping) => {
+            let Flapping {
+                id,
+                says,
+                away,
+                back,
+                lasts,
+            } = flapping;
+            format!(
+                "{id} is {says:?} for {:?} again and again, and there for {:?}, for {:?}",
+                away.0, back.0, lasts.0
+            )
+        }
+        Act::Drain(Draining { id, lasts }) => format!("{id} is to drain, for {:?}", lasts.0),
         Act::Cancel(JobRef { job }) => format!("the client of job {job} wants to cancel it"),
     }
 }

@@ -97,14 +97,15 @@ impl Client {
         }
     }
 
-    /// Does all of it; returns when the job has ended and its results are fetched.
+    /// Does all of it; returns when the job has ended and its results are fetched, or when it is
+    /// accepted and its client wants nothing more.
     pub async fn run(self) {
         madsim::time::sleep(self.planned.at).await;
         let who = (self.name.clone(), self.planned.ordinal);
         self.trace.records().submitting.insert(who.clone());
         let job = self.submit().await;
         self.trace.records().submitting.remove(&who);
-        let Some(job) = job else {
+        let Some(job) = job.filter(|_| !self.planned.plan.unwatched) else {
             return;
         };
         let mut cancel = pin!(self.clone().cancel_if_wanted(job).fuse());

@@ -16,6 +16,7 @@ use crate::link::Network;
 use crate::process::Process;
 use crate::world::artifacts::{Guarded, Qfs, Sync};
 use crate::world::clock::SimulatedClock;
+use crate::world::devices::HeardDevices;
 use crate::world::store::PointedStore;
 
 /// The world as a simulated kernel sees it.
@@ -23,7 +24,7 @@ use crate::world::store::PointedStore;
 pub struct Simulated {
     clock: SimulatedClock,
     compiler: Compilers<SimulatedClock>,
-    devices: AnyDevices<SimulatedClock>,
+    devices: HeardDevices,
     store: PointedStore,
     artifacts: Arc<dyn ObjectStore>,
     synced: Arc<dyn ObjectStore>,
@@ -38,6 +39,7 @@ impl Simulated {
         network: &Network,
         limits: &Limits,
         (store, qfs): (PointedStore, &Qfs),
+        heard: impl FnOnce(AnyDevices<SimulatedClock>) -> HeardDevices,
     ) -> Self {
         let neighbour = |name: &'static str, node: &str| Neighbour {
             channel: network.channel(process, node),
@@ -55,7 +57,7 @@ impl Simulated {
                 embedded: EmbeddedCompiler::new(|work| work()),
                 remote: Some(remote),
             },
-            devices: AnyDevices::Remote(driver),
+            devices: heard(AnyDevices::Remote(driver)),
             store,
             artifacts: Arc::new(Guarded::new(process.clone(), qfs.clone(), Sync::Later)),
             synced: Arc::new(Guarded::new(process.clone(), qfs.clone(), Sync::AtOnce)),
@@ -68,7 +70,7 @@ impl Simulated {
 impl Env for Simulated {
     type Clock = SimulatedClock;
     type Compiler = Compilers<SimulatedClock>;
-    type Devices = AnyDevices<SimulatedClock>;
+    type Devices = HeardDevices;
     type Store = PointedStore;
 
     fn clock(&self) -> &SimulatedClock {
@@ -79,7 +81,7 @@ impl Env for Simulated {
         &self.compiler
     }
 
-    fn devices(&self) -> &AnyDevices<SimulatedClock> {
+    fn devices(&self) -> &HeardDevices {
         &self.devices
     }
 

@@ -192,7 +192,10 @@ impl Holder {
     }
 }
 
-async fn patiently<T>(call: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
+/// An answer, or none in time.
+pub(super) async fn patiently<T>(
+    call: impl Future<Output = Result<T, Status>>,
+) -> Result<T, Status> {
     let late = |_| Err(Status::deadline_exceeded("no answer in time"));
     madsim::time::timeout(PATIENCE, call)
         .await

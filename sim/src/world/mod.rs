@@ -6,11 +6,13 @@
 pub mod artifacts;
 pub mod client;
 pub mod clock;
+pub mod devices;
 pub mod disk;
 pub mod env;
 pub mod holder;
 pub mod jobs;
 pub mod neighbours;
+mod operator;
 mod outcome;
 pub mod store;
 
@@ -26,17 +28,19 @@ use qrtx::store::MemoryStore;
 use crate::link::Network;
 use crate::nemesis::{Hands, Nemesis, Orders};
 use crate::process::Process;
-use crate::scenario::{Scenario, StorePlan, client_name};
+use crate::scenario::{OPERATOR, Scenario, StorePlan, client_name};
 use crate::trace::{Lane, Trace};
 use crate::verdict::Outcome;
 use artifacts::Qfs;
 use client::{Client, Heard};
 use clock::{SimulatedClock, elapsed};
+use devices::HeardDevices;
 use disk::JobDisk;
 use env::Simulated;
 use holder::{Holder, Slots};
 use jobs::Jobs;
 use neighbours::{Doubles, watch_devices};
+use operator::Operator;
 use store::{Kept, PointedStore};
 
 /// Time for what follows a job's end, such as `error.json`.
@@ -225,6 +229,11 @@ impl World {
             &self.network,
             &self.settings.limits,
             (store.map_err(|why| why.to_string())?, &self.kept.qfs),
+            |driver| {
+                let devices = self.scenario.devices.iter();
+                let devices = devices.map(|plan| plan.id.clone()).collect();
+                HeardDevices::new(driver, devices, process.clone(), trace.clone())
+            },
         );
         let started = Kernel::start(env, self.settings.clone()).await;
         started.map_err(|why| why.to_string())
@@ -308,6 +317,15 @@ impl World {
             let (heard, slots) = (self.heard.clone(), self.slots.clone());
             let client = Client::new(planned, channel, nemesis, trace, heard, slots);
             tasks.push(node.spawn(client.run()));
+        }
+        if self.scenario.has_operator() {
+            let (nemesis, trace) = (self.nemesis.clone(), self.trace.clone());
+            let node = Handle::current().create_node().name(OPERATOR).build();
+            let process = nemesis.started(OPERATOR, node.id());
+            self.made(node.id());
+            let channel = self.network.channel_for(&process, "kernel", None);
+            // It is never done: the nemesis knows what it still has to do.
+            node.spawn(Operator::new(channel, nemesis, trace).run());
         }
         for (number, plan) in self.scenario.reservations.iter().enumerate() {
             let (node, process) = node_of(plan.client);

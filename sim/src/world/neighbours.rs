@@ -96,8 +96,8 @@ pub async fn watch_devices(
     let mut seen = 0;
     loop {
         driver.started(seen + 1).await;
-        let runs = driver.runs();
-        for (number, run) in runs.iter().enumerate().skip(seen) {
+        let runs = driver.runs_from(seen);
+        for (number, run) in (seen..).zip(&runs) {
             let due = run.started + scenario.run_takes.0;
             let job = fact(&nemesis, &trace, run, "starts");
             if let Some(job) = job {
@@ -115,7 +115,7 @@ pub async fn watch_devices(
                 }
             });
         }
-        seen = runs.len();
+        seen += runs.len();
     }
 }
 

@@ -96,7 +96,13 @@ impl World {
     pub(super) async fn outcome(&self, ended: Duration) -> Outcome {
         let left = self.kept.jobs.left();
         let all = Filter::default();
-        let listed = on!(&left, jobs => jobs.list(&all, u64::MAX, usize::MAX).await);
+        let (mut listed, mut next) = (Vec::new(), Some(u64::MAX));
+        while let Some(below) = next {
+            let page = on!(&left, jobs => jobs.list(&all, below, usize::MAX).await);
+            let page = page.expect("what is left can be listed");
+            listed.extend(page.jobs);
+            next = page.next;
+        }
         let mut history = self.history(ended);
         // Also of jobs of which nothing is left.
         let commits = self.trace.records().commits.clone();
@@ -104,7 +110,7 @@ impl World {
         let mut ordinals: BTreeMap<_, _> = named
             .filter_map(|commit| Some((commit.job, commit.ordinal?)))
             .collect();
-        for job in listed.expect("what is left can be listed").jobs {
+        for job in listed {
             let events = on!(&left, jobs => jobs.events(job.id, 0, usize::MAX).await);
             // What cannot be read is not there, whoever was told of it.
             let events = events.unwrap_or_default();
@@ -189,6 +195,9 @@ impl World {
                 })
                 .collect(),
             turns: records.turns.clone(),
+            given: records.given.values().cloned().collect(),
+            words: records.words.clone(),
+            drained: records.drained.clone(),
             asked: asked
                 .map(|call| Asked {
                     at: call.sent,
@@ -227,6 +236,13 @@ impl World {
                 .filter(|fired| ["pause-kernel", "zombie-kernel"].contains(&fired.kind))
                 .filter_map(|fired| fired.lasts)
                 .sum(),
+            unwatched: self
+                .scenario
+                .planned()
+                .iter()
+                .filter(|planned| planned.plan.unwatched)
+                .filter_map(|planned| ids.get(&planned.ordinal).copied())
+                .collect(),
             unanswered: records
                 .submitting
                 .iter()
@@ -346,7 +362,11 @@ impl World {
     fn lost(&self, records: &Records, device: &str) -> Option<Duration> {
         let away = records.fired.iter().filter(|fired| {
             let act = self.scenario.steps.get(fired.step).map(|step| &step.act);
-            matches!(act, Some(Act::Device(trouble)) if trouble.id == device)
+            match act {
+                Some(Act::Device(trouble)) => trouble.id == device,
+                Some(Act::Flap(flapping)) => flapping.id == device,
+                _ => false,
+            }
         });
         let since = away.map(|fired| fired.at).min()?;
         Some(since + Duration::from_millis(self.settings.limits.device_lost_ms))

@@ -13,6 +13,7 @@ use qrtx::ports::store::{
 };
 use qrtx::schedule::reservation::Reservation;
 use qrtx::store::disk::OpenError;
+use qrtx_testkit::history::Given;
 
 use crate::nemesis::Nemesis;
 use crate::planted::{Planted, planted};
@@ -117,8 +118,10 @@ impl PointedStore {
             .iter()
             .map(|recorded| recorded.event.name())
             .collect();
-        if events.contains(&"Assigned") {
-            self.gives_turn(epoch, job);
+        for recorded in &append.events {
+            if let Event::Assigned { device, .. } = &recorded.event {
+                self.gives_turn(epoch, (job, recorded.seq), device.as_str());
+            }
         }
         self.at(job, &events, Moment::Before).await;
         self.takes_its_time().await;
@@ -233,12 +236,21 @@ impl PointedStore {
     }
 
     /// What a zombie decides is no decision, and nobody goes on from it.
-    fn gives_turn(&self, epoch: Epoch, job: JobId) {
-        let now = self.trace.now();
+    fn gives_turn(&self, epoch: Epoch, (job, seq): (JobId, u64), device: &str) {
+        let (at, life) = (self.trace.now(), self.process.life());
         let mut records = self.trace.records();
-        if records.epochs.len() == epoch.0 as usize {
-            records.turns.entry(job).or_insert(now);
+        if records.epochs.len() != epoch.0 as usize {
+            return;
         }
+        records.turns.entry(job).or_insert(at);
+        // What the store did not take is recorded again, and was decided once.
+        let given = records.given.entry((job, life, seq));
+        given.or_insert_with(|| Given {
+            at,
+            life,
+            job,
+            device: device.to_owned(),
+        });
     }
 
     async fn claim_at(&self, moment: Moment) {

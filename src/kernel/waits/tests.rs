@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
-use crate::devices::Policy;
+use crate::devices::{Patience, Policy, Status};
 use crate::ids::{Epoch, FencingToken, JobId, Sha256Sum};
 use crate::job::brief::Brief;
 use crate::job::event::{CircuitFormat, CircuitRef, Counts, Event, OnUnknown, Outcome};
@@ -12,6 +12,7 @@ use crate::job::trace::TraceContext;
 use crate::kernel::table::{Around, Times};
 use crate::limits::Limits;
 use crate::ports::devices::{DeviceInfo, Hardware};
+use crate::time::Moment;
 
 const START: Monotonic = Monotonic(Duration::ZERO);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -51,6 +52,7 @@ fn job(number: u64, priority: u8, tenant: &str) -> Job {
 struct Hall {
     table: Table,
     book: Book,
+    now: Monotonic,
 }
 
 impl Hall {
@@ -63,7 +65,8 @@ impl Hall {
         };
         Self {
             table: Table::new(&limits),
-            book: Book::new(Policy::default()),
+            book: Book::new(Policy::default(), Patience::of(&limits)),
+            now: START,
         }
     }
 
@@ -83,11 +86,16 @@ impl Hall {
             wait_seconds: 0,
             capabilities: [("slots".to_owned(), "1".to_owned())].into(),
         });
-        self.book.listed(info.collect(), Timestamp(0));
-        for lane in self.book.lanes(&Limits::default()) {
+        let at = Moment {
+            monotonic: self.now,
+            wall: Timestamp(0) + self.now.since(START),
+        };
+        self.book.listed(info.collect(), at);
+        for lane in self.book.lanes(&Limits::default(), self.now) {
             let scheduler = &mut self.table.scheduler;
+            let open = lane.status == Status::Online;
             scheduler.set_profile(&lane.device, lane.profile);
-            scheduler.set_device(&lane.device, lane.slots, lane.open);
+            scheduler.set_device(&lane.device, lane.slots, open);
         }
     }
 
@@ -199,6 +207,17 @@ fn each_reason_to_wait_is_named() {
     tell("an operator says so", &hall, &next);
     hall.listed(None);
     tell("the device is gone", &hall, &next);
+    hall.listed(Some(Hardware::Online));
+    tell("the device came back too often", &hall, &next);
+    hall.now = START + Duration::from_secs(30);
+    let look = hall.book.look();
+    hall.book.set_draining(look, [].into());
+    hall.listed(Some(Hardware::Online));
+    tell("and has stayed since", &hall, &next);
+    let look = hall.book.look();
+    hall.book
+        .set_draining(look, ["sim-1".parse().unwrap()].into());
+    hall.listed(None);
     hall.book.lost("driver-manager at d:1 cannot be reached");
     tell("and the driver-manager is", &hall, &next);
 

@@ -9,9 +9,8 @@ use crate::history::{History, News};
 /// Says where events are missing, twice, or in the wrong order.
 pub fn check(history: &History) -> Vec<Breach> {
     let mut broken = Vec::new();
-    for (client, job) in history.pairs() {
-        let told = history.told_of(client, job);
-        let seqs = told.filter_map(|told| match &told.news {
+    for ((client, job), told) in history.told_apart() {
+        let seqs = told.into_iter().filter_map(|told| match &told.news {
             News::Event { seq, .. } => Some((Some(told.at), *seq)),
             News::Accepted { .. } | News::Public(_) | News::Results { .. } | News::Receipt(_) => {
                 None

@@ -1,5 +1,5 @@
 //! No job is stuck once the faults are over (D19): each has ended, owes nothing any more, and
-//! whoever submitted it has been told of its end.
+//! whoever submitted it and stayed has been told of its end.
 
 use super::Breach;
 use crate::history::{History, News};
@@ -15,12 +15,12 @@ pub fn check(history: &History) -> Vec<Breach> {
             )));
         }
     }
-    for (client, job) in history.pairs() {
-        let told = history.told_of(client, job).any(|told| match &told.news {
+    for ((client, job), told) in history.told_apart() {
+        let told = told.iter().any(|told| match &told.news {
             News::Event { state, .. } | News::Results { state, .. } => state.is_terminal(),
             News::Accepted { .. } | News::Public(_) | News::Receipt(_) => false,
         });
-        if !told {
+        if !told && !history.unwatched.contains(&job) {
             broken.push(Breach::from(format!(
                 "{client} was never told the end of {job}"
             )));

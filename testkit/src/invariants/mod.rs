@@ -38,6 +38,8 @@
 //! | refusals_are_true | nobody is turned away for a reason that is none | D21 |
 //! | the_fenced_stop | a kernel that was replaced does nothing more | D21 |
 //! | executions_are_bounded | an execution is over when its time is | D19 |
+//! | drained_devices_rest | no job is given a device that drains | issue 6 |
+//! | unsteady_devices_rest | nor one that was lost too often and has not stayed yet | issue 6 |
 //! | nothing_is_left_running | no task outlives its job | D17 |
 //! | every_job_ends | no job is stuck once the faults are over | D19 |
 //! | ledger_closes | the ledger and the devices agree on every shot | D14 |
@@ -51,6 +53,7 @@ pub mod calls_are_bounded;
 pub mod cancels_are_answered;
 pub mod commits_are_kept;
 pub mod deadlines_are_kept;
+pub mod drained_devices_rest;
 pub mod ends_are_final;
 pub mod events_are_gapless;
 pub mod every_job_ends;
@@ -82,6 +85,7 @@ pub mod tenant_limit_is_kept;
 pub mod the_fenced_stop;
 pub mod the_urgent_go_first;
 pub mod tokens_rise;
+pub mod unsteady_devices_rest;
 
 use std::time::Duration;
 
@@ -136,7 +140,7 @@ pub struct Invariant {
 }
 
 /// All of them.
-pub const ALL: [Invariant; 38] = [
+pub const ALL: [Invariant; 40] = [
     safety("ends_are_final", ends_are_final::check),
     safety("one_device_one_run", one_device_one_run::check),
     safety("acked_is_durable", acked_is_durable::check),
@@ -163,6 +167,8 @@ pub const ALL: [Invariant; 38] = [
         "reservations_are_honoured",
         reservations_are_honoured::check,
     ),
+    safety("drained_devices_rest", drained_devices_rest::check),
+    safety("unsteady_devices_rest", unsteady_devices_rest::check),
     safety("ledger_closes", ledger_closes::check),
     liveness("every_job_ends", every_job_ends::check),
     liveness("every_submit_is_answered", every_submit_is_answered::check),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use qrtx::time::Monotonic;
 
 use super::Breach;
-use crate::history::History;
+use crate::history::{History, Intents};
 use crate::neighbours::Run;
 
 /// Says what ran that should not have.
@@ -26,9 +26,10 @@ pub fn check(history: &History) -> Vec<Breach> {
             Some(_) => {}
         }
     }
+    let intents = history.intents();
     for (device, slots) in &history.slots {
         let on_device = history.runs.iter().filter(|run| run.device == *device);
-        let (most, at) = most_at_once(on_device.filter_map(|run| held(history, run)));
+        let (most, at) = most_at_once(on_device.filter_map(|run| held(history, &intents, run)));
         if most > *slots {
             let how = format!("{device} has {slots} slots and was at {most} runs at once");
             broken.push(Breach::at(at, how));
@@ -42,7 +43,11 @@ pub fn check(history: &History) -> Vec<Breach> {
 /// run things twice is not waited for when nobody knows what it does (DESIGN.md); and what a
 /// driver that cannot be asked still runs when the time of the execution is over is not known to
 /// anybody.
-pub(super) fn held(history: &History, run: &Run) -> Option<(Monotonic, Option<Monotonic>)> {
+pub(super) fn held(
+    history: &History,
+    intents: &Intents,
+    run: &Run,
+) -> Option<(Monotonic, Option<Monotonic>)> {
     let whole = Some((run.started, run.ended));
     let Ok(job) = run.job.parse() else {
         return whole;
@@ -54,8 +59,6 @@ pub(super) fn held(history: &History, run: &Run) -> Option<(Monotonic, Option<Mo
     let nth = attempt
         .and_then(|nth| nth.parse::<usize>().ok())
         .unwrap_or(1);
-    let commits = history.committed.iter();
-    let intents = commits.filter(|commit| commit.job == job && commit.events.contains(&"Intended"));
     let entry = history
         .stored
         .get(&job)
@@ -66,10 +69,13 @@ pub(super) fn held(history: &History, run: &Run) -> Option<(Monotonic, Option<Mo
         return None;
     }
     let bound = Duration::from_millis(history.limits.execute_ms);
-    let Some(intended) = intents.map(|commit| commit.at).nth(nth.saturating_sub(1)) else {
+    let intended = intents
+        .get(&job)
+        .and_then(|all| all.get(nth.saturating_sub(1)));
+    let Some(intended) = intended else {
         return whole;
     };
-    let over = Monotonic(intended + bound);
+    let over = Monotonic(*intended + bound);
     match (run.started > over, history.askable) {
         (true, _) => None,
         (false, true) => whole,

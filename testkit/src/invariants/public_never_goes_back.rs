@@ -8,9 +8,9 @@ use crate::history::{History, News};
 /// Says where a public state went back.
 pub fn check(history: &History) -> Vec<Breach> {
     let mut broken = Vec::new();
-    for (client, job) in history.pairs() {
+    for ((client, job), told) in history.told_apart() {
         let mut furthest: Option<PublicState> = None;
-        for told in history.told_of(client, job) {
+        for told in told {
             let News::Public(state) = &told.news else {
                 continue;
             };

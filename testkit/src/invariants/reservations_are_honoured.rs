@@ -10,17 +10,18 @@ use qrtx::time::Monotonic;
 
 use super::Breach;
 use super::one_device_one_run::{held, most_at_once};
-use crate::history::{History, Promise};
+use crate::history::{History, Intents, Promise};
 use crate::neighbours::Run;
 use crate::turns::SETTLED;
 
 /// Says which promise was broken, and by what.
 pub fn check(history: &History) -> Vec<Breach> {
     let mut broken = Vec::new();
+    let intents = history.intents();
     for promise in &history.promises {
         broken.extend(strangers(history, promise));
         let runs = history.runs.iter().filter(|run| names(run, promise));
-        let (most, at) = most_at_once(runs.filter_map(|run| held(history, run)));
+        let (most, at) = most_at_once(runs.filter_map(|run| held(history, &intents, run)));
         if most > 1 {
             broken.push(Breach::at(
                 at,
@@ -45,8 +46,8 @@ pub fn check(history: &History) -> Vec<Breach> {
             Breach::at(run.started.0, how)
         }));
     }
-    if !history.wall_moved {
-        broken.extend(intruders(history));
+    if !history.wall_moved && !history.promises.is_empty() {
+        broken.extend(intruders(history, &intents));
     }
     broken
 }
@@ -99,7 +100,7 @@ fn too_late(history: &History, promise: &Promise) -> Vec<Breach> {
 }
 
 /// Jobs without a reservation that were given a slot when all that were not in use were promised.
-fn intruders(history: &History) -> Vec<Breach> {
+fn intruders(history: &History, intents: &Intents) -> Vec<Breach> {
     let mut broken = Vec::new();
     for (job, &at) in &history.turns {
         let Some(stored) = history.stored.get(job) else {
@@ -128,7 +129,7 @@ fn intruders(history: &History) -> Vec<Breach> {
         let promised = promised.count();
         let ordinary = history.runs.iter().filter(|run| {
             let own = run.device == device && run.reservation.is_none();
-            own && !is_of(run, *job) && goes_on(history, run, (since, at))
+            own && !is_of(run, *job) && goes_on((history, intents), run, (since, at))
         });
         let in_use = ordinary.count();
         if promised > 0 && promised + in_use >= slots {
@@ -143,9 +144,13 @@ fn intruders(history: &History) -> Vec<Breach> {
 }
 
 /// Whether a run had its slot for the whole of a span.
-fn goes_on(history: &History, run: &Run, (from, until): (Duration, Duration)) -> bool {
+fn goes_on(
+    (history, intents): (&History, &Intents),
+    run: &Run,
+    (from, until): (Duration, Duration),
+) -> bool {
     let until = Monotonic(until);
-    held(history, run).is_some_and(|(began, ended)| {
+    held(history, intents, run).is_some_and(|(began, ended)| {
         began <= Monotonic(from) && ended.is_none_or(|ended| ended > until)
     })
 }

@@ -6,8 +6,7 @@ use crate::history::History;
 /// Says which run took place elsewhere.
 pub fn check(history: &History) -> Vec<Breach> {
     let elsewhere = history.runs.iter().filter_map(|run| {
-        let mut stored = history.stored.iter();
-        let (_, stored) = stored.find(|(id, _)| id.to_string() == run.job)?;
+        let stored = history.stored.get(&run.job.parse().ok()?)?;
         let target = &stored.job.spec.target;
         let device = run.device.parse().ok()?;
         let backend_type = history.backend_types.get(&run.device)?;

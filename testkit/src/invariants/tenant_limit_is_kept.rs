@@ -10,11 +10,12 @@ use crate::history::History;
 /// Says which tenant ran too much at once.
 pub fn check(history: &History) -> Vec<Breach> {
     let limit = history.limits.tenant_running;
+    let intents = history.intents();
     let mut runs: BTreeMap<&str, Vec<_>> = BTreeMap::new();
     for run in &history.runs {
         let job = run.job.parse().ok();
         let stored = job.and_then(|job| history.stored.get(&job));
-        if let (Some(stored), Some(held)) = (stored, held(history, run)) {
+        if let (Some(stored), Some(held)) = (stored, held(history, &intents, run)) {
             let tenant = &stored.job.spec.owner.tenant;
             runs.entry(tenant).or_default().push(held);
         }

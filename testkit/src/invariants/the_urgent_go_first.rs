@@ -4,9 +4,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use qrtx::ids::JobId;
+use qrtx::ids::{JobId, ReservationId};
 use qrtx::job::Job;
+use qrtx::job::target::Target;
 use qrtx::limits::TELL_WITHIN;
+use qrtx::time::Timestamp;
 
 use super::Breach;
 use crate::history::{Committed, History};
@@ -15,11 +17,16 @@ use crate::turns::SETTLED;
 /// How long a job waited for its device. The turn was given when it was first tried to be
 /// recorded, or as long before as that may wait; a kernel that stands still in between does not
 /// know that it does.
-struct Wait {
+struct Wait<'a> {
     job: JobId,
     since: Duration,
     /// The earliest moment and the latest.
     until: (Duration, Duration),
+    /// What it waited for, and whose it is: a reserved slot is not what others wait for.
+    queue: (&'a Target, Option<ReservationId>, &'a str),
+    /// Told without the kernel's own rank, which may be what is wrong: priority with age, then the
+    /// deadline, then the submission; less is more urgent.
+    place: (i64, Timestamp, u64),
 }
 
 /// Says who was passed over.
@@ -35,9 +42,7 @@ pub fn check(history: &History) -> Vec<Breach> {
         }
         let passed_over = waits.iter().find(|other| {
             let waited = other.since + SETTLED < earliest && other.until.0 > latest + SETTLED;
-            waited
-                && same_queue(history, picked.job, other.job)
-                && more_urgent(history, other.job, picked.job)
+            waited && other.queue == picked.queue && other.place < picked.place
         });
         if let Some(Wait { job, .. }) = passed_over {
             let (first, at) = (picked.job, latest.as_secs_f64());
@@ -51,7 +56,8 @@ pub fn check(history: &History) -> Vec<Breach> {
 }
 
 /// The first time in the queue of each job; later ones begin with a back-off.
-fn waits(history: &History) -> Vec<Wait> {
+fn waits(history: &History) -> Vec<Wait<'_>> {
+    let step = i64::try_from(history.limits.age_step_ms * 1000).expect("a step is short");
     let compiled = |commit: &&Committed| commit.confirmed && commit.events.contains(&"Compiled");
     let mut since: BTreeMap<JobId, Duration> = BTreeMap::new();
     for Committed { at, job, .. } in history.committed.iter().filter(compiled) {
@@ -59,31 +65,22 @@ fn waits(history: &History) -> Vec<Wait> {
     }
     let waits = since.into_iter().filter_map(|(job, since)| {
         let turn = *history.turns.get(&job)?;
-        let until = (history.lived_since(turn, TELL_WITHIN), turn);
-        Some(Wait { job, since, until })
+        let Job {
+            spec,
+            created_at,
+            submission,
+            ..
+        } = &history.stored.get(&job)?.job;
+        let level = created_at.0.div_euclid(step) - i64::from(spec.priority);
+        Some(Wait {
+            job,
+            since,
+            until: (history.lived_since(turn, TELL_WITHIN), turn),
+            queue: (&spec.target, spec.reservation, &spec.owner.tenant),
+            place: (level, spec.expires_at, *submission),
+        })
     });
     waits.collect()
-}
-
-/// Whether two jobs waited for the same: a reserved slot is not what others wait for.
-fn same_queue(history: &History, one: JobId, other: JobId) -> bool {
-    let queue = |job| {
-        let spec = &history.stored.get(&job)?.job.spec;
-        Some((&spec.target, spec.reservation))
-    };
-    queue(one) == queue(other)
-}
-
-/// Told without the kernel's own rank, which may be what is wrong.
-fn more_urgent(history: &History, one: JobId, other: JobId) -> bool {
-    let step = i64::try_from(history.limits.age_step_ms * 1000).expect("a step is short");
-    let job = |job| history.stored.get(&job).map(|stored| &stored.job);
-    let (Some(one), Some(other)) = (job(one), job(other)) else {
-        return false;
-    };
-    let level = |job: &Job| job.created_at.0.div_euclid(step) - i64::from(job.spec.priority);
-    let place = |job: &Job| (level(job), job.spec.expires_at, job.submission);
-    one.spec.owner.tenant == other.spec.owner.tenant && place(one) < place(other)
 }
 
 #[cfg(test)]

@@ -246,7 +246,13 @@ impl<C: Clock + Clone> DriverDouble<C> {
 
     /// Every execution that really ran or runs, in the order in which they started.
     pub fn runs(&self) -> Vec<Run> {
-        self.state().ledger.runs(self.clock.monotonic())
+        self.runs_from(0)
+    }
+
+    /// The same without the first so many.
+    pub fn runs_from(&self, first: usize) -> Vec<Run> {
+        let now = self.clock.monotonic();
+        self.state().ledger.runs_from(first, now)
     }
 
     /// The jobs for which it was asked to run what is no circuit.

@@ -175,6 +175,9 @@ impl KernelGateway for Hostile {
             hardware_wait_seconds: u32::MAX,
             capabilities: BTreeMap::from([(evil(), evil())]),
             draining: true,
+            reason: evil(),
+            heard_at: never(),
+            held_until: never(),
         };
         Ok(Response::new(ListDevicesResponse {
             devices: vec![device],

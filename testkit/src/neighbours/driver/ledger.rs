@@ -136,8 +136,9 @@ impl Ledger {
         &mut self.0[number]
     }
 
-    pub(super) fn runs(&self, now: Monotonic) -> Vec<Run> {
-        self.0.iter().map(|row| row.seen_at(now)).collect()
+    pub(super) fn runs_from(&self, first: usize, now: Monotonic) -> Vec<Run> {
+        let rows = self.0.iter().skip(first);
+        rows.map(|row| row.seen_at(now)).collect()
     }
 
     /// The counts of the latest run that was not for `job`.

@@ -1,0 +1,54 @@
+//! Devices that an operator takes out of use, and such as go away again and again, in a random run.
+
+use super::faults::Draw;
+use super::{PAID, SIMULATOR};
+use crate::chance::Chance;
+use crate::scenario::{Act, DeviceSays, Draining, Flapping, Scenario, Step, When};
+
+/// Of a hundred runs, so many have an operator, and so many a kernel that soon loses its patience.
+const PERCENT: u64 = 15;
+
+/// One or two devices drain for a while, from when many jobs still wait.
+pub(super) fn drains(scenario: &Scenario, chance: &mut Chance) -> Vec<Step> {
+    if !chance.percent(PERCENT) {
+        return Vec::new();
+    }
+    let mut draw = Draw { scenario, chance };
+    let which = *draw
+        .chance
+        .one_of(&[&[SIMULATOR][..], &[PAID], &[SIMULATOR, PAID]]);
+    let when = When::At(draw.millis(200, 3_000));
+    let drain = |id: &&str| {
+        let act = Act::Drain(Draining {
+            id: (*id).to_owned(),
+            lasts: draw.millis(1_000, 40_000),
+        });
+        let when = when.clone();
+        Step { when, act }
+    };
+    which.iter().map(drain).collect()
+}
+
+/// A device flaps, and after one loss or two it is held back; the devices of other runs are seldom
+/// lost as often as is usually too much.
+pub(super) fn flaps(scenario: &mut Scenario, chance: &mut Chance) {
+    if !chance.percent(PERCENT) {
+        return;
+    }
+    let bounds = [
+        ("device_losses", chance.within(1, 2)),
+        ("device_hold_ms", *chance.one_of(&[5_000, 15_000, 30_000])),
+    ];
+    let bounds = bounds.map(|(name, value)| (name.to_owned(), value));
+    scenario.limits.0.extend(bounds);
+    let mut draw = Draw { scenario, chance };
+    let act = Act::Flap(Flapping {
+        id: (*draw.chance.one_of(&[SIMULATOR, PAID])).to_owned(),
+        says: *draw.chance.one_of(&[DeviceSays::Offline, DeviceSays::Gone]),
+        away: draw.millis(300, 4_000),
+        back: draw.millis(300, 6_000),
+        lasts: draw.millis(5_000, 30_000),
+    });
+    let when = When::At(draw.millis(0, 3_000));
+    scenario.steps.push(Step { when, act });
+}
