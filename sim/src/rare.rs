@@ -99,7 +99,7 @@ pub fn hit(outcome: &Outcome) -> BTreeSet<&'static str> {
             records
                 .refused
                 .iter()
-                .any(|refused| refused.why == Refusal::Overload),
+                .any(|refused| refused.why != Refusal::KeyConflict),
         ),
         ("T10", fired("kill-in-recovery")),
         ("T14", clock_back_while_held(outcome)),

@@ -422,16 +422,11 @@ impl Table {
                 slot.astir().turn = Some(pick);
             }
         }
-        while let Some(job) = self.compile.pick() {
-            woken.push(job);
+        for pool in [&mut self.compile, &mut self.store] {
+            woken.extend(std::iter::from_fn(|| pool.pick()));
         }
-        while let Some(job) = self.store.pick() {
-            woken.push(job);
-        }
-        woken
-            .into_iter()
-            .filter_map(|job| self.claim(job))
-            .collect()
+        let woken = woken.into_iter();
+        woken.filter_map(|job| self.claim(job)).collect()
     }
 }
 

@@ -226,6 +226,8 @@ pub struct Refused {
 pub enum Refusal {
     /// There is too much to do: another time.
     Overload,
+    /// The job store has no room: another time.
+    StoreFull,
     /// The key stands for another request.
     KeyConflict,
 }

@@ -208,8 +208,10 @@ impl Client {
             return;
         };
         let why = match info.reason.as_str() {
-            // Without a limit that was reached it is the store that has no room.
-            "EIGEN_OVERLOADED" if info.metadata.contains_key("limit") => Refusal::Overload,
+            "EIGEN_OVERLOADED" => match info.metadata.contains_key("limit") {
+                true => Refusal::Overload,
+                false => Refusal::StoreFull,
+            },
             "EIGEN_IDEMPOTENCY_CONFLICT" => Refusal::KeyConflict,
             _ => return,
         };

@@ -1,6 +1,6 @@
 //! What is left of a run when it is over: the history that is held against the kernel.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use madsim::runtime::Handle;
@@ -312,17 +312,22 @@ impl World {
         pauses
     }
 
-    /// When devices say that they take nothing.
+    /// When devices say that they take nothing. Nothing is told of one that comes and goes.
     fn away(&self, records: &Records) -> BTreeMap<String, Vec<(Duration, Duration)>> {
         let mut away: BTreeMap<_, Vec<(Duration, Duration)>> = BTreeMap::new();
+        let mut flaps = BTreeSet::new();
         for fired in &records.fired {
             let act = self.scenario.steps.get(fired.step).map(|step| &step.act);
+            if let Some(Act::Flap(flapping)) = act {
+                flaps.insert(&flapping.id);
+            }
             if let Some(Act::Device(trouble)) = act {
                 let until = fired.lasts.map_or(Duration::MAX, |lasts| fired.at + lasts);
                 let spans = away.entry(trouble.id.clone()).or_default();
                 spans.push((fired.at, until));
             }
         }
+        away.retain(|device, _| !flaps.contains(device));
         // The first that is over lets the device come back, whatever else was wrong with it.
         for spans in away.values_mut() {
             let ends: Vec<_> = spans.iter().map(|(_, until)| *until).collect();

@@ -26,7 +26,7 @@ pub fn check(history: &History) -> Vec<Breach> {
             (Refusal::Overload, None) if !is_full(history, refused) => {
                 format!("{client} was told that there is too much to do, and there is room")
             }
-            (Refusal::Overload | Refusal::KeyConflict, _) => return None,
+            (Refusal::Overload | Refusal::StoreFull | Refusal::KeyConflict, _) => return None,
         };
         Some(Breach::at(refused.at, how))
     });
