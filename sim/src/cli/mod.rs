@@ -180,7 +180,7 @@ fn list(as_json: bool) -> Result<u8, LoadError> {
 fn all() -> Result<u8, LoadError> {
     let commit = commit();
     let codes = [
-        run::every(5)?,
+        run::every(5, false)?,
         farm::Farm::of(500, commit.clone()).go(),
         matrix::Matrix::default().go(),
         self_check::SelfCheck::of(20, commit.clone()).go(),

@@ -35,7 +35,7 @@ impl Run {
     pub(super) fn go(self) -> Result<u8, LoadError> {
         super::plant(self.bug.as_deref());
         if self.scenario == "all" {
-            return every(self.seeds);
+            return every(self.seeds, self.json);
         }
         let (first, seed) = load(&self.scenario, self.seed)?;
         if self.seeds == 1 {
@@ -49,7 +49,7 @@ impl Run {
 
 /// Every scenario and every regression that can be run, with so many seeds each; those with a
 /// seed of their own are also run with that.
-pub(super) fn every(seeds: u64) -> Result<u8, LoadError> {
+pub(super) fn every(seeds: u64, as_json: bool) -> Result<u8, LoadError> {
     let mut runs = Vec::new();
     let all = scenario::all()?.into_iter().chain(scenario::regressions()?);
     for scenario in all.filter(|scenario| scenario.waits_for.is_none()) {
@@ -57,7 +57,7 @@ pub(super) fn every(seeds: u64) -> Result<u8, LoadError> {
         let seeds = (1..=seeds).filter(|_| own.is_none()).chain(own);
         runs.extend(seeds.map(|seed| (scenario.clone(), seed)));
     }
-    several(runs, false)
+    several(runs, as_json)
 }
 
 pub(super) fn replay(file: &Path, as_json: bool) -> Result<u8, LoadError> {

@@ -29,7 +29,7 @@ const LANES: [&str; 6] = [
     "job store",
 ];
 /// Calls that would be most of the picture and say little; they can be shown.
-const NOISE: [&str; 3] = ["ListDevices", "GetJobStatus", "WatchJob"];
+const NOISE: [&str; 4] = ["ListDevices", "GetJobStatus", "WatchExecution", "WatchJob"];
 
 /// The picture of a run.
 pub fn html(scenario: &Scenario, seed: u64, outcome: &Outcome, verdict: &Verdict) -> String {
@@ -155,8 +155,8 @@ impl Picture<'_> {
             // Lives of the same process beside each other: two at once are two kernels.
             let x = lane(&life.node) + f64::from(life.number % 3) * 4.0 - 4.0;
             let top = self.rows.y(life.began);
-            let end = life.ended.unwrap_or(self.outcome.ended);
-            let (bottom, number) = (self.rows.y(end), life.number);
+            let end = life.ended.map(|end| self.rows.y(end));
+            let (bottom, number) = (end.unwrap_or(bottom), life.number);
             let node = page::escaped(&life.node);
             self.put(format_args!(
                 r#"<line class="life" x1="{x}" y1="{top}" x2="{x}" y2="{bottom}"><title>{node}, life {number}</title></line>"#

@@ -26,7 +26,7 @@ pub fn check(history: &History) -> Vec<Breach> {
             .all(|device| was_away(history, device, asked));
         (refused && !devices.is_empty()).then(|| {
             let (device, at) = (devices.join(", "), asked.at.as_secs_f64());
-            let how = format!("{job} was executed on {device}, which was not ready at {at} s");
+            let how = format!("{job} was executed on {device}, which was not ready at {at:.3} s");
             Breach::at(call.at, how)
         })
     });

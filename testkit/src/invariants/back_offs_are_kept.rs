@@ -45,7 +45,7 @@ fn after_refusals(history: &History) -> Vec<Breach> {
             let (job, what, at) = (call.job?, &call.what, next.at.as_secs_f64());
             let said = ended.as_secs_f64();
             let how = format!(
-                "{what} for {job} was to be tried {BUSY_FOR:?} after {said} s, and was at {at} s"
+                "{what} for {job} was to be tried {BUSY_FOR:?} after {said:.3} s, and was at {at:.3} s"
             );
             Some(Breach::at(next.at, how))
         })?
@@ -68,7 +68,8 @@ fn after_setbacks(history: &History) -> Vec<Breach> {
         broken.extend(early.map(|call| {
             let (job, what) = (commit.job, &call.what);
             let (at, due) = (call.at.as_secs_f64(), due.as_secs_f64());
-            let how = format!("{what} for {job} was to be tried at {due} s, and was at {at} s");
+            let how =
+                format!("{what} for {job} was to be tried at {due:.3} s, and was at {at:.3} s");
             Breach::at(call.at, how)
         }));
     }

@@ -24,7 +24,7 @@ pub fn check(history: &History) -> Vec<Breach> {
         let at = commit.at.as_secs_f64();
         let too_many = |whose: &str, jobs: usize, most: usize| {
             (jobs > most).then(|| {
-                format!("{jobs} jobs{whose} had not ended at {at} s, and {most} are the limit")
+                format!("{jobs} jobs{whose} had not ended at {at:.3} s, and {most} are the limit")
             })
         };
         let limits = &history.limits;

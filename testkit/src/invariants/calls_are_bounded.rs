@@ -19,7 +19,7 @@ pub fn check(history: &History) -> Vec<Breach> {
         (late && !stood_still(history, call.at, call.at + bound)).then(|| {
             let (what, whom) = (&call.what, &call.whom);
             let (at, over) = (call.at.as_secs_f64(), over.as_secs_f64());
-            let how = format!("{what} at {whom} went on from {at} s to {over} s");
+            let how = format!("{what} at {whom} went on from {at:.3} s to {over:.3} s");
             Breach::at(call.at + bound, how)
         })
     });

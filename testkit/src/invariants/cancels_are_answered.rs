@@ -24,7 +24,7 @@ pub fn check(history: &History) -> Vec<Breach> {
         };
         if answered > due && !history.was_troubled(cancel.asked, due) {
             let (asked, at) = (cancel.asked.as_secs_f64(), answered.as_secs_f64());
-            let how = format!("the cancel of {job} at {asked} s was answered at {at} s");
+            let how = format!("the cancel of {job} at {asked:.3} s was answered at {at:.3} s");
             broken.push(Breach::at(due, how));
         }
     }

@@ -37,7 +37,7 @@ pub fn check(history: &History) -> Vec<Breach> {
             let (lasted, allowed) = (lasted.as_secs_f64(), allowed.as_secs_f64());
             broken.push(Breach::at(
                 commit.at,
-                format!("{job} was given {allowed} s and timed out after {lasted} s"),
+                format!("{job} was given {allowed:.3} s and timed out after {lasted:.3} s"),
             ));
         }
         // While anything is wrong it may take longer, and then until somebody tries again.
@@ -47,7 +47,7 @@ pub fn check(history: &History) -> Vec<Breach> {
             let (lasted, allowed) = (lasted.as_secs_f64(), allowed.as_secs_f64());
             broken.push(Breach::at(
                 commit.at,
-                format!("{job} was given {allowed} s and ended after {lasted} s"),
+                format!("{job} was given {allowed:.3} s and ended after {lasted:.3} s"),
             ));
         }
     }

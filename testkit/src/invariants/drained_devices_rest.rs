@@ -20,7 +20,7 @@ pub fn check(history: &History) -> Vec<Breach> {
             let (at, from) = (given.at.as_secs_f64(), drained.certain.0.as_secs_f64());
             broken.push(Breach::at(
                 given.at,
-                format!("{job} was given {device} at {at} s, which drains since {from} s"),
+                format!("{job} was given {device} at {at:.3} s, which drains since {from:.3} s"),
             ));
         }
     }

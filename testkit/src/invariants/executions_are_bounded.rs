@@ -54,7 +54,7 @@ fn too_long(
         .any(|at| *at + bound >= since && *at <= until);
     (until > due && !broke_off && !history.was_troubled(since, until)).then(|| {
         let (from, until) = (since.as_secs_f64(), until.as_secs_f64());
-        let how = format!("the execution of {job} went on from {from} s to {until} s");
+        let how = format!("the execution of {job} went on from {from:.3} s to {until:.3} s");
         Breach::at(due, how)
     })
 }

@@ -38,8 +38,9 @@ pub fn check(history: &History) -> Vec<Breach> {
         broken.extend(late.map(|(commit, due, at)| {
             let (happened, at) = (commit.at.as_secs_f64(), at.as_secs_f64());
             let what = commit.events.join(", ");
-            let how =
-                format!("{client} heard at {at} s of {what} of {job}, which was at {happened} s");
+            let how = format!(
+                "{client} heard at {at:.3} s of {what} of {job}, which was at {happened:.3} s"
+            );
             Breach::at(due, how)
         }));
     }

@@ -37,7 +37,7 @@ pub fn check(history: &History) -> Vec<Breach> {
 fn complaint(device: &str, tenant: &str, since: Duration, at: Duration) -> Breach {
     let (from, until) = (since.as_secs_f64(), at.as_secs_f64());
     let how = format!(
-        "{device} had a slot free from {from} s to {until} s while jobs of {tenant} waited for it"
+        "{device} had a slot free from {from:.3} s to {until:.3} s while jobs of {tenant} waited for it"
     );
     Breach::at(since, how)
 }

@@ -38,8 +38,9 @@ fn in_life(history: &History, from: Duration, until: Duration) -> Option<Breach>
             && !history.was_troubled(since, since + SOON)
         {
             let (from, at) = (since.as_secs_f64(), at.as_secs_f64());
-            let how =
-                format!("a place to compile in was free from {from} s to {at} s, and jobs waited");
+            let how = format!(
+                "a place to compile in was free from {from:.3} s to {at:.3} s, and jobs waited"
+            );
             return Some(Breach::at(since, how));
         }
         let let_in = hall.note(history, at, what);

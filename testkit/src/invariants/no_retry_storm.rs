@@ -32,7 +32,7 @@ pub fn check(history: &History) -> Vec<Breach> {
             let at = storm[0].as_secs_f64();
             broken.push(Breach::at(
                 storm[0],
-                format!("{whom} got {what}{job} more than {most} times in {span:?} at {at} s"),
+                format!("{whom} got {what}{job} more than {most} times in {span:?} at {at:.3} s"),
             ));
             break;
         }

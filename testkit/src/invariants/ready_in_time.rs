@@ -19,8 +19,9 @@ pub fn check(history: &History) -> Vec<Breach> {
         let took = until.saturating_sub(start.at);
         (took > READY_WITHIN && !is_excused(history, start.at, until)).then(|| {
             let (at, took) = (start.at.as_secs_f64(), took.as_secs_f64());
-            let how =
-                format!("the kernel that was started at {at} s could not be reached for {took} s");
+            let how = format!(
+                "the kernel that was started at {at:.3} s could not be reached for {took:.3} s"
+            );
             Breach::at(start.at, how)
         })
     });

@@ -38,7 +38,7 @@ pub fn check(history: &History) -> Vec<Breach> {
             let at = told.at.as_secs_f64();
             broken.push(Breach::at(
                 told.at,
-                format!("a cancel of {name} was told {receipt} at {at} s, which is not so"),
+                format!("a cancel of {name} was told {receipt} at {at:.3} s, which is not so"),
             ));
         }
     }

@@ -93,7 +93,10 @@ fn too_late(history: &History, promise: &Promise) -> Vec<Breach> {
     });
     let each = late.map(|call| {
         let (at, over) = (call.at.as_secs_f64(), promise.over.as_secs_f64());
-        let how = format!("{} was over at {over} s, and used at {at} s", promise.id);
+        let how = format!(
+            "{} was over at {over:.3} s, and used at {at:.3} s",
+            promise.id
+        );
         Breach::at(call.at, how)
     });
     each.collect()
@@ -135,7 +138,7 @@ fn intruders(history: &History, intents: &Intents) -> Vec<Breach> {
         if promised > 0 && promised + in_use >= slots {
             let seconds = at.as_secs_f64();
             broken.push(Breach::at(at, format!(
-                "{job} was given a slot of {device} at {seconds} s, where of {slots} slots {in_use} \
+                "{job} was given a slot of {device} at {seconds:.3} s, where of {slots} slots {in_use} \
                  were in use and {promised} promised to others"
             )));
         }

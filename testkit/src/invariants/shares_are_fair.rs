@@ -63,8 +63,8 @@ fn unfair(
         if (got - beside).abs() > allowed {
             let (from, until) = (both.0.as_secs_f64(), both.1.as_secs_f64());
             let how = format!(
-                "from {from} s to {until} s {} got {got} s of {device} for its weight and {} got \
-                 {beside} s, though both had jobs waiting; {allowed} s apart is fair",
+                "from {from:.3} s to {until:.3} s {} got {got:.3} s of {device} for its weight and {} got \
+                 {beside:.3} s, though both had jobs waiting; {allowed:.3} s apart is fair",
                 one.0, other.0
             );
             return Some(Breach::at(both.1, how));

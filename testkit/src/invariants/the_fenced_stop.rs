@@ -28,7 +28,7 @@ pub fn check(history: &History) -> Vec<Breach> {
     let told = broken.into_iter().map(|(life, at)| {
         let (since, until) = (first[&life].as_secs_f64(), at.as_secs_f64());
         let how = format!(
-            "life {life} of the kernel knew at {since} s that it was replaced, and went on at {until} s"
+            "life {life} of the kernel knew at {since:.3} s that it was replaced, and went on at {until:.3} s"
         );
         Breach::at(at, how)
     });

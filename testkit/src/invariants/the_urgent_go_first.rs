@@ -48,7 +48,7 @@ pub fn check(history: &History) -> Vec<Breach> {
             let (first, at) = (picked.job, latest.as_secs_f64());
             broken.push(Breach::at(
                 latest,
-                format!("{job} is more urgent than {first}, which went first at {at} s"),
+                format!("{job} is more urgent than {first}, which went first at {at:.3} s"),
             ));
         }
     }

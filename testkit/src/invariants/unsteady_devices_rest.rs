@@ -34,7 +34,7 @@ pub fn check(history: &History) -> Vec<Breach> {
             let (job, device, at) = (given.job, &given.device, given.at.as_secs_f64());
             let (from, until) = (from.as_secs_f64(), until.as_secs_f64());
             broken.push(Breach::at(given.at, format!(
-                "{job} was given {device} at {at} s, which was to rest from {from} s to {until} s"
+                "{job} was given {device} at {at:.3} s, which was to rest from {from:.3} s to {until:.3} s"
             )));
         }
     }
