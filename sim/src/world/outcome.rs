@@ -147,12 +147,10 @@ impl World {
     fn history(&self, ended: Duration) -> History {
         let records = self.trace.records();
         let committed = records.commits.iter().filter(|commit| commit.written);
-        // An answer that cannot be read is none.
-        let garbled = |call: &CallRecord| {
-            let arrived = call.arrived.unwrap_or(call.sent);
-            let mut fired = records.fired.iter();
-            fired.any(|fired| fired.kind == "garbage" && (call.sent..=arrived).contains(&fired.at))
-        };
+        // An answer that cannot be read is none, and which it was that was spoilt nobody wrote down.
+        let garbage = records.fired.iter().any(|fired| fired.kind == "garbage");
+        let garbled =
+            |call: &CallRecord| garbage && call.end == "Ok" && call.method == "ExecuteCircuit";
         let asked = records.calls.iter().filter(|call| call.from == "kernel");
         let devices = self.scenario.devices.iter();
         let named = records.commits.iter();

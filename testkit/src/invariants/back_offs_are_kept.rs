@@ -63,7 +63,11 @@ fn after_setbacks(history: &History) -> Vec<Breach> {
             continue;
         };
         let due = commit.at + not_before.since(last.at);
-        let mut tries = tries(history).filter(|call| call.job == Some(commit.job));
+        // One that was replaced knows nothing of it.
+        let starts = history.starts.iter().filter(|start| start.at <= commit.at);
+        let life = starts.count();
+        let own = |call: &&Asked| call.job == Some(commit.job) && call.life as usize >= life;
+        let mut tries = tries(history).filter(own);
         let early = tries.find(|call| call.at > commit.at && call.at + EARLY_MAX < due);
         broken.extend(early.map(|call| {
             let (job, what) = (commit.job, &call.what);
