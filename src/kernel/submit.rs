@@ -111,12 +111,9 @@ impl<E: Env> Kernel<E> {
             Err(why @ AppendError::Unavailable(_)) => Err(Error::Unavailable(format!(
                 "{why}; repeat the request with the same idempotency key"
             ))),
-            Err(why @ (AppendError::Fenced(_) | AppendError::OutOfOrder { .. })) => {
-                self.stop(&why.to_string());
-                Err(Error::Unavailable(
-                    "this kernel has stopped; ask the one in its place".into(),
-                ))
-            }
+            Err(AppendError::Fenced(_) | AppendError::OutOfOrder { .. }) => Err(
+                Error::Unavailable("this kernel has stopped; ask the one in its place".into()),
+            ),
         }
     }
 
@@ -166,6 +163,10 @@ impl<E: Env> Kernel<E> {
             let tenant = append.job.spec.owner.tenant.clone();
             let stored = kernel.store_new(append, accepted_at).await;
             let in_doubt = matches!(stored, Err(AppendError::Unavailable(_)));
+            // Also if the caller has given up: nobody else may hear of it.
+            if let Err(why @ (AppendError::Fenced(_) | AppendError::OutOfOrder { .. })) = &stored {
+                kernel.stop(&why.to_string());
+            }
             // Nobody listens when the caller has given up.
             let _ = tell.send(stored);
             if in_doubt {

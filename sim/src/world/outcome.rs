@@ -55,8 +55,9 @@ const OF_NEIGHBOURS: [&str; 22] = [
 ];
 
 /// After which a driver cannot tell what became of each execution, or is not believed.
-const SILENCE_DRIVERS: [&str; 16] = [
+const SILENCE_DRIVERS: [&str; 17] = [
     "answer-breaks-off",
+    "busy",
     "clock-freeze",
     "clock-jump-driver",
     "clock-jump-kernel",

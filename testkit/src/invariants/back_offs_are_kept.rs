@@ -39,7 +39,10 @@ fn after_refusals(history: &History) -> Vec<Breach> {
     let busy = tries(history).filter(|call| call.end == "ResourceExhausted");
     let early = busy.filter_map(|call| {
         let ended = call.ended?;
-        let same = |next: &&Asked| next.job == call.job && next.what == call.what;
+        // A kernel that begins anew has not heard it.
+        let same = |next: &&Asked| {
+            (next.job, &next.what, next.life) == (call.job, &call.what, call.life)
+        };
         let next = tries(history).filter(same).find(|next| next.at >= ended)?;
         (next.at + EARLY_MAX < ended + BUSY_FOR).then(|| {
             let (job, what, at) = (call.job?, &call.what, next.at.as_secs_f64());
