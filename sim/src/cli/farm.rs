@@ -27,7 +27,7 @@ const MERCY: Duration = Duration::from_secs(60);
 #[derive(Args)]
 pub(super) struct Farm {
     /// How many seeds
-    #[arg(long, conflicts_with = "minutes")]
+    #[arg(long, conflicts_with = "minutes", value_parser = clap::value_parser!(u64).range(1..))]
     seeds: Option<u64>,
     /// For how long
     #[arg(long)]

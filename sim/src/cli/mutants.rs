@@ -2,7 +2,8 @@
 //! cannot find when it is there, its silence proves nothing about.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use clap::Args;
 use qrtx_sim::planted::{self, CANARY, EQUIVALENT};
@@ -51,6 +52,8 @@ struct Row {
     by: BTreeMap<String, u64>,
     /// The first seed that finds it, to be looked at.
     seed: Option<u64>,
+    /// Stories that find it, looked for where no seed does.
+    stories: Vec<String>,
 }
 
 impl Mutants {
@@ -94,7 +97,7 @@ impl Mutants {
         }
         let missed = rows
             .iter()
-            .filter(|row| row.caught == 0 && row.equivalent.is_none());
+            .filter(|row| row.caught == 0 && row.stories.is_empty() && row.equivalent.is_none());
         let missed: Vec<_> = missed.map(|row| row.id.as_str()).collect();
         if rows.is_empty() {
             return super::WRONG_USE;
@@ -112,7 +115,7 @@ impl Mutants {
         }
     }
 
-    fn measure(&self, id: &str, bug: Option<&str>, program: &std::path::Path) -> Row {
+    fn measure(&self, id: &str, bug: Option<&str>, program: &Path) -> Row {
         let mut row = Row {
             id: id.to_owned(),
             equivalent: EQUIVALENT
@@ -166,8 +169,29 @@ impl Mutants {
         }
         row.cpu = cpu.values().sum();
         row.gaps.sort_unstable();
+        if row.caught == 0 && row.equivalent.is_none() {
+            row.stories = stories(program, bug);
+        }
         row
     }
+}
+
+/// Which of the scenarios and regressions fail with a mistake, each run once.
+fn stories(program: &Path, bug: Option<&str>) -> Vec<String> {
+    let mut run = Command::new(program);
+    run.args(["run", "all", "--json"]);
+    run.args(bug.into_iter().flat_map(|bug| ["--bug", bug]));
+    let told = run.output().map(|ran| ran.stdout).unwrap_or_default();
+    let told = String::from_utf8_lossy(&told);
+    let runs = told
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let failed = runs.filter(|run| run["exit_code"] != code::WELL);
+    let mut failed: Vec<_> = failed
+        .filter_map(|run| Some(run["scenario"].as_str()?.to_owned()))
+        .collect();
+    failed.dedup();
+    failed
 }
 
 impl Row {
@@ -194,6 +218,7 @@ impl Row {
             "cpu_seconds": self.cpu,
             "caught_by": self.by,
             "seed": self.seed,
+            "stories": self.stories,
         })
     }
 
@@ -202,7 +227,11 @@ impl Row {
             self.percentile(of)
                 .map_or_else(|| "-".to_owned(), |n| n.to_string())
         };
-        let by: Vec<_> = self.by.keys().map(String::as_str).collect();
+        let stories = self
+            .stories
+            .iter()
+            .map(|story| format!("the story {story}"));
+        let by: Vec<_> = self.by.keys().cloned().chain(stories).collect();
         let by = match self.equivalent {
             Some(why) => format!("equivalent: {why}"),
             None => by.join(", "),

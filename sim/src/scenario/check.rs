@@ -3,9 +3,11 @@
 use qrtx::ids::BadId;
 use qrtx::job::target::Target;
 
+use crate::rare;
+
 use super::{
     Act, DevicePlan, DeviceTrouble, Draining, Flapping, JobRef, Jump, Kill, Leg, Pause, Scenario,
-    Step, StoreFault, StorePlan, When,
+    Step, StoreFault, StorePlan, When, words,
 };
 
 /// Processes that can be killed.
@@ -53,6 +55,17 @@ impl Scenario {
                 "there is no job {job} to expect of, there are {jobs}"
             ));
         }
+        let of_jobs = self.expect.job.values().map(|own| own.executions);
+        let counts = of_jobs.chain([self.expect.executions]).flatten();
+        for [least, most] in counts {
+            if least > most {
+                return Err(format!("executions from {least} to {most} are none"));
+            }
+        }
+        for state in &self.expect.hits {
+            let states = rare::ALL.map(|(name, _)| name);
+            words::known("rare state", &states, state)?;
+        }
         for (number, step) in self.steps.iter().enumerate() {
             self.check_step(step)
                 .map_err(|why| format!("step {number}: {why}"))?;
@@ -77,6 +90,7 @@ impl Scenario {
                 return Err(format!("there is no job {job}, there are {jobs}"));
             }
         }
+        words::check(&step.when)?;
         match (&step.act, &step.when) {
             (Act::Kill(Kill { node, .. }), _) if !PROCESSES.contains(&node.as_str()) => {
                 return Err(format!("no process is called {node:?}"));

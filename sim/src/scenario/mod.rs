@@ -9,6 +9,7 @@ mod form;
 mod naming;
 mod span;
 mod step;
+mod words;
 
 use std::time::Duration;
 
