@@ -26,7 +26,7 @@ const EVENTS: [&str; 18] = [
 ];
 
 /// The calls that are made here.
-const METHODS: [&str; 19] = [
+const METHODS: [&str; 18] = [
     "CancelExecution",
     "CancelJob",
     "CompileCircuit",
@@ -42,7 +42,6 @@ const METHODS: [&str; 19] = [
     "OptimizeCircuit",
     "ReleaseReservation",
     "ReserveDevice",
-    "UndrainDevice",
     "ValidateCircuit",
     "WatchExecution",
     "WatchJob",
