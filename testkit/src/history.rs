@@ -269,6 +269,12 @@ pub enum News {
         tenant: String,
         /// The hash of its program.
         program: Sha256Sum,
+        /// Where it was to run.
+        target: String,
+        /// How often.
+        shots: u32,
+        /// How urgent it was.
+        priority: u8,
     },
     /// An event of a watch. A watch that is resumed goes on behind the last event.
     Event {

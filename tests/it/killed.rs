@@ -101,6 +101,9 @@ impl World {
                 key,
                 tenant: "tenant-default".to_owned(),
                 program: Sha256Sum::of(&wanted.program),
+                target: self.device.to_owned(),
+                shots: 100,
+                priority: 50,
             };
             self.hear(number, job, accepted);
             if count % 7 == 3 {

@@ -4,9 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -30,17 +31,25 @@ pub(super) struct Farm {
     #[arg(long, conflicts_with = "minutes", value_parser = clap::value_parser!(u64).range(1..))]
     seeds: Option<u64>,
     /// For how long
-    #[arg(long)]
+    #[arg(long, value_parser = minutes)]
     minutes: Option<f64>,
     /// What the seeds are derived from, such as a commit; else the present time
     #[arg(long)]
     from: Option<String>,
     /// Processes; else one for each core
     #[arg(long)]
-    processes: Option<usize>,
+    processes: Option<NonZeroUsize>,
     /// One JSON object at the end
     #[arg(long)]
     json: bool,
+}
+
+fn minutes(text: &str) -> Result<f64, String> {
+    let minutes: f64 = text.parse().map_err(|_| "that is no number".to_owned())?;
+    let makes_sense = minutes > 0.0 && minutes.is_finite();
+    makes_sense
+        .then_some(minutes)
+        .ok_or_else(|| "more than 0, and an end".to_owned())
 }
 
 impl Farm {
@@ -57,7 +66,7 @@ impl Farm {
 
     pub(super) fn go(self) -> u8 {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let processes = self.processes.unwrap_or(cores);
+        let processes = self.processes.map_or(cores, NonZeroUsize::get);
         let from = self.from.clone().unwrap_or_else(now);
         let seeds = match (self.seeds, self.minutes) {
             (Some(seeds), _) => seeds,
@@ -139,18 +148,27 @@ pub(super) fn run(plan: &Plan, processes: usize, mut take: impl FnMut(Told) -> b
         })
         .collect();
     drop(tell);
-    let mut stopped = false;
-    while let Ok(told) = told.recv_timeout(MERCY + Duration::from_millis(plan.millis.unwrap_or(0)))
-    {
-        if !take(told) {
-            stopped = true;
-            break;
+    let (mut stopped, mut silent) = (false, false);
+    let patience = MERCY + Duration::from_millis(plan.millis.unwrap_or(0));
+    loop {
+        match told.recv_timeout(patience) {
+            Ok(told) => {
+                if !take(told) {
+                    stopped = true;
+                    break;
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                silent = true;
+                break;
+            }
+            Err(RecvTimeoutError::Disconnected) => break,
         }
     }
     drop(told);
     let mut died = 0;
     for child in &mut children {
-        if stopped {
+        if stopped || silent {
             // One that has ended by itself need not be told.
             let _ = child.kill();
         }

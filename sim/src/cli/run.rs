@@ -21,7 +21,7 @@ pub(super) struct Run {
     #[arg(long)]
     seed: Option<u64>,
     /// How many seeds; with more than one only what fails is shown
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: u64,
     /// The planted mistake
     #[arg(long, value_parser = super::mistakes())]

@@ -16,6 +16,7 @@ use crate::scenario::{
     describe, kind,
 };
 use crate::trace::Lane;
+use crate::world::client::marked;
 
 impl Nemesis {
     pub(super) fn act(&self, number: usize, site: Option<CallSite<'_>>, brought: &mut Brought) {
@@ -176,11 +177,27 @@ impl Nemesis {
             },
         };
         let rule = Rule {
-            scope: Scope::method(method),
+            scope: self.of_call(&site, method),
             times: Some(1),
             whim,
         };
         self.doubles().spoil(site.to, rule);
+    }
+
+    /// This one call, as far as the neighbour can tell it from others: if it never arrives, the next
+    /// for the same job is answered so, and no other's.
+    fn of_call(&self, site: &CallSite<'_>, method: Method) -> Scope {
+        let ordinal = site.job.filter(|_| method != Method::GetDeviceStatus);
+        let job = ordinal.and_then(|ordinal| match site.to {
+            "compiler" => Some(marked(ordinal)),
+            _ => {
+                let state = self.state();
+                let mut jobs = state.jobs.iter();
+                let (id, _) = jobs.find(|(_, known)| **known == ordinal)?;
+                Some(id.to_string())
+            }
+        });
+        job.map_or(Scope::method(method), |job| Scope::job(&job).on(method))
     }
 
     pub(super) fn doubles(&self) -> &crate::world::neighbours::Doubles {

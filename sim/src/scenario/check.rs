@@ -22,6 +22,11 @@ impl Scenario {
         if self.waits_for.is_some() {
             return Ok(());
         }
+        if let Some(seed) = &self.seed
+            && seed.parse::<u64>().is_err()
+        {
+            return Err(format!("seed = {seed:?} is no whole number in quotes"));
+        }
         if self.jobs.is_empty() {
             return Err("nobody wants anything: there is no [[job]]".to_owned());
         }

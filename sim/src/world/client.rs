@@ -178,6 +178,9 @@ impl Client {
                         key,
                         tenant: self.tenant(),
                         program: sha256,
+                        target: plan.device.clone(),
+                        shots: plan.shots,
+                        priority: u8::try_from(plan.priority).unwrap_or(u8::MAX),
                     };
                     self.hears(job, accepted, "is accepted");
                     return Some(job);

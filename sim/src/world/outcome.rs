@@ -55,23 +55,28 @@ const OF_NEIGHBOURS: [&str; 22] = [
 ];
 
 /// After which a driver cannot tell what became of each execution, or is not believed.
-const SILENCE_DRIVERS: [&str; 17] = [
+const SILENCE_DRIVERS: [&str; 22] = [
     "answer-breaks-off",
+    "answer-lost",
+    "answer-swallowed",
     "busy",
     "clock-freeze",
     "clock-jump-driver",
     "clock-jump-kernel",
     "cut-one-way",
+    "delay",
     "garbage",
     "kill-driver-manager",
     "neighbour-hangs",
+    "neighbour-late",
     "partition",
     "pause-kernel",
     "pause-neighbour",
     "power-failure",
     "ran-and-says-failed",
+    "reorder",
+    "request-lost",
     "request-swallowed",
-    "answer-swallowed",
     "zombie-kernel",
 ];
 

@@ -15,7 +15,10 @@ pub fn check(history: &History) -> Vec<Breach> {
     let against = runs.filter_map(|(nth, call)| {
         let job = call.job?;
         let before = history.asked[..nth].iter().rev();
-        let mut before = before.filter(|other| other.job == Some(job) && other.what == STATUS);
+        let mut before = before.filter(|other| {
+            // Two kernels at once know nothing of each other.
+            other.job == Some(job) && other.what == STATUS && other.life == call.life
+        });
         let Some(asked) = before.next() else {
             let how = format!("{job} was executed, and nobody asked whether its device is ready");
             return Some(Breach::at(call.at, how));

@@ -25,6 +25,9 @@ pub fn check(history: &History) -> Vec<Breach> {
                 key,
                 tenant,
                 program,
+                target,
+                shots,
+                priority,
             } => {
                 let first = *keys.entry((tenant, key)).or_insert(told.job);
                 if first != told.job {
@@ -34,7 +37,10 @@ pub fn check(history: &History) -> Vec<Breach> {
                     ));
                 }
                 let spec = &stored.job.spec;
-                if spec.owner.tenant != *tenant || spec.program_sha256 != *program {
+                let same = (spec.owner.tenant == *tenant && spec.program_sha256 == *program)
+                    && (spec.target.as_str() == target.as_str() && spec.shots == *shots)
+                    && spec.priority == *priority;
+                if !same {
                     let (client, job) = (&told.client, told.job);
                     broken.push(Breach::at(
                         told.at,

@@ -9,6 +9,7 @@ use std::time::Duration;
 use qrtx::ids::Sha256Sum;
 use qrtx::job::event::Counts;
 use qrtx::job::ledger::Entry;
+use qrtx::job::state::State;
 
 use super::Breach;
 use crate::history::{History, Stored};
@@ -115,6 +116,10 @@ fn shots(entry: &Entry, ran: &[&Run]) -> Option<String> {
 /// Whether what was delivered is what this device measured.
 fn content(stored: &Stored, entry: &Entry, ran: &[&Run]) -> Vec<String> {
     let mut wrong = Vec::new();
+    let last = stored.job.ledger.last() == Some(entry);
+    if last && stored.job.state == State::Completed && entry.settlement.delivered == 0 {
+        wrong.push("the job is Completed, and nothing was delivered".to_owned());
+    }
     if entry.settlement.delivered == 0 {
         return wrong;
     }

@@ -30,6 +30,7 @@ pub fn check(history: &History) -> Vec<Breach> {
             Category::PersistError => before_time(history, stored),
             Category::CompileError => before_tries(history, stored),
             Category::ExecuteError => before_attempts(history, stored),
+            Category::ValidationError => unjudged(history, stored),
             _ => None,
         }?;
         let id = stored.job.id;
@@ -99,6 +100,13 @@ fn before_attempts(history: &History, stored: &Stored) -> Option<String> {
     early.then(|| format!("it was tried {attempts} times of {most}, and did not run"))
 }
 
+/// The programs here are all as they should be: only a compiler may think otherwise.
+fn unjudged(history: &History, stored: &Stored) -> Option<String> {
+    let asked =
+        ["ValidateCircuit", "CompileCircuit"].map(|what| calls(history, stored, what).len());
+    (asked == [0, 0]).then(|| "no compiler was asked whether its program is valid".to_owned())
+}
+
 fn calls<'h>(history: &'h History, stored: &Stored, what: &str) -> Vec<&'h Asked> {
     let calls = history.asked.iter();
     calls
@@ -133,6 +141,14 @@ mod tests {
             ..call
         }];
         assert_eq!(check(&history), [""; 0], "it has said no");
+    }
+
+    #[test]
+    fn a_program_that_nobody_looked_at_is_not_invalid() {
+        let mut history = failed(Category::ValidationError, State::Validating, 1);
+        assert_eq!(check(&history).len(), 1);
+        history.asked = vec![asked("ValidateCircuit", 1, 2)];
+        assert_eq!(check(&history), [""; 0]);
     }
 
     #[test]

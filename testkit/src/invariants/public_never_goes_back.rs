@@ -5,6 +5,14 @@ use qrtx::job::state::PublicState;
 use super::Breach;
 use crate::history::{History, News};
 
+/// Where nothing follows.
+const ENDS: [PublicState; 4] = [
+    PublicState::Done,
+    PublicState::Error,
+    PublicState::Cancelled,
+    PublicState::Timeout,
+];
+
 /// Says where a public state went back.
 pub fn check(history: &History) -> Vec<Breach> {
     let mut broken = Vec::new();
@@ -21,6 +29,15 @@ pub fn check(history: &History) -> Vec<Breach> {
                 ));
             }
             furthest = furthest.max(Some(*state));
+            let stored = history.stored.get(&job).map(|stored| stored.job.state);
+            let ended = stored.filter(|stored| ENDS.contains(state) && stored.public() != *state);
+            if let Some(stored) = ended {
+                let stored = stored.name();
+                broken.push(Breach::at(
+                    told.at,
+                    format!("{client} was shown {job} as {state:?}, and it ended {stored}"),
+                ));
+            }
         }
     }
     broken

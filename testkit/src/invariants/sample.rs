@@ -123,6 +123,9 @@ pub(super) fn good() -> History {
             key: "key 0".to_owned(),
             tenant: "t".to_owned(),
             program: Sha256Sum::of(CIRCUIT),
+            target: "qpu".to_owned(),
+            shots: 10,
+            priority: 50,
         },
     );
     for recorded in &events {
