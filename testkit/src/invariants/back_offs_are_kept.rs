@@ -58,7 +58,8 @@ fn after_refusals(history: &History) -> Vec<Breach> {
 
 fn after_setbacks(history: &History) -> Vec<Breach> {
     let mut broken = Vec::new();
-    for commit in &history.committed {
+    // What was not confirmed may be lost with the disk.
+    for commit in history.committed.iter().filter(|commit| commit.confirmed) {
         let events = history.stored.get(&commit.job).map(|stored| &stored.events);
         let last = events.and_then(|events| events.iter().find(|event| event.seq == commit.seq));
         let Some(last) = last else { continue };
