@@ -67,6 +67,12 @@ fn after_setbacks(history: &History) -> Vec<Breach> {
             continue;
         };
         let due = commit.at + not_before.since(last.at);
+        // Decided when the store did not take it, it is over the sooner for a kernel that begins anew.
+        let back_off = Duration::from_millis(history.limits.backoff_ms_max);
+        let mut troubles = history.store_troubles.iter();
+        if troubles.any(|&(from, to)| from <= commit.at && commit.at <= to + back_off) {
+            continue;
+        }
         // One that was replaced knows nothing of it.
         let starts = history.starts.iter().filter(|start| start.at <= commit.at);
         let life = starts.count();
