@@ -53,7 +53,7 @@ fn a_planted_mistake_is_found_shrunk_and_drawn() {
     let (code, said) = sim(&drawn, None);
     assert_eq!(code, Some(129), "{said}");
     let page = std::fs::read_to_string(&picture).unwrap();
-    assert!(page.contains("result_before_done") && page.contains("class=\"blamed\""));
+    assert!(page.contains("result_before_done") && page.contains("class=\"breach\""));
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
