@@ -44,7 +44,8 @@ fn is_full(history: &History, refused: &Refused) -> bool {
         let life = lives
             .entry(commit.job)
             .or_insert((commit.at, Duration::MAX));
-        if commit.state.is_terminal() && life.1 == Duration::MAX {
+        // A kernel goes by what was confirmed.
+        if commit.state.is_terminal() && commit.confirmed && life.1 == Duration::MAX {
             life.1 = commit.at;
         }
     }
