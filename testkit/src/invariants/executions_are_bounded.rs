@@ -74,7 +74,7 @@ mod tests {
             .find(|commit| commit.events == ["Executed"]);
         executed.unwrap().at = secs(1_000);
         assert_eq!(check(&history).len(), 1);
-        history.troubles = vec![(secs(2), secs(3))];
+        history.troubles = vec![(secs(7), secs(8))];
         assert_eq!(
             check(&history),
             [""; 0],

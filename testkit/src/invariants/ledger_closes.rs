@@ -155,8 +155,18 @@ mod tests {
 
     fn settled(settlement: Settlement) -> Vec<Breach> {
         let mut history = good();
-        history.stored.get_mut(&job()).unwrap().job.ledger[0].settlement = settlement;
+        let job = &mut history.stored.get_mut(&job()).unwrap().job;
+        job.ledger[0].settlement = settlement;
+        job.state = State::Failed;
         check(&history)
+    }
+
+    #[test]
+    fn a_completed_job_to_which_nothing_was_delivered_is_refused() {
+        let mut history = good();
+        let job = &mut history.stored.get_mut(&job()).unwrap().job;
+        job.ledger[0].settlement = Settlement::wasted(10, "booked so");
+        assert_eq!(check(&history).len(), 1);
     }
 
     #[test]
