@@ -62,7 +62,7 @@ impl Mutants {
         Self {
             ids: Vec::new(),
             seeds: 0,
-            most: 1_000,
+            most: 4_000,
             from,
             patch: None,
             machine: 0,
