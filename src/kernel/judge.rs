@@ -102,7 +102,7 @@ fn patience(
     // What was waited for elsewhere is no try of this neighbour.
     let tries = match planted(Bug::StoreSpendsTries) {
         true => job.tries + 1,
-        false => job.tries - job.store_tries + 1,
+        false => job.tries.saturating_sub(job.store_tries) + 1,
     };
     match job.state {
         State::Validating => (

@@ -33,11 +33,15 @@ fn any_event() -> impl Strategy<Value = Event> {
                 1 => Event::Retried {
                     not_before: Timestamp(i64::from(seconds)),
                     cause: "away".into(),
-                    settlement: Some(settlement), of_store: false, },
+                    settlement: Some(settlement),
+                    of_store: false,
+                },
                 2 => Event::Retried {
                     not_before: Timestamp(i64::from(seconds)),
                     cause: "away".into(),
-                    settlement: None, of_store: false, },
+                    settlement: None,
+                    of_store: false,
+                },
                 _ => Event::Executed { outcome: Box::new(outcome(10)) },
             }
         ),
