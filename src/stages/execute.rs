@@ -273,8 +273,9 @@ async fn look_back<E: Env>(
     let entry = job.open_run().expect("Executing has an open execution");
     let mut pauses = ASK_AGAIN.into_iter().chain(std::iter::repeat(ASK_AGAIN[3]));
     let mut last = "the driver says that it is still running".to_owned();
+    let bound = ctx.limits.execute_ms;
     loop {
-        let left = ctx.left(ctx.limits.execute_ms);
+        let left = ctx.left(bound);
         match ask(ctx, job, entry).await {
             Ok(Finding::Answer(result)) => {
                 *hand = Hand::Answered(Box::new(Ok(result)));
@@ -294,10 +295,19 @@ async fn look_back<E: Env>(
             Ok(Finding::Wait | Finding::Tombstone) => {}
             Err(why) => last = why,
         }
-        if left.is_zero() {
+        // What is given up at its bound must still be stopped: a driver that is too busy just then
+        // is asked again for as long as a call may take.
+        let (patience, pause) = match left.is_zero() {
+            true => (
+                ctx.left(bound.saturating_add(ctx.limits.call_ms)),
+                ASK_AGAIN[1],
+            ),
+            false => (left, pauses.next().unwrap_or(ASK_AGAIN[3])),
+        };
+        if patience.is_zero() {
             return Err(unknown(job, entry, &last));
         }
-        let pause = pauses.next().unwrap_or(ASK_AGAIN[3]).min(left);
+        let pause = pause.min(patience);
         ctx.env.clock().sleep(pause).await;
     }
 }
