@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use madsim::runtime::Handle;
+use qrtx_testkit::invariants::back_offs_are_kept::BUSY_FOR;
 use qrtx_testkit::neighbours::{Evidence, Loss, Method, Rule, Scope, Whim};
 use tonic::Code;
 
@@ -172,7 +173,7 @@ impl Nemesis {
             WhimPlan::Busy => Whim::Refuse {
                 code: Code::ResourceExhausted,
                 message: "too much to do".to_owned(),
-                retry_ms: Some(500),
+                retry_ms: Some(BUSY_FOR.as_millis() as u64),
                 evidence: Evidence::ErrorInfo,
             },
         };

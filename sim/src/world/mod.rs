@@ -15,6 +15,7 @@ pub mod neighbours;
 mod operator;
 mod outcome;
 pub mod store;
+mod troubles;
 
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
