@@ -68,9 +68,8 @@ fn after_setbacks(history: &History) -> Vec<Breach> {
         };
         let due = commit.at + not_before.since(last.at);
         // Decided when the store did not take it, it is over the sooner for a kernel that begins anew.
-        let back_off = Duration::from_millis(history.limits.backoff_ms_max);
         let mut troubles = history.store_troubles.iter();
-        if troubles.any(|&(from, to)| from <= commit.at && commit.at <= to + back_off) {
+        if troubles.any(|&(from, to)| from <= commit.at && commit.at <= tried_again(history, to)) {
             continue;
         }
         // One that was replaced knows nothing of it.
@@ -90,6 +89,13 @@ fn after_setbacks(history: &History) -> Vec<Breach> {
     broken
 }
 
+/// When a store that works again has been tried at the latest, by a kernel that may stand still.
+fn tried_again(history: &History, works: Duration) -> Duration {
+    let due = works + Duration::from_millis(history.limits.backoff_ms_max);
+    let pauses = history.pauses.iter().filter(|(from, _)| *from <= due);
+    pauses.map(|(_, until)| *until).fold(due, Duration::max)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,6 +109,17 @@ mod tests {
         history.asked = vec![asked("CompileCircuit", 5, 6)];
         assert_eq!(check(&history).len(), 1);
         history.asked[0].what = "CancelExecution".to_owned();
+        assert_eq!(check(&history), [""; 0]);
+    }
+
+    #[test]
+    fn a_setback_that_was_stored_late_is_over_the_sooner_for_another_kernel() {
+        let mut history = retried(secs(1), secs(8));
+        history.asked = vec![asked("CompileCircuit", 5, 6)];
+        history.store_troubles = vec![(secs(0), Duration::from_millis(10))];
+        history.limits.backoff_ms_max = 100;
+        assert_eq!(check(&history).len(), 1);
+        history.pauses = vec![(Duration::from_millis(20), secs(1))];
         assert_eq!(check(&history), [""; 0]);
     }
 
