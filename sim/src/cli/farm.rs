@@ -102,7 +102,7 @@ impl Farm {
         eprintln!();
         let summary = harvest.summary(&from, begun.elapsed(), processes, crashed);
         match self.json {
-            true => println!("{summary}"),
+            true => say!("{summary}"),
             false => harvest.show(&summary),
         }
         let different = harvest.different;
@@ -278,6 +278,14 @@ impl Harvest {
         let runs = self.runs.max(1) as f64;
         let share = |count: u64| (count as f64 / runs * 10_000.0).round() / 10_000.0;
         let fired = |kind: &&str| self.kinds.get(*kind).copied().unwrap_or_default();
+        let changes = |kind: &&str| {
+            let (all, other) = self.without.get(*kind).copied().unwrap_or_default();
+            (all > 0).then(|| share(fired(kind)) * other as f64 / all as f64)
+        };
+        let changes: BTreeMap<_, _> = KINDS
+            .iter()
+            .map(|kind| ((*kind).to_owned(), changes(kind)))
+            .collect();
         let changed = self.without.iter().map(|(kind, (all, other))| {
             (kind.clone(), json!({"looked_at": all, "changed": other}))
         });
@@ -304,6 +312,7 @@ impl Harvest {
             "median_faults": median(&mut self.faults),
             "faults_fired": KINDS.iter().map(|kind| ((*kind).to_owned(), share(fired(&kind))))
                 .collect::<BTreeMap<_, _>>(),
+            "faults_changed": changes,
             "decisions_taken_out": changed.collect::<serde_json::Map<_, _>>(),
             "rare_states": rare.collect::<BTreeMap<_, _>>(),
             "waiting": waiting.collect::<Vec<_>>(),
@@ -313,7 +322,7 @@ impl Harvest {
     }
 
     fn show(&self, summary: &Value) {
-        println!(
+        say!(
             "{} seeds from {}, {} failed; a seed has {} jobs, {} RPCs and {} faults (medians)",
             summary["seeds"],
             summary["from"],
@@ -322,7 +331,7 @@ impl Harvest {
             summary["median_rpcs"],
             summary["median_faults"],
         );
-        println!(
+        say!(
             "{} seeds a minute and core on {} processes, {} simulated seconds a second; {} were \
              repeated alone, {} of them went another way",
             summary["seeds_per_minute_per_core"],
@@ -331,21 +340,26 @@ impl Harvest {
             summary["repeated_alone"],
             summary["went_another_way_alone"],
         );
-        println!("faults: share of seeds in which they fired; changed, of those taken out");
+        say!("faults: share of seeds in which they fired, and in which they changed the run:");
+        say!("as many as of those that were taken out, to see");
         for kind in KINDS {
             let share = summary["faults_fired"][kind].as_f64().unwrap_or_default() * 100.0;
+            let changed = summary["faults_changed"][kind]
+                .as_f64()
+                .map(|it| it * 100.0);
+            let changed = changed.map_or_else(|| "-".to_owned(), |it| format!("{it:.1} %"));
             let (all, other) = self.without.get(kind).copied().unwrap_or_default();
-            println!("  {kind:<24} {share:>5.1} %   {other} of {all}");
+            say!("  {kind:<24} {share:>5.1} % {changed:>7}   {other} of {all}");
         }
-        println!("rare states: seeds that reached them");
+        say!("rare states: seeds that reached them");
         for (state, what) in rare::ALL {
             let seeds = self.rare.get(state).copied().unwrap_or_default();
-            println!("  {state:<18} {seeds:>7}   {what}");
+            say!("  {state:<18} {seeds:>7}   {what}");
         }
         let waiting = summary["waiting"].as_array().map_or(0, Vec::len);
-        println!("waiting: {waiting} (cargo sim list)");
+        say!("waiting: {waiting} (cargo sim list)");
         for told in &self.failures {
-            println!("{}", failure_line(told));
+            say!("{}", failure_line(told));
         }
     }
 }

@@ -20,7 +20,7 @@ const COMMITTED: [&str; 8] = [
 /// because not every run has.
 pub(super) fn draw(scenario: &Scenario, chance: &mut Chance) -> [Step; 2] {
     let mut draw = Draw { scenario, chance };
-    let how = match draw.chance.percent(75) {
+    let how = match draw.chance.percent(90) {
         true => StoreFault::SyncsFail,
         false => StoreFault::Full,
     };

@@ -62,10 +62,10 @@ pub(super) fn draw(scenario: &Scenario, chance: &mut Chance) -> Vec<Step> {
     // Weighed so that every kind fires in at least one of twenty runs.
     match draw.chance.within(0, 99) {
         0..18 => draw.dies(),
-        18..26 => draw.stands_still(),
-        26..45 => draw.network(),
-        45..65 => draw.stores(),
-        65..78 => draw.clocks_and_devices(),
+        18..25 => draw.stands_still(),
+        25..43 => draw.network(),
+        43..63 => draw.stores(),
+        63..76 => draw.clocks_and_devices(),
         _ => draw.lies(),
     }
 }
@@ -156,18 +156,18 @@ impl Draw<'_> {
     }
 
     fn dies(&mut self) -> Vec<Step> {
-        let (when, node) = match self.chance.within(0, 19) {
+        let (when, node) = match self.chance.within(0, 20) {
             0..3 => (self.point(Moment::Before), "kernel"),
             3..6 => (self.point(Moment::AfterWriteBeforeAck), "kernel"),
             6..9 => (self.point(Moment::After), "kernel"),
-            9..11 => (When::Call(self.any_call()), "kernel"),
-            11..14 => {
+            9..12 => (When::Call(self.any_call()), "kernel"),
+            12..16 => {
                 let leg = *self.chance.one_of(&[Leg::Request, Leg::Answer]);
                 let calls = ["CompileCircuit", "ValidateCircuit"];
                 (When::Call(self.call(&calls, leg)), "compiler")
             }
-            14..16 => (self.device(), "driver-manager"),
-            16..18 => return self.dies_again(),
+            16 => (self.device(), "driver-manager"),
+            17..19 => return self.dies_again(),
             _ => {
                 let act = Act::Kill(Kill {
                     node: "kernel".to_owned(),
@@ -312,13 +312,13 @@ impl Draw<'_> {
     fn clocks_and_devices(&mut self) -> Vec<Step> {
         let when = self.moment();
         let act = match self.chance.within(0, 99) {
-            0..22 => {
+            0..23 => {
                 let seconds = self.seconds();
                 let node = "kernel".to_owned();
                 Act::ClockJumps(Jump { node, seconds })
             }
-            22..41 => return self.driver_remembers_wrongly(when),
-            41..57 => Act::ClockFreezes(Pause {
+            23..38 => return self.driver_remembers_wrongly(),
+            38..56 => Act::ClockFreezes(Pause {
                 node: (*self.chance.one_of(&["kernel", "driver-manager"])).to_owned(),
                 lasts: self.millis(1_000, 30_000),
             }),
@@ -336,22 +336,30 @@ impl Draw<'_> {
         }
     }
 
-    /// What a driver's clock says is asked for when it has forgotten: since when it remembers.
-    fn driver_remembers_wrongly(&mut self, when: When) -> Vec<Step> {
+    /// What a driver's clock says is asked for when it has forgotten, and is in doubt of what came
+    /// after that: since when does it remember? One that is too far ahead proves nothing.
+    fn driver_remembers_wrongly(&mut self) -> Vec<Step> {
+        let seconds = *self.chance.one_of(&[60, 3_600, 86_400]);
         let node = "driver-manager".to_owned();
-        let seconds = self.seconds();
         let jump = Step {
-            when,
+            when: When::At(self.millis(0, 1_500)),
             act: Act::ClockJumps(Jump { node, seconds }),
         };
-        if seconds < 0 {
-            return vec![jump];
-        }
         let forgets = Step {
-            when: When::After(self.millis(0, 1_000)),
-            act: self.kill("driver-manager"),
+            when: When::After(self.millis(0, 200)),
+            act: Act::Kill(Kill {
+                node: "driver-manager".to_owned(),
+                down: self.millis(20, 300),
+                power: false,
+            }),
         };
-        vec![jump, forgets]
+        let mut call = self.call(&["ExecuteCircuit"], Leg::Request);
+        call.nth = self.nth();
+        let doubt = Step {
+            when: When::Call(call),
+            act: Act::Lose,
+        };
+        vec![jump, forgets, doubt]
     }
 
     fn device_away(&mut self, when: When) -> Vec<Step> {
@@ -396,8 +404,8 @@ impl Draw<'_> {
             WhimPlan::Busy,
         ];
         let (whim, methods) = match self.chance.within(0, 99) {
-            0..44 => (self.chance.one_of(&execute), &["ExecuteCircuit"][..]),
-            44..63 => (self.chance.one_of(&compile), &["CompileCircuit"][..]),
+            0..47 => (self.chance.one_of(&execute), &["ExecuteCircuit"][..]),
+            47..67 => (self.chance.one_of(&compile), &["CompileCircuit"][..]),
             _ => (self.chance.one_of(&any), &KERNELS_CALLS[..]),
         };
         let whim = whim.clone();
