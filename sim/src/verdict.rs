@@ -35,6 +35,16 @@ pub struct Outcome {
     pub ended: Duration,
 }
 
+impl Outcome {
+    /// A text with jobs by their place in the scenario, as everywhere in a trace.
+    pub fn named(&self, text: &str) -> String {
+        let ordinals = self.ordinals.iter();
+        ordinals.fold(text.to_owned(), |text, (id, ordinal)| {
+            text.replace(&id.to_string(), &format!("job {ordinal}"))
+        })
+    }
+}
+
 /// What is wrong with a run, by kind; all is well when nothing is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Verdict {
@@ -106,7 +116,11 @@ impl Verdict {
         for invariant in invariants::ALL {
             let promise = invariant.name;
             let broken = (invariant.check)(&outcome.history).into_iter();
-            let broken = broken.map(|Breach { at, how }| Broken { promise, how, at });
+            let broken = broken.map(|Breach { at, how }| Broken {
+                promise,
+                how: outcome.named(&how),
+                at,
+            });
             match invariant.kind {
                 Kind::Safety => verdict.safety.extend(broken),
                 Kind::Liveness => verdict.liveness.extend(broken),

@@ -55,11 +55,11 @@ impl Draw {
         .and_then(|()| std::fs::write(&path, page));
         written.map_err(unreadable)?;
         match self.json {
-            true => println!(
+            true => say!(
                 "{}",
                 json!({"file": path, "exit_code": verdict.exit_code()})
             ),
-            false => println!("{}", path.display()),
+            false => say!("{}", path.display()),
         }
         Ok(verdict.exit_code())
     }

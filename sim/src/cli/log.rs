@@ -26,7 +26,7 @@ impl Log {
         let (mut scenario, seed) = load(&self.scenario, self.seed)?;
         scenario.seed = Some(seed.to_string());
         let Some(path) = self.out else {
-            print!(
+            say!(
                 "{}",
                 toml::to_string(&scenario).expect("a scenario has a TOML form")
             );
@@ -38,7 +38,7 @@ impl Log {
         scenario.id = stem.unwrap_or_default();
         let head = format!("cargo sim log {} --seed {seed}", self.scenario);
         scenario::write(&scenario, &path, &head)?;
-        println!("cargo sim replay {}", path.display());
+        say!("cargo sim replay {}", path.display());
         Ok(code::WELL)
     }
 }

@@ -49,13 +49,13 @@ impl Matrix {
             codes.extend(sweep.codes);
         }
         if told.is_empty() {
-            println!("there is no {RECORDED}*.toml to record");
+            say!("there is no {RECORDED}*.toml to record");
             codes.push(code::VACUOUS);
         }
         let told = json!(told);
         match self.json {
-            true => println!("{told}"),
-            false => println!("crashes at every persisted point: {told}"),
+            true => say!("{told}"),
+            false => say!("crashes at every persisted point: {told}"),
         }
         code::worst(codes)
     }
@@ -135,7 +135,7 @@ impl<'a> Sweep<'a> {
             let with = if power { " of the machine" } else { "" };
             for step in &scenario.steps {
                 let (site, nth) = (step.when.site(), step.when.ordinal());
-                println!("    with a crash{with}: {site}, number {nth}");
+                say!("    with a crash{with}: {site}, number {nth}");
             }
         }
         outcome

@@ -7,6 +7,14 @@
     reason = "these are commands"
 )]
 
+/// Prints a line. Whoever closed the pipe has read enough, as `head` has: there is no use in going
+/// on, and nothing to complain of.
+macro_rules! say {
+    ($($text:tt)*) => {
+        $crate::cli::print(format_args!($($text)*))
+    };
+}
+
 mod aside;
 mod draw;
 mod farm;
@@ -18,6 +26,7 @@ mod self_check;
 mod shrink;
 mod work;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::OnceLock;
@@ -30,6 +39,8 @@ use qrtx_sim::scenario::{self, LoadError, Scenario};
 use qrtx_sim::verdict::code;
 
 const WRONG_USE: u8 = 2;
+/// What a shell tells of a command whose pipe was closed.
+const UNREAD: u8 = 141;
 
 #[derive(Parser)]
 #[command(
@@ -49,6 +60,9 @@ enum Commands {
     Replay {
         /// The file
         file: PathBuf,
+        /// The planted mistake
+        #[arg(long, value_parser = mistakes())]
+        bug: Option<String>,
         /// One JSON object in place of the timeline
         #[arg(long)]
         json: bool,
@@ -87,7 +101,10 @@ pub(crate) fn main() -> ExitCode {
     // A panic inside a run is told with the verdict; its message goes to the error output.
     let done = match Cli::parse().command {
         Commands::Run(run) => run.go(),
-        Commands::Replay { file, json } => run::replay(&file, json),
+        Commands::Replay { file, bug, json } => {
+            plant(bug.as_deref());
+            run::replay(&file, json)
+        }
         Commands::List { json } => list(json),
         Commands::Log(log) => log.go(),
         Commands::Farm(farm) => Ok(farm.go()),
@@ -104,6 +121,15 @@ pub(crate) fn main() -> ExitCode {
         eprintln!("{why}");
         WRONG_USE
     }))
+}
+
+fn print(line: std::fmt::Arguments<'_>) {
+    if let Err(why) = writeln!(std::io::stdout(), "{line}") {
+        if why.kind() != std::io::ErrorKind::BrokenPipe {
+            eprintln!("the output cannot be written: {why}");
+        }
+        std::process::exit(UNREAD.into());
+    }
 }
 
 /// The scenario of that name with that seed; `random` is the one that the seed makes.
@@ -161,15 +187,15 @@ fn list(as_json: bool) -> Result<u8, LoadError> {
             "waiting": names(&all, true),
             "regressions": names(&regressions, false),
         });
-        println!("{told}");
+        say!("{told}");
         return Ok(code::WELL);
     }
     for scenario in all.iter().chain(&regressions) {
         let first = scenario.story.trim().split_inclusive('.').next();
         let first = first.unwrap_or_default().replace('\n', " ");
         match scenario.waits_for {
-            Some(issue) => println!("{:<34} waits for issue {issue}: {first}", scenario.id),
-            None => println!("{:<34} {first}", scenario.id),
+            Some(issue) => say!("{:<34} waits for issue {issue}: {first}", scenario.id),
+            None => say!("{:<34} {first}", scenario.id),
         }
     }
     Ok(code::WELL)

@@ -93,7 +93,7 @@ impl Mutants {
         }
         if self.json {
             let told: Vec<_> = rows.iter().map(Row::told).collect();
-            println!("{}", json!({"mutants": told, "canary": CANARY}));
+            say!("{}", json!({"mutants": told, "canary": CANARY}));
         }
         let missed = rows
             .iter()
@@ -111,7 +111,7 @@ impl Mutants {
 
     fn tell(&self, row: &Row) {
         if !self.json {
-            println!("{}", row.line());
+            say!("{}", row.line());
         }
     }
 

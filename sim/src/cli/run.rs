@@ -69,7 +69,7 @@ fn one(scenario: &Scenario, seed: u64, as_json: bool) -> u8 {
     let outcome = world::run(scenario, seed);
     let verdict = Verdict::of(scenario, &outcome);
     match as_json {
-        true => println!("{}", summary(scenario, seed, &outcome, &verdict)),
+        true => say!("{}", summary(scenario, seed, &outcome, &verdict)),
         false => show(scenario, seed, &outcome, &verdict),
     }
     verdict.exit_code()
@@ -86,7 +86,7 @@ fn several(runs: Vec<(Scenario, u64)>, as_json: bool) -> Result<u8, LoadError> {
         let outcome = world::run(&scenario, seed);
         let verdict = Verdict::of(&scenario, &outcome);
         if as_json {
-            println!("{}", summary(&scenario, seed, &outcome, &verdict));
+            say!("{}", summary(&scenario, seed, &outcome, &verdict));
         } else if verdict.exit_code() != code::WELL {
             brief(&scenario, seed, &verdict);
         }
@@ -95,7 +95,7 @@ fn several(runs: Vec<(Scenario, u64)>, as_json: bool) -> Result<u8, LoadError> {
     if !as_json {
         let bad = codes.iter().filter(|code| **code != code::WELL).count();
         let (runs, seconds) = (codes.len(), begun.elapsed().as_secs_f64());
-        println!("{runs} runs, {bad} of them failed, {seconds:.1} s");
+        say!("{runs} runs, {bad} of them failed, {seconds:.1} s");
     }
     Ok(code::worst(codes))
 }
@@ -103,24 +103,24 @@ fn several(runs: Vec<(Scenario, u64)>, as_json: bool) -> Result<u8, LoadError> {
 /// What failed, and how to see it.
 pub(super) fn brief(scenario: &Scenario, seed: u64, verdict: &Verdict) {
     for what in verdict.complaints().iter().take(3) {
-        println!("{}, seed {seed}: {what}", scenario.id);
+        say!("{}, seed {seed}: {what}", scenario.id);
     }
-    println!("  again: {}", again(scenario, seed));
+    say!("  again: {}", again(scenario, seed));
 }
 
 fn show(scenario: &Scenario, seed: u64, outcome: &Outcome, verdict: &Verdict) {
-    println!("{}, seed {seed}: {}", scenario.id, scenario.story.trim());
-    outcome.lines.iter().for_each(|line| println!("{line}"));
+    say!("{}, seed {seed}: {}", scenario.id, scenario.story.trim());
+    outcome.lines.iter().for_each(|line| say!("{line}"));
     let (lines, hash) = (outcome.lines.len(), trace::hash(&outcome.lines));
     let ended = outcome.ended.as_secs_f64();
-    println!("{lines} lines, {ended:.3} simulated seconds, trace {hash}");
+    say!("{lines} lines, {ended:.3} simulated seconds, trace {hash}");
     if verdict.exit_code() == code::WELL {
-        println!("all is well");
+        say!("all is well");
         return;
     }
     let complaints = verdict.complaints();
-    complaints.iter().for_each(|what| println!("  {what}"));
-    println!("again: {}", again(scenario, seed));
+    complaints.iter().for_each(|what| say!("  {what}"));
+    say!("again: {}", again(scenario, seed));
 }
 
 fn summary(scenario: &Scenario, seed: u64, outcome: &Outcome, verdict: &Verdict) -> Value {

@@ -48,11 +48,11 @@ impl Traces {
                 false => Scenario::load(name),
             };
             let Ok(scenario) = scenario else { continue };
-            println!("{MARK}{seed} of {name}");
+            say!("{MARK}{seed} of {name}");
             let outcome = world::run(&scenario, seed);
-            outcome.lines.iter().for_each(|line| println!("{line}"));
+            outcome.lines.iter().for_each(|line| say!("{line}"));
             if let Some(sum) = outcome.disk {
-                println!("the disk: {sum:016x}");
+                say!("the disk: {sum:016x}");
             }
         }
         code::WELL
@@ -74,6 +74,7 @@ impl SelfCheck {
             .map(|seed| (random::NAME.to_owned(), seed))
             .collect();
         // Hand-written scenarios reach code that no seed reaches.
+        let seeds = runs.len();
         let all = scenario::all().unwrap_or_default().into_iter();
         let runnable = all.filter(|scenario| scenario.waits_for.is_none());
         runs.extend(runnable.map(|scenario| (scenario.id, 3)));
@@ -95,16 +96,16 @@ impl SelfCheck {
                 divergences.extend(divergence(one, other));
             }
         }
-        let seeds = runs.len();
+        let stories = runs.len() - seeds;
         match self.json {
-            true => println!(
+            true => say!(
                 "{}",
-                json!({"seeds": seeds, "lines": lines, "divergences": divergences})
+                json!({"seeds": seeds, "stories": stories, "lines": lines, "divergences": divergences})
             ),
             false => {
-                divergences.iter().for_each(|what| println!("{what}"));
-                println!(
-                    "{seeds} seeds twice, {lines} lines, {} divergences",
+                divergences.iter().for_each(|what| say!("{what}"));
+                say!(
+                    "{seeds} seeds and {stories} stories twice, {lines} lines, {} divergences",
                     divergences.len()
                 );
             }

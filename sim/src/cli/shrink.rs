@@ -36,10 +36,13 @@ impl Shrink {
         let (scenario, seed) = load(&self.scenario, self.seed)?;
         let verdict = Verdict::of(&scenario, &world::run(&scenario, seed));
         let Some(broken) = verdict.first().cloned() else {
-            println!(
-                "{}, seed {seed}: all is well, there is nothing to shrink",
-                scenario.id
-            );
+            match self.json {
+                true => say!("{}", json!({"file": null, "invariant": null, "tries": 1})),
+                false => say!(
+                    "{}, seed {seed}: all is well, there is nothing to shrink",
+                    scenario.id
+                ),
+            }
             return Ok(code::WELL);
         };
         let promise = broken.promise;
@@ -79,11 +82,11 @@ impl Shrink {
                 "file": path, "invariant": promise, "faults": faults, "jobs": jobs,
                 "steps": left.steps.len(), "tries": tries, "seed": found,
             });
-            println!("{told}");
+            say!("{told}");
         } else {
-            println!("{promise}: {}", broken.how);
-            println!("{faults} faults and {jobs} jobs are left, after {tries} runs");
-            println!("again: cargo sim run {}{with}", path.display());
+            say!("{promise}: {}", broken.how);
+            say!("{faults} faults and {jobs} jobs are left, after {tries} runs");
+            say!("again: cargo sim run {}{with}", path.display());
         }
         Ok(verdict.exit_code())
     }

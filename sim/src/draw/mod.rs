@@ -124,7 +124,7 @@ impl Picture<'_> {
             let nth: &mut u32 = taken.entry(y.to_bits()).or_default();
             *nth += 1;
             let text_y = y - 3.0 + 13.0 * f64::from(*nth - 1);
-            let how = self.named(&broken.how);
+            let how = &broken.how;
             let (text, right) = (
                 page::escaped(&format!("{}: {how}", broken.promise)),
                 x + width,
@@ -133,14 +133,6 @@ impl Picture<'_> {
                 r#"<g class="breach"><line x1="{x}" y1="{y}" x2="{right}" y2="{y}"/><text x="{x}" y="{text_y}">⚠ {text}</text></g>"#
             ));
         }
-    }
-
-    /// Jobs by their place in the scenario, as everywhere in the picture.
-    fn named(&self, text: &str) -> String {
-        let ordinals = self.outcome.ordinals.iter();
-        ordinals.fold(text.to_owned(), |text, (id, ordinal)| {
-            text.replace(&id.to_string(), &format!("job {ordinal}"))
-        })
     }
 
     fn lanes(&mut self) {
@@ -351,10 +343,13 @@ fn beside(columns: &mut Vec<Duration>, began: Duration, ended: Duration) -> usiz
 
 /// The jobs that are named where a promise is broken.
 fn blamed(outcome: &Outcome, told: &str) -> Vec<usize> {
-    let named = outcome.ordinals.iter().filter(|(id, ordinal)| {
-        told.contains(&id.to_string()) || told.contains(&format!("job {ordinal} "))
+    let ordinals = outcome.ordinals.values().copied();
+    let named = ordinals.filter(|ordinal| {
+        told.split(&format!("job {ordinal}"))
+            .skip(1)
+            .any(|rest| !rest.starts_with(|next: char| next.is_ascii_digit()))
     });
-    let named: Vec<_> = named.map(|(_, ordinal)| *ordinal).collect();
+    let named: Vec<_> = named.collect();
     match named.len() == outcome.ordinals.len() {
         true => Vec::new(),
         false => named,

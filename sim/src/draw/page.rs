@@ -47,10 +47,7 @@ pub(super) fn page(
 ) -> String {
     let title = escaped(&format!("{}, seed {seed}", scenario.id));
     let story = escaped(scenario.story.trim());
-    let mut complaints = verdict.complaints().join("\n");
-    for (id, ordinal) in &outcome.ordinals {
-        complaints = complaints.replace(&id.to_string(), &format!("job {ordinal}"));
-    }
+    let complaints = verdict.complaints().join("\n");
     let (class, said) = match complaints.is_empty() {
         true => ("", "all is well".to_owned()),
         false => ("broken", escaped(&complaints).replace('\n', "<br>")),

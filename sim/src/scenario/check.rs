@@ -1,5 +1,7 @@
 //! What the form of a scenario alone cannot say.
 
+use std::collections::BTreeSet;
+
 use qrtx::ids::BadId;
 use qrtx::job::target::Target;
 
@@ -31,6 +33,11 @@ impl Scenario {
             return Err("nobody wants anything: there is no [[job]]".to_owned());
         }
         self.limits.applied()?;
+        self.check_devices()?;
+        if let Some(job) = self.jobs.iter().find(|job| job.count == 0) {
+            let target = &job.device;
+            return Err(format!("a [[job]] on {target:?} has count = 0"));
+        }
         for job in &self.jobs {
             let target: Target = job.device.parse().map_err(|why: BadId| why.to_string())?;
             let named = |device: &DevicePlan| match device.id.parse() {
@@ -84,6 +91,20 @@ impl Scenario {
         Ok(())
     }
 
+    fn check_devices(&self) -> Result<(), String> {
+        let mut known = BTreeSet::new();
+        for device in &self.devices {
+            let id = &device.id;
+            if !known.insert(id) {
+                return Err(format!("two devices are called {id:?}"));
+            }
+            if device.slots == 0 {
+                return Err(format!("{id:?} has slots = 0: nothing ever runs there"));
+            }
+        }
+        Ok(())
+    }
+
     fn check_step(&self, step: &Step) -> Result<(), String> {
         let cancelled = match &step.act {
             Act::Cancel(JobRef { job }) => Some(*job),
@@ -120,6 +141,12 @@ impl Scenario {
                 _,
             ) if !self.devices.iter().any(|device| device.id == *id) => {
                 return Err(format!("no device is called {id:?}"));
+            }
+            (Act::Whim(whim), When::Call(call)) if !whim.fits(&call.method) => {
+                let method = &call.method;
+                return Err(format!(
+                    "{whim:?} is nothing that {method:?} can be answered with"
+                ));
             }
             (Act::Whim(_) | Act::Duplicate, When::Call(call)) if call.leg == Leg::Answer => {
                 return Err("that happens to a request, not to an answer".to_owned());

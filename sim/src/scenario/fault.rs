@@ -105,6 +105,20 @@ pub struct Direction {
     pub lasts: Option<Span>,
 }
 
+/// The calls that a neighbour can answer badly.
+const CALLS: [&str; 10] = [
+    "CancelExecution",
+    "CompileCircuit",
+    "CompileJob",
+    "ExecuteCircuit",
+    "GetDeviceStatus",
+    "GetExecution",
+    "ListDevices",
+    "OptimizeCircuit",
+    "ValidateCircuit",
+    "WatchExecution",
+];
+
 /// How a neighbour misbehaves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -133,6 +147,24 @@ pub enum WhimPlan {
     BreaksOff,
     /// It is too busy: try again in half a second.
     Busy,
+}
+
+impl WhimPlan {
+    /// Whether a neighbour can misbehave like that when it is called so.
+    pub fn fits(&self, method: &str) -> bool {
+        match self {
+            Self::Hang | Self::Late(_) | Self::Garbage | Self::Busy => CALLS.contains(&method),
+            Self::EmptyCircuit | Self::AnotherJob => {
+                ["CompileCircuit", "CompileJob"].contains(&method)
+            }
+            Self::WrongSum
+            | Self::NegativeCounts
+            | Self::WrongWidth
+            | Self::SaysFailed
+            | Self::SomebodySaysFailed
+            | Self::BreaksOff => method == "ExecuteCircuit",
+        }
+    }
 }
 
 /// How the job store fails.
