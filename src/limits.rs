@@ -15,8 +15,6 @@ pub const CIRCUIT_BYTES_MAX: usize = 4 * 1024 * 1024 - 64 * 1024;
 pub const REQUEST_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Answers of the compiler carry metadata several times the size of the circuit.
 pub const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Counts up to this size travel in the event; above it the event names a synced object (D13).
-pub const COUNTS_BYTES_INLINE_MAX: usize = 1024 * 1024;
 /// Counts above this size, as far as they can be foreseen, are refused before anything runs: they
 /// would have to fit into one answer, and into memory several times over.
 pub const COUNTS_BYTES_MAX: u64 = 48 * 1024 * 1024;
@@ -114,6 +112,8 @@ pub struct Limits {
     pub tenant_reservations: usize,
     /// A reservation ends when its device was offline, broken or gone for so long.
     pub device_lost_ms: u64,
+    /// Counts up to this size travel in the event; above it the event names a synced object (D13).
+    pub counts_bytes_inline_max: usize,
     /// Jobs that wait and are kept in memory whole, the latest, because their turn may come at
     /// once. Of all others only the gist is, and they are read from the store (D17).
     pub jobs_at_hand: usize,
@@ -160,6 +160,7 @@ impl Default for Limits {
             reservation_ms_max: 14_400_000,
             tenant_reservations: 4,
             device_lost_ms: 60_000,
+            counts_bytes_inline_max: 1024 * 1024,
             jobs_at_hand: 1_024,
             retain_hours: 0,
             retain_jobs: 0,

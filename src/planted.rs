@@ -125,6 +125,14 @@ pub enum Bug {
     BusyIsFinal,
     /// A run that takes too long is given up, and nobody tells the device.
     GivenUpAndNotStopped,
+    /// Counts that have an object of their own are named before it is on stable storage.
+    LargeCountsUnsynced,
+    /// The manifest does not name the object with the counts.
+    LargeCountsUnlisted,
+    /// Who cancels is told of no stop, though the driver has confirmed it.
+    ReceiptModest,
+    /// Who cancels is not told what was spent.
+    ReceiptWithoutCost,
     /// After a job's end nobody listens for the answer of its call.
     LateAnswerUnheard,
     /// A cancel is answered when the device confirms, however long that takes.
@@ -151,7 +159,7 @@ pub enum Bug {
 
 impl Bug {
     /// Every mistake, by its name.
-    pub const ALL: [(&str, Self); 71] = [
+    pub const ALL: [(&str, Self); 75] = [
         ("key-forgotten", Self::KeyForgotten),
         ("admits-all", Self::AdmitsAll),
         ("withdrawal-forgotten", Self::WithdrawalForgotten),
@@ -218,6 +226,10 @@ impl Bug {
         ("nonsense-runs-again", Self::NonsenseRunsAgain),
         ("busy-is-final", Self::BusyIsFinal),
         ("given-up-and-not-stopped", Self::GivenUpAndNotStopped),
+        ("receipt-modest", Self::ReceiptModest),
+        ("receipt-without-cost", Self::ReceiptWithoutCost),
+        ("large-counts-unsynced", Self::LargeCountsUnsynced),
+        ("large-counts-unlisted", Self::LargeCountsUnlisted),
         ("late-answer-unheard", Self::LateAnswerUnheard),
         ("receipt-never-due", Self::ReceiptNeverDue),
         ("recovery-forgets-back-offs", Self::RecoveryForgetsBackOffs),

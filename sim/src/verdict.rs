@@ -223,7 +223,7 @@ impl Verdict {
             self.expected(format!("{lost} turns came to nothing"));
         }
         for told in &outcome.history.told {
-            let News::Receipt(receipt) = &told.news else {
+            let News::Receipt { receipt, .. } = &told.news else {
                 continue;
             };
             let name = receipt.trim_start_matches("CANCEL_RECEIPT_");

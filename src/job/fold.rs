@@ -217,6 +217,10 @@ impl Job {
                         Evidence::NeverAsked if self.never_ran() => Receipt::NotStarted,
                         // Whatever became of this one, another may still be going on.
                         _ if self.has_lost_an_execution() => Receipt::StopUnconfirmed,
+                        Evidence::Driver if planted(Bug::ReceiptModest) => Receipt::StopUnconfirmed,
+                        Evidence::Driver if planted(Bug::ReceiptWithoutCost) => {
+                            Receipt::StoppedOnDevice { shots_used: 0 }
+                        }
                         Evidence::Driver => Receipt::StoppedOnDevice {
                             shots_used: settlement.wasted,
                         },

@@ -20,7 +20,9 @@ pub(super) async fn perform<E: Env>(ctx: &Context<'_, E>, job: &Job) -> Result<E
     };
     let results = documents::results(job, outcome, &counts);
     let mut artifacts = inputs(ctx, job).await?;
-    if let Counts::Object(object) = &outcome.counts {
+    if let Counts::Object(object) = &outcome.counts
+        && !planted(Bug::LargeCountsUnlisted)
+    {
         artifacts.push(object.clone());
     }
     if planted(Bug::ResultsLater) {

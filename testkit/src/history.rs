@@ -294,8 +294,13 @@ pub enum News {
         /// What was counted.
         counts: BTreeMap<String, i64>,
     },
-    /// A cancel was answered, in these words.
-    Receipt(String),
+    /// A cancel was answered.
+    Receipt {
+        /// In these words.
+        receipt: String,
+        /// What the execution that it stopped had cost by then.
+        shots_used: Option<i64>,
+    },
 }
 
 /// A job as it is stored.

@@ -299,7 +299,7 @@ impl Picture<'_> {
             let (noise, text) = match &told.news {
                 News::Accepted { .. } => ("", format!("{name} is accepted")),
                 News::Results { state, .. } => ("", format!("{name}: results, {}", state.name())),
-                News::Receipt(receipt) => {
+                News::Receipt { receipt, .. } => {
                     let receipt = receipt.trim_start_matches("CANCEL_RECEIPT_");
                     ("", format!("{name}: {receipt}"))
                 }

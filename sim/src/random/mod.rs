@@ -140,6 +140,10 @@ fn bounds(chance: &mut Chance) -> Bounds {
         let step = *chance.one_of(&[1, 20, 200]);
         bounds.insert("age_step_ms".to_owned(), step);
     }
+    // Counts have objects of their own.
+    if chance.percent(20) {
+        bounds.insert("counts_bytes_inline_max".to_owned(), 0);
+    }
     if chance.percent(40) {
         bounds.insert("jobs_at_hand".to_owned(), chance.within(0, 2));
     }

@@ -335,6 +335,21 @@ impl Client {
             asked,
             answered: None,
         });
+        self.cancel(job).await;
+        let answered = self.trace.now();
+        {
+            let mut records = self.trace.records();
+            let mut cancels = records.cancels.iter_mut();
+            if let Some(cancel) = cancels.find(|cancel| cancel.job == job) {
+                cancel.answered = Some(answered);
+            }
+        }
+        // Who has lost the answer asks again, and is to be told the same.
+        self.cancel(job).await;
+    }
+
+    /// Asks for it until there is an answer.
+    async fn cancel(&self, job: JobId) {
         loop {
             let reason = "the scenario says so".to_owned();
             let request = wire::CancelJobRequest {
@@ -347,15 +362,18 @@ impl Client {
                 .await
             {
                 Ok(answer) => {
-                    let receipt = answer.into_inner().receipt().as_str_name().to_owned();
+                    let answer = answer.into_inner();
+                    let receipt = answer.receipt().as_str_name().to_owned();
                     let said = format!("cancel: {receipt}");
-                    self.hears(job, News::Receipt(receipt), &said);
-                    let answered = self.trace.now();
-                    let mut records = self.trace.records();
-                    let mut cancels = records.cancels.iter_mut();
-                    if let Some(cancel) = cancels.find(|cancel| cancel.job == job) {
-                        cancel.answered = Some(answered);
-                    }
+                    let shots_used = answer.shots_used;
+                    self.hears(
+                        job,
+                        News::Receipt {
+                            receipt,
+                            shots_used,
+                        },
+                        &said,
+                    );
                     return;
                 }
                 Err(why) => self.note(&format!("cancel failed: {}", why.message())),

@@ -61,7 +61,7 @@ pub fn check(history: &History) -> Vec<Breach> {
                     ));
                 }
             }
-            News::Public(_) | News::Results { .. } | News::Receipt(_) => {}
+            News::Public(_) | News::Results { .. } | News::Receipt { .. } => {}
         }
     }
     broken

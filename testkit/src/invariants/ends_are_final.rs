@@ -19,7 +19,7 @@ pub fn check(history: &History) -> Vec<Breach> {
             News::Event { state, .. } | News::Results { state, .. } => {
                 Some((Some(told.at), *state))
             }
-            News::Accepted { .. } | News::Public(_) | News::Receipt(_) => None,
+            News::Accepted { .. } | News::Public(_) | News::Receipt { .. } => None,
         });
         broken.extend(after_the_end(
             &format!("{client} was told of {job}"),

@@ -12,9 +12,10 @@ pub fn check(history: &History) -> Vec<Breach> {
     for ((client, job), told) in history.told_apart() {
         let seqs = told.into_iter().filter_map(|told| match &told.news {
             News::Event { seq, .. } => Some((Some(told.at), *seq)),
-            News::Accepted { .. } | News::Public(_) | News::Results { .. } | News::Receipt(_) => {
-                None
-            }
+            News::Accepted { .. }
+            | News::Public(_)
+            | News::Results { .. }
+            | News::Receipt { .. } => None,
         });
         broken.extend(gap(&format!("{client} watched {job}"), seqs));
     }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use qrtx::ids::Sha256Sum;
+use qrtx::job::event::Counts;
 use qrtx::job::state::State;
 
 use super::Breach;
@@ -58,6 +59,12 @@ fn missing(stored: &Stored, taken: impl Fn(&str) -> bool) -> Vec<String> {
         let late = named.filter(|wanted| !before.contains(&wanted.file));
         missing.extend(late.map(|late| format!("{} came after the manifest", late.file)));
     }
+    let outcome = stored.job.outcome.as_ref();
+    if let Some(Counts::Object(object)) = outcome.map(|outcome| &outcome.counts)
+        && !stored.job.artifacts.contains(object)
+    {
+        missing.push(format!("its artifacts do not name {}", object.file));
+    }
     let nothing = BTreeMap::new();
     let then = stored.at_completion.as_ref().unwrap_or(&nothing);
     for wanted in stored.job.artifacts.iter().chain([manifest]) {
@@ -77,6 +84,8 @@ fn missing(stored: &Stored, taken: impl Fn(&str) -> bool) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use qrtx::job::event::ArtifactRef;
+
     use super::*;
     use crate::invariants::sample::{good, job};
 
@@ -99,6 +108,15 @@ mod tests {
         let mut history = good();
         let stored = history.stored.get_mut(&job()).unwrap();
         stored.before_manifest = Some(Default::default());
+        assert_eq!(check(&history).len(), 1);
+    }
+
+    #[test]
+    fn counts_that_nothing_names_are_refused() {
+        let mut history = good();
+        let job = &mut history.stored.get_mut(&job()).unwrap().job;
+        let object = ArtifactRef::of("counts-1.json", b"{}");
+        job.outcome.as_mut().unwrap().counts = Counts::Object(object);
         assert_eq!(check(&history).len(), 1);
     }
 
