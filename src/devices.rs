@@ -52,6 +52,8 @@ struct Page {
     info: DeviceInfo,
     /// When it said so.
     heard_at: Timestamp,
+    /// When it was asked what it said then.
+    asked: Monotonic,
     /// Whether the driver-manager listed it the last time.
     listed: bool,
     steadiness: Steadiness,
@@ -119,22 +121,31 @@ impl Book {
             .expect("no code panics while it holds the book")
     }
 
-    /// The driver-manager listed its devices. One that is gone from the list is offline.
-    pub fn listed(&self, devices: Vec<DeviceInfo>, at: Moment) {
+    /// The driver-manager listed its devices, when it was asked to at `asked`. One that is gone from
+    /// the list is offline. What a device has said since is newer, whichever word came first.
+    pub fn listed(&self, devices: Vec<DeviceInfo>, asked: Monotonic, at: Moment) {
         let mut pages = self.pages();
         let named = devices.into_iter().map(|info| (info.id.clone(), info));
         let mut listed: BTreeMap<_, _> = named.collect();
         for (id, page) in &mut pages.devices {
             page.listed = listed.contains_key(id);
-            match listed.remove(id) {
-                Some(info) => (page.info, page.heard_at) = (info, at.wall),
-                None => page.info.hardware = Hardware::Offline,
-            }
+            let said = page.info.hardware;
+            let told = match listed.remove(id) {
+                Some(info) => {
+                    let told = info.hardware;
+                    page.info = info;
+                    told
+                }
+                None => Hardware::Offline,
+            };
+            page.info.hardware = said;
+            page.hear(told, asked, at);
         }
         let new = listed.into_iter().map(|(id, info)| {
             let page = Page {
                 info,
                 heard_at: at.wall,
+                asked,
                 listed: true,
                 steadiness: Steadiness::default(),
             };
@@ -156,11 +167,11 @@ impl Book {
         self.pages().problem = Some(problem.to_owned());
     }
 
-    /// A device told its own status.
-    pub fn heard(&self, device: &DeviceId, hardware: Hardware, at: Moment) {
+    /// A device told its own status, when it was asked at `asked`.
+    pub fn heard(&self, device: &DeviceId, hardware: Hardware, asked: Monotonic, at: Moment) {
         if let Some(page) = self.pages().devices.get_mut(device) {
-            (page.info.hardware, page.heard_at) = (hardware, at.wall);
-            page.steadiness.hear(hardware, at, self.patience);
+            page.hear(hardware, asked, at);
+            page.steadiness.hear(page.info.hardware, at, self.patience);
         }
     }
 
@@ -383,6 +394,13 @@ impl Pages {
 }
 
 impl Page {
+    /// An answer that was asked for before the last one is old, however late it comes.
+    fn hear(&mut self, hardware: Hardware, asked: Monotonic, at: Moment) {
+        if asked >= self.asked || planted(Bug::OldWordsHold) {
+            (self.info.hardware, self.heard_at, self.asked) = (hardware, at.wall, asked);
+        }
+    }
+
     fn profile(&self) -> Profile {
         Profile {
             backend_type: self.info.backend_type.clone(),

@@ -133,6 +133,10 @@ pub enum Bug {
     ReceiptModest,
     /// Who cancels is not told what was spent.
     ReceiptWithoutCost,
+    /// What a device said last holds, however long ago it was asked.
+    OldWordsHold,
+    /// A device that is not ready any more when the circuit comes fails the job.
+    NotReadyIsFinal,
     /// After a job's end nobody listens for the answer of its call.
     LateAnswerUnheard,
     /// A cancel is answered when the device confirms, however long that takes.
@@ -159,7 +163,7 @@ pub enum Bug {
 
 impl Bug {
     /// Every mistake, by its name.
-    pub const ALL: [(&str, Self); 75] = [
+    pub const ALL: [(&str, Self); 77] = [
         ("key-forgotten", Self::KeyForgotten),
         ("admits-all", Self::AdmitsAll),
         ("withdrawal-forgotten", Self::WithdrawalForgotten),
@@ -226,6 +230,8 @@ impl Bug {
         ("nonsense-runs-again", Self::NonsenseRunsAgain),
         ("busy-is-final", Self::BusyIsFinal),
         ("given-up-and-not-stopped", Self::GivenUpAndNotStopped),
+        ("old-words-hold", Self::OldWordsHold),
+        ("not-ready-is-final", Self::NotReadyIsFinal),
         ("receipt-modest", Self::ReceiptModest),
         ("receipt-without-cost", Self::ReceiptWithoutCost),
         ("large-counts-unsynced", Self::LargeCountsUnsynced),

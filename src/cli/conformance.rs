@@ -183,7 +183,8 @@ async fn circuit(
 ) -> Result<Circuit, Problem> {
     let patience = Patience::of(&Limits::default());
     let book = Book::new(crate::devices::Policy::default(), patience);
-    book.listed(vec![device.clone()], env.clock().moment());
+    let at = env.clock().moment();
+    book.listed(vec![device.clone()], at.monotonic, at);
     let capabilities = book.capabilities(&device.id);
     let job = job(env);
     let call = CallContext {

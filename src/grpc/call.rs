@@ -121,8 +121,13 @@ impl<C: Clock> Neighbour<C> {
                 over: own_word,
             };
         }
-        let again = said.code() == Code::ResourceExhausted;
-        let retry = again.then(|| retry_after(&said).unwrap_or_default());
+        // What is wrong only now may be right at the next try: the device is asked before that.
+        let for_now = match said.code() {
+            Code::ResourceExhausted => true,
+            Code::FailedPrecondition => !planted(Bug::NotReadyIsFinal),
+            _ => false,
+        };
+        let retry = for_now.then(|| retry_after(&said).unwrap_or_default());
         RunError::Refused { message, retry }
     }
 

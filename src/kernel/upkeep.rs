@@ -69,9 +69,11 @@ impl<E: Env> Kernel<E> {
     }
 
     async fn refresh_devices(&self) {
+        let asked = self.env.clock().monotonic();
         let reached = match self.env.devices().list().await {
             Ok(devices) => {
-                self.devices.listed(devices, self.env.clock().moment());
+                let at = self.env.clock().moment();
+                self.devices.listed(devices, asked, at);
                 true
             }
             Err(why) => {

@@ -24,10 +24,11 @@ pub(super) async fn perform<E: Env>(
     }
     let device = job.device.clone().expect("Allocating has a device");
     let call = ctx.call(job, ctx.left(ctx.limits.allocate_ms));
+    let asked = ctx.env.clock().monotonic();
     match ctx.env.devices().status(call, &device).await {
         Ok(hardware) => {
             let at = ctx.env.clock().moment();
-            ctx.devices.heard(&device, hardware, at);
+            ctx.devices.heard(&device, hardware, asked, at);
             if hardware != Hardware::Online && !planted(Bug::DeviceNeedNotBeReady) {
                 let cause = format!("{device} says that it is {}", hardware.name());
                 return Err(not_now(cause, None));

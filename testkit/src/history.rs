@@ -294,6 +294,17 @@ pub enum News {
         /// What was counted.
         counts: BTreeMap<String, i64>,
     },
+    /// Why the job is not running.
+    Explained {
+        /// Where it was then.
+        state: State,
+        /// How many things hold it.
+        reasons: usize,
+    },
+    /// The whole history of a job that has ended: number, kind and state of each event.
+    History(Vec<(u64, String, State)>),
+    /// Where the list of its tenant's jobs has a job that has ended; `None` if it has not.
+    Listed(Option<State>),
     /// A cancel was answered.
     Receipt {
         /// In these words.

@@ -306,6 +306,14 @@ impl Picture<'_> {
                 News::Event { seq, kind, .. } => {
                     (noise("events_are_gapless"), format!("{name}: {seq} {kind}"))
                 }
+                News::Explained { state, .. } => {
+                    ("noise", format!("{name} is explained: {}", state.name()))
+                }
+                News::History(_) => ("noise", format!("{name}: its history")),
+                News::Listed(state) => {
+                    let state = state.map_or("nothing", |state| state.name());
+                    ("noise", format!("{name} is listed as {state}"))
+                }
                 News::Public(state) => {
                     let noise = noise("public_never_goes_back");
                     (noise, format!("{name} is shown as {state:?}"))

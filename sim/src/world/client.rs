@@ -1,16 +1,17 @@
 //! A client: submits a job under a key until it is acknowledged, watches it to its end however
 //! often the stream breaks, and writes down whatever it is told.
 
+mod questions;
+
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::FutureExt as _;
 use qrtx::grpc::Channel;
-use qrtx::grpc::proto::internal::{self, kernel_gateway_service_client as system_api};
 use qrtx::grpc::proto::kernel::{self as wire, kernel_gateway_client::KernelGatewayClient};
 use qrtx::ids::{JobId, Sha256Sum};
-use qrtx::job::state::{PublicState, State};
+use qrtx::job::state::State;
 use qrtx_testkit::history::{Cancel, News, Refusal, Refused, Told};
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
@@ -19,6 +20,7 @@ use crate::nemesis::Nemesis;
 use crate::scenario::{Planned, ProgramPlan, client_name};
 use crate::trace::{Lane, Trace};
 use crate::world::holder::Slots;
+use questions::state;
 
 /// A call without an answer is repeated after this.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
@@ -113,6 +115,7 @@ impl Client {
             async {
                 self.watch(job).await;
                 self.fetch(job).await;
+                self.look_up(job).await;
             }
             .fuse()
         );
@@ -265,6 +268,9 @@ impl Client {
                             &said,
                         );
                         self.ask_as_system_api(job).await;
+                        if state == State::Queued {
+                            self.ask_why(job).await;
+                        }
                     }
                     Ok(Ok(None)) if ended => return,
                     Ok(Ok(None)) => break,
@@ -274,53 +280,6 @@ impl Client {
                     }
                     Err(_) => break,
                 }
-            }
-            madsim::time::sleep(PAUSE).await;
-        }
-    }
-
-    /// What the one real client of this kernel would show now.
-    async fn ask_as_system_api(&self, job: JobId) {
-        let mut client = system_api::KernelGatewayServiceClient::new(self.channel.clone());
-        let request = internal::GetJobStatusRequest {
-            job_id: job.to_string(),
-            ..Default::default()
-        };
-        let asked = self
-            .patiently(async move { client.get_job_status(request).await })
-            .await;
-        if let Ok(answer) = asked
-            && let Some(shown) = public(answer.into_inner().state())
-        {
-            self.hears(job, News::Public(shown), &format!("is shown as {shown:?}"));
-        }
-    }
-
-    async fn fetch(&self, job: JobId) {
-        loop {
-            let request = wire::GetJobResultsRequest {
-                job_id: job.to_string(),
-            };
-            let mut client = self.ours();
-            let asked = self
-                .patiently(async move { client.get_job_results(request).await })
-                .await;
-            match asked {
-                Ok(answer) => {
-                    let answer = answer.into_inner();
-                    let state = state(answer.state());
-                    let said = format!("results: {}, {:?}", state.name(), answer.counts);
-                    self.hears(
-                        job,
-                        News::Results {
-                            state,
-                            counts: answer.counts,
-                        },
-                        &said,
-                    );
-                    return;
-                }
-                Err(why) => self.note(&format!("results failed: {}", why.message())),
             }
             madsim::time::sleep(PAUSE).await;
         }
@@ -414,31 +373,6 @@ pub(super) fn is_final(code: Code) -> bool {
         code,
         Code::InvalidArgument | Code::FailedPrecondition | Code::Unimplemented
     )
-}
-
-fn state(told: wire::TaskState) -> State {
-    let name = told
-        .as_str_name()
-        .trim_start_matches("TASK_STATE_")
-        .to_lowercase();
-    let known = State::ALL
-        .into_iter()
-        .find(|state| state.name().to_lowercase() == name);
-    known.expect("the kernel tells states that it has")
-}
-
-fn public(told: internal::TaskState) -> Option<PublicState> {
-    Some(match told {
-        internal::TaskState::Pending => PublicState::Pending,
-        internal::TaskState::Compiling | internal::TaskState::Optimizing => PublicState::Compiling,
-        internal::TaskState::Queued => PublicState::Queued,
-        internal::TaskState::Running => PublicState::Running,
-        internal::TaskState::Done => PublicState::Done,
-        internal::TaskState::Error => PublicState::Error,
-        internal::TaskState::Cancelled => PublicState::Cancelled,
-        internal::TaskState::Timeout => PublicState::Timeout,
-        internal::TaskState::Unspecified => return None,
-    })
 }
 
 pub(super) fn prost_duration(span: Duration) -> prost_types::Duration {

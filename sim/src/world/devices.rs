@@ -1,7 +1,10 @@
 //! The devices as a kernel of this world reaches them: as in production, and what it is told of them
 //! is written down. Nothing else can say what a kernel had to know.
 
+use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::Mutex;
+use std::time::Duration;
 
 use futures::stream::BoxStream;
 use qrtx::ids::{DeviceId, ExecutionId, FencingToken};
@@ -24,6 +27,8 @@ pub struct HeardDevices {
     devices: Vec<String>,
     process: Process,
     trace: Trace,
+    /// When each was asked what it said last.
+    asked: Mutex<BTreeMap<String, Duration>>,
 }
 
 impl HeardDevices {
@@ -39,11 +44,18 @@ impl HeardDevices {
             devices,
             process,
             trace,
+            asked: Mutex::default(),
         }
     }
 
-    /// Writes down what is news.
-    fn hears(&self, device: &str, lost: bool) {
+    /// Writes down what is news. What was asked for before the last answer is none.
+    fn hears(&self, device: &str, lost: bool, asked: Duration) {
+        let mut last = self.asked.lock().expect("no holder panics");
+        let last = last.entry(device.to_owned()).or_default();
+        if asked < *last {
+            return;
+        }
+        *last = asked;
         let (at, life) = (self.trace.now(), self.process.life());
         let mut records = self.trace.records();
         let of = |word: &&Word| word.life == life && word.device == device;
@@ -65,10 +77,15 @@ fn is_lost(hardware: Hardware) -> bool {
 
 impl Devices for HeardDevices {
     async fn list(&self) -> Result<Vec<DeviceInfo>, CallError> {
+        let asked = self.trace.now();
         let listed = self.driver.list().await?;
         for device in &self.devices {
             let there = listed.iter().find(|info| info.id.as_str() == device);
-            self.hears(device, there.is_none_or(|info| is_lost(info.hardware)));
+            self.hears(
+                device,
+                there.is_none_or(|info| is_lost(info.hardware)),
+                asked,
+            );
         }
         Ok(listed)
     }
@@ -78,8 +95,9 @@ impl Devices for HeardDevices {
         call: CallContext<'_>,
         device: &DeviceId,
     ) -> Result<Hardware, CallError> {
+        let asked = self.trace.now();
         let told = self.driver.status(call, device).await?;
-        self.hears(device.as_str(), is_lost(told));
+        self.hears(device.as_str(), is_lost(told), asked);
         Ok(told)
     }
 

@@ -90,7 +90,7 @@ impl Hall {
             monotonic: self.now,
             wall: Timestamp(0) + self.now.since(START),
         };
-        self.book.listed(info.collect(), at);
+        self.book.listed(info.collect(), at.monotonic, at);
         for lane in self.book.lanes(&Limits::default(), self.now) {
             let scheduler = &mut self.table.scheduler;
             let open = lane.status == Status::Online;

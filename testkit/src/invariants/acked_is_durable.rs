@@ -61,7 +61,12 @@ pub fn check(history: &History) -> Vec<Breach> {
                     ));
                 }
             }
-            News::Public(_) | News::Results { .. } | News::Receipt { .. } => {}
+            News::Public(_)
+            | News::Results { .. }
+            | News::Receipt { .. }
+            | News::Explained { .. }
+            | News::History(_)
+            | News::Listed(_) => {}
         }
     }
     broken

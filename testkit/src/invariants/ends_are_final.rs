@@ -19,7 +19,12 @@ pub fn check(history: &History) -> Vec<Breach> {
             News::Event { state, .. } | News::Results { state, .. } => {
                 Some((Some(told.at), *state))
             }
-            News::Accepted { .. } | News::Public(_) | News::Receipt { .. } => None,
+            News::Accepted { .. }
+            | News::Public(_)
+            | News::Receipt { .. }
+            | News::Explained { .. }
+            | News::History(_)
+            | News::Listed(_) => None,
         });
         broken.extend(after_the_end(
             &format!("{client} was told of {job}"),

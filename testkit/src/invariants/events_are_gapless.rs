@@ -15,7 +15,10 @@ pub fn check(history: &History) -> Vec<Breach> {
             News::Accepted { .. }
             | News::Public(_)
             | News::Results { .. }
-            | News::Receipt { .. } => None,
+            | News::Receipt { .. }
+            | News::Explained { .. }
+            | News::History(_)
+            | News::Listed(_) => None,
         });
         broken.extend(gap(&format!("{client} watched {job}"), seqs));
     }

@@ -18,7 +18,12 @@ pub fn check(history: &History) -> Vec<Breach> {
     for ((client, job), told) in history.told_apart() {
         let told = told.iter().any(|told| match &told.news {
             News::Event { state, .. } | News::Results { state, .. } => state.is_terminal(),
-            News::Accepted { .. } | News::Public(_) | News::Receipt { .. } => false,
+            News::Accepted { .. }
+            | News::Public(_)
+            | News::Receipt { .. }
+            | News::Explained { .. }
+            | News::History(_)
+            | News::Listed(_) => false,
         });
         if !told && !history.unwatched.contains(&job) {
             broken.push(Breach::from(format!(

@@ -10,6 +10,7 @@
 //! | events_are_gapless | a watcher misses nothing and hears nothing twice | proto WatchJob |
 //! | result_before_done | Completed means that the results are there | D13 |
 //! | moves_are_legal | jobs move as the RFC says | RFC 0007 |
+//! | answers_agree | whichever way one asks, the answer is what is stored | D10, D11 |
 //! | commits_are_kept | what was committed stays | D11 |
 //! | attempts_have_reasons | no second run without a reason, none is paid for twice | D14, D18 |
 //! | tokens_rise | an older execution never follows a newer one | D8 |
@@ -46,6 +47,7 @@
 
 pub mod a_device_is_asked_first;
 pub mod acked_is_durable;
+pub mod answers_agree;
 pub mod attempts_have_reasons;
 pub mod back_offs_are_kept;
 pub mod backlog_is_bounded;
@@ -140,7 +142,7 @@ pub struct Invariant {
 }
 
 /// All of them.
-pub const ALL: [Invariant; 40] = [
+pub const ALL: [Invariant; 41] = [
     safety("ends_are_final", ends_are_final::check),
     safety("one_device_one_run", one_device_one_run::check),
     safety("acked_is_durable", acked_is_durable::check),
@@ -148,6 +150,7 @@ pub const ALL: [Invariant; 40] = [
     safety("events_are_gapless", events_are_gapless::check),
     safety("result_before_done", result_before_done::check),
     safety("moves_are_legal", moves_are_legal::check),
+    safety("answers_agree", answers_agree::check),
     safety("commits_are_kept", commits_are_kept::check),
     safety("attempts_have_reasons", attempts_have_reasons::check),
     safety("tokens_rise", tokens_rise::check),

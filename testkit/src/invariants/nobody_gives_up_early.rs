@@ -10,7 +10,8 @@ use super::Breach;
 use crate::history::{Asked, History, Stored};
 
 /// How a call ends that may be tried again.
-const PASSES: [&str; 9] = [
+const PASSES: [&str; 10] = [
+    "FailedPrecondition",
     "breaks",
     "given up",
     "cannot be sent",

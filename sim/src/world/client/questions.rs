@@ -1,0 +1,179 @@
+//! What a client asks about its job: where it is, what came of it, why it waits.
+
+use qrtx::grpc::proto::internal::{self, kernel_gateway_service_client as system_api};
+use qrtx::grpc::proto::kernel as wire;
+use qrtx::ids::JobId;
+use qrtx::job::state::{PublicState, State};
+use qrtx_testkit::history::News;
+
+use super::{Client, PAUSE};
+
+/// One in so many jobs is asked about in all ways that there are.
+const CURIOUS_EVERY: usize = 4;
+
+impl Client {
+    /// What the one real client of this kernel would show now.
+    pub(super) async fn ask_as_system_api(&self, job: JobId) {
+        let mut client = system_api::KernelGatewayServiceClient::new(self.channel.clone());
+        let request = internal::GetJobStatusRequest {
+            job_id: job.to_string(),
+            ..Default::default()
+        };
+        let asked = self
+            .patiently(async move { client.get_job_status(request).await })
+            .await;
+        if let Ok(answer) = asked
+            && let Some(shown) = public(answer.into_inner().state())
+        {
+            self.hears(job, News::Public(shown), &format!("is shown as {shown:?}"));
+        }
+    }
+
+    pub(super) async fn fetch(&self, job: JobId) {
+        loop {
+            let request = wire::GetJobResultsRequest {
+                job_id: job.to_string(),
+            };
+            let mut client = self.ours();
+            let asked = self
+                .patiently(async move { client.get_job_results(request).await })
+                .await;
+            match asked {
+                Ok(answer) => {
+                    let answer = answer.into_inner();
+                    let state = state(answer.state());
+                    let said = format!("results: {}, {:?}", state.name(), answer.counts);
+                    self.hears(
+                        job,
+                        News::Results {
+                            state,
+                            counts: answer.counts,
+                        },
+                        &said,
+                    );
+                    return;
+                }
+                Err(why) => self.note(&format!("results failed: {}", why.message())),
+            }
+            madsim::time::sleep(PAUSE).await;
+        }
+    }
+
+    fn is_curious(&self) -> bool {
+        self.planned.ordinal.is_multiple_of(CURIOUS_EVERY)
+    }
+
+    /// Why it is not running.
+    pub(super) async fn ask_why(&self, job: JobId) {
+        if !self.is_curious() {
+            return;
+        }
+        let request = wire::ExplainJobRequest {
+            job_id: job.to_string(),
+        };
+        let mut client = self.ours();
+        let asked = self
+            .patiently(async move { client.explain_job(request).await })
+            .await;
+        let Ok(answer) = asked else { return };
+        let answer = answer.into_inner();
+        let Some(status) = answer.job else { return };
+        let state = state(status.state());
+        let reasons = answer.reasons.len();
+        let said = format!("explained: {}, {reasons} reasons", state.name());
+        self.hears(job, News::Explained { state, reasons }, &said);
+    }
+
+    /// What is told of an ended job wherever one may look.
+    pub(super) async fn look_up(&self, job: JobId) {
+        if !self.is_curious() {
+            return;
+        }
+        self.read_history(job).await;
+        self.find_in_list(job).await;
+    }
+
+    async fn read_history(&self, job: JobId) {
+        let events = loop {
+            let request = wire::GetJobHistoryRequest {
+                job_id: job.to_string(),
+            };
+            let mut client = self.ours();
+            let asked = self
+                .patiently(async move { client.get_job_history(request).await })
+                .await;
+            match asked {
+                Ok(answer) => break answer.into_inner().events,
+                Err(why) => self.note(&format!("history failed: {}", why.message())),
+            }
+            madsim::time::sleep(PAUSE).await;
+        };
+        let events: Vec<_> = events
+            .into_iter()
+            .map(|event| (event.seq, event.kind.clone(), state(event.state())))
+            .collect();
+        let said = format!("history: {} events", events.len());
+        self.hears(job, News::History(events), &said);
+    }
+
+    async fn find_in_list(&self, job: JobId) {
+        let (mut page_token, mut found) = (String::new(), None);
+        loop {
+            let request = wire::ListJobsRequest {
+                tenant_id: self.tenant(),
+                page_size: 5,
+                page_token: page_token.clone(),
+                ..Default::default()
+            };
+            let mut client = self.ours();
+            let asked = self
+                .patiently(async move { client.list_jobs(request).await })
+                .await;
+            match asked {
+                Ok(answer) => {
+                    let answer = answer.into_inner();
+                    let mut jobs = answer.jobs.iter();
+                    found = found.or(jobs
+                        .find(|listed| listed.job_id == job.to_string())
+                        .cloned());
+                    if found.is_some() || answer.next_page_token.is_empty() {
+                        break;
+                    }
+                    page_token = answer.next_page_token;
+                }
+                Err(why) => {
+                    self.note(&format!("list failed: {}", why.message()));
+                    madsim::time::sleep(PAUSE).await;
+                }
+            }
+        }
+        let listed = found.map(|listed| state(listed.state()));
+        let said = format!("listed as {}", listed.map_or("nothing", State::name));
+        self.hears(job, News::Listed(listed), &said);
+    }
+}
+
+pub(super) fn state(told: wire::TaskState) -> State {
+    let name = told
+        .as_str_name()
+        .trim_start_matches("TASK_STATE_")
+        .to_lowercase();
+    let known = State::ALL
+        .into_iter()
+        .find(|state| state.name().to_lowercase() == name);
+    known.expect("the kernel tells states that it has")
+}
+
+fn public(told: internal::TaskState) -> Option<PublicState> {
+    Some(match told {
+        internal::TaskState::Pending => PublicState::Pending,
+        internal::TaskState::Compiling | internal::TaskState::Optimizing => PublicState::Compiling,
+        internal::TaskState::Queued => PublicState::Queued,
+        internal::TaskState::Running => PublicState::Running,
+        internal::TaskState::Done => PublicState::Done,
+        internal::TaskState::Error => PublicState::Error,
+        internal::TaskState::Cancelled => PublicState::Cancelled,
+        internal::TaskState::Timeout => PublicState::Timeout,
+        internal::TaskState::Unspecified => return None,
+    })
+}
