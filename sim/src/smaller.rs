@@ -15,6 +15,10 @@ use crate::scenario::{
 /// more for what would be left.
 const SEEDS: [u64; 2] = [4, 64];
 
+/// Runs for which one fault is sought that does alone what several did: with a dozen jobs there are
+/// more moments than anybody waits for.
+const ALONE: usize = 4_000;
+
 /// What is left of a failing run.
 #[derive(Debug)]
 pub struct Smaller {
@@ -27,7 +31,11 @@ pub struct Smaller {
 }
 
 /// The smallest run found that `fails` says yes to; `scenario` with `seed` is one.
-pub fn smaller(scenario: &Scenario, seed: u64, fails: impl Fn(&Scenario, u64) -> bool) -> Smaller {
+pub fn smaller(
+    scenario: &Scenario,
+    seed: u64,
+    fails: impl FnMut(&Scenario, u64) -> bool,
+) -> Smaller {
     let mut search = Search {
         best: scenario.clone(),
         seed,
@@ -70,7 +78,7 @@ struct Search<F> {
     fails: F,
 }
 
-impl<F: Fn(&Scenario, u64) -> bool> Search<F> {
+impl<F: FnMut(&Scenario, u64) -> bool> Search<F> {
     /// Takes a candidate over if it fails.
     fn accept(&mut self, candidate: Scenario) -> bool {
         let others = (1..self.seeds).map(|nth| mix(self.seed ^ nth) % 1_000_000);
@@ -116,9 +124,12 @@ impl<F: Fn(&Scenario, u64) -> bool> Search<F> {
                 }
             }
             if chunk == 1 {
-                return;
+                break;
             }
             chunk /= 2;
+        }
+        for at in 0..self.best.jobs.len() {
+            while self.best.jobs[at].count > 1 && self.with(|run| run.jobs[at].count /= 2) {}
         }
     }
 
@@ -126,6 +137,7 @@ impl<F: Fn(&Scenario, u64) -> bool> Search<F> {
     /// jobs: each is tried at the persisted points of one job, of two, and of all, for some spans,
     /// with nothing beside it.
     fn alone(&mut self) {
+        let end = self.tries + ALONE;
         let several = self.best.clone();
         let acts: Vec<_> = several
             .steps
@@ -143,6 +155,9 @@ impl<F: Fn(&Scenario, u64) -> bool> Search<F> {
                 .iter()
                 .flat_map(|act| points.iter().map(move |when| (act, when)));
             for (act, when) in each {
+                if self.tries >= end {
+                    return;
+                }
                 let (when, act) = (when.clone(), act.clone());
                 let mut candidate = crew.clone();
                 candidate.steps = vec![Step { when, act }];
