@@ -92,6 +92,11 @@ impl JobId {
         Self::from_u128(u128::from_be_bytes(bytes))
     }
 
+    /// Its upper and its lower half, as numbers.
+    pub(crate) fn halves(self) -> [u64; 2] {
+        [self.0, self.1]
+    }
+
     fn from_u128(number: u128) -> Self {
         Self((number >> 64) as u64, number as u64)
     }

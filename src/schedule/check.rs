@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::schedule::Scheduler;
+use crate::schedule::fit::Want;
 use crate::schedule::tenants::Tenant;
 
 impl Scheduler {
@@ -19,27 +20,31 @@ impl Scheduler {
             let fit = self
                 .lanes
                 .iter()
-                .filter(|(device, lane)| want.fits(device, lane.profile.as_ref()));
-            let fit: BTreeSet<_> = fit.map(|(device, _)| device.clone()).collect();
+                .filter(|(device, _, lane)| want.fits(device, lane.profile.as_ref()));
+            let fit: BTreeMap<_, _> = fit.map(|(device, key, _)| (device.clone(), key)).collect();
             assert_eq!(group.devices, fit, "{want:?}");
-            let open = fit.iter().filter(|device| self.is_open(device)).count();
+            let open = fit.keys().filter(|device| self.is_open(device)).count();
             assert_eq!(group.open, open, "{want:?}");
             for job in group.jobs() {
-                let place = &self.waiting[&job];
+                let place = self.waiting.get(job).expect("a job of a group waits");
                 assert_eq!(place.group, key);
                 tenants.entry(place.tenant).or_default().0 += 1;
             }
             waiting += group.waiting();
         }
         assert_eq!(self.waiting.len(), waiting);
-        for (device, lane) in &self.lanes {
+        for (device, lane_key, lane) in self.lanes.iter() {
             lane.check();
-            assert!(self.ready.contains(device) || !lane.is_ready(), "{device}");
+            assert!(lane.is_listed || !lane.is_ready(), "{device}");
+            let listed = lane.is_listed.then_some(&lane_key);
+            assert_eq!(self.ready.get(device), listed);
             let groups = || {
                 self.groups
                     .iter()
-                    .filter(|(.., group)| group.devices.contains(device))
+                    .filter(|(.., group)| group.devices.contains_key(device))
             };
+            let named = self.groups.find(&Want::from(device.clone()));
+            assert_eq!(lane.group, named);
             let waiting = groups().map(|(.., group)| group.waiting());
             assert_eq!(lane.waiting, waiting.sum::<usize>());
             let backlog = groups().map(|(.., group)| group.backlog_milli());
@@ -49,8 +54,11 @@ impl Scheduler {
                 firsts.map(move |(tenant, job)| (tenant, job, key))
             });
             assert_eq!(lane.firsts().collect::<BTreeSet<_>>(), firsts.collect());
-            for job in lane.holders() {
-                assert_eq!(self.held_by(job), Some(device));
+            for (place, (job, tenant)) in lane.holders().enumerate() {
+                let holder = self.holders.get(job).expect("whoever has a slot holds it");
+                assert_eq!((holder.lane, holder.at), (lane_key, place));
+                let (jobs, slots) = tenants.entry(tenant).or_default();
+                (*jobs, *slots) = (*jobs + 1, *slots + 1);
             }
             running += lane.running();
             let slots = self.reserved.slots.values();
@@ -61,10 +69,6 @@ impl Scheduler {
         }
         self.reserved.check();
         assert_eq!(self.holders.len(), running);
-        for holder in self.holders.values() {
-            let (jobs, slots) = tenants.entry(holder.tenant).or_default();
-            (*jobs, *slots) = (*jobs + 1, *slots + 1);
-        }
         for slot in self.reserved.slots.values() {
             let (jobs, slots) = tenants.entry(slot.tenant).or_default();
             (*jobs, *slots) = (*jobs + 1, *slots + 1);

@@ -2,13 +2,14 @@
 //! fits sees the first job of each tenant: so a job that may run on k of the devices costs k looks
 //! when it is the first of its tenant, and one otherwise.
 
-use std::collections::btree_set::Iter;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::ids::{DeviceId, JobId};
 use crate::schedule::fit::Want;
+use crate::schedule::lane::LaneKey;
 use crate::schedule::rank::Rank;
 use crate::schedule::registry::Registry;
+use crate::schedule::sorted::{Iter, Sorted};
 use crate::schedule::tenants::Tenant;
 
 /// The number of a group, as long as it has jobs.
@@ -36,10 +37,11 @@ pub(super) type Groups = Registry<Key, Want, Group>;
 #[derive(Debug, Default)]
 pub(super) struct Group {
     /// Where they may run.
-    pub(super) devices: BTreeSet<DeviceId>,
+    pub(super) devices: BTreeMap<DeviceId, LaneKey>,
     /// So many of these take jobs now.
     pub(super) open: usize,
-    tenants: BTreeMap<Tenant, BTreeSet<Ranked>>,
+    /// The jobs of each tenant, with their numbers among all that wait.
+    tenants: BTreeMap<Tenant, Sorted<Ranked, u32>>,
     waiting: usize,
 }
 
@@ -66,11 +68,11 @@ impl Group {
         self.share_milli() * self.waiting as u64
     }
 
-    pub(super) fn put(&mut self, tenant: Tenant, job: Ranked) -> Change {
+    pub(super) fn put(&mut self, tenant: Tenant, job: Ranked, number: u32) -> Change {
         self.waiting += 1;
         let jobs = self.tenants.entry(tenant).or_default();
-        let before = jobs.first().copied();
-        jobs.insert(job);
+        let before = jobs.first().map(|(job, _)| job);
+        jobs.insert(job, number);
         let after = before.map_or(job, |before| before.min(job));
         Change {
             before,
@@ -78,47 +80,45 @@ impl Group {
         }
     }
 
+    /// Takes a job out, and gives its number.
+    ///
     /// # Panics
     /// If the job is not here.
-    pub(super) fn take(&mut self, tenant: Tenant, job: Ranked) -> Change {
+    pub(super) fn take(&mut self, tenant: Tenant, job: Ranked) -> (Change, u32) {
         self.waiting -= 1;
         let jobs = self.tenants.get_mut(&tenant);
         let jobs = jobs.expect("a job that waits is in its group");
-        let before = jobs.first().copied();
-        if before != Some(job) {
-            assert!(jobs.remove(&job), "a job that waits is in its group");
-            let after = before;
-            return Change { before, after };
-        }
-        jobs.pop_first();
-        let after = jobs.first().copied();
+        let before = jobs.first().map(|(job, _)| job);
+        let number = jobs.remove(&job);
+        let number = number.expect("a job that waits is in its group");
+        let after = jobs.first().map(|(job, _)| job);
         if after.is_none() {
             self.tenants.remove(&tenant);
         }
-        Change { before, after }
+        (Change { before, after }, number)
     }
 
     /// The jobs of a tenant, the most urgent first.
-    pub(super) fn jobs_of(&self, tenant: Tenant) -> Iter<'_, Ranked> {
+    pub(super) fn jobs_of(&self, tenant: Tenant) -> Iter<'_, Ranked, u32> {
         self.tenants[&tenant].iter()
     }
 
     /// The first job of each tenant.
     pub(super) fn firsts(&self) -> impl Iterator<Item = (Tenant, Ranked)> {
         let firsts = self.tenants.iter();
-        firsts.filter_map(|(tenant, jobs)| Some((*tenant, *jobs.first()?)))
+        firsts.filter_map(|(tenant, jobs)| Some((*tenant, jobs.first()?.0)))
     }
 
     /// All jobs, by tenant, the most urgent of each first.
     pub(super) fn jobs(&self) -> impl Iterator<Item = JobId> {
-        let jobs = self.tenants.values().flatten();
-        jobs.map(|(_, job)| *job)
+        let jobs = self.tenants.values().flat_map(Sorted::iter);
+        jobs.map(|((_, job), _)| *job)
     }
 
     /// Walks what is counted.
     pub(super) fn check(&self) {
-        let waiting = self.tenants.values().map(BTreeSet::len);
+        let waiting = self.tenants.values().map(Sorted::len);
         assert_eq!(self.waiting, waiting.sum::<usize>());
-        assert!(self.tenants.values().all(|jobs| !jobs.is_empty()));
+        assert!(self.tenants.values().all(|jobs| jobs.len() > 0));
     }
 }

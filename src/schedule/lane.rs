@@ -1,6 +1,6 @@
 //! One device: who waits for it, and who holds its slots.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::ids::JobId;
@@ -11,12 +11,28 @@ use crate::schedule::group::{Change, Key, Ranked};
 use crate::schedule::heap::Heap;
 use crate::schedule::policy::{PassedOver, Rule};
 use crate::schedule::share::{Account, Shares};
-use crate::schedule::tenants::{Standing, Tenant};
+use crate::schedule::sorted::Sorted;
+use crate::schedule::tenants::{ByTenant, Standing, Tenant};
 use crate::time::Monotonic;
 
 /// What an execution is taken to last before one has been seen.
 const TYPICAL: Duration = Duration::from_secs(1);
-const HAS_A_QUEUE: &str = "a tenant that has jobs here has a queue";
+
+/// The number of a lane. It is never given again, because lanes stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct LaneKey(u32);
+
+impl From<u32> for LaneKey {
+    fn from(number: u32) -> Self {
+        Self(number)
+    }
+}
+
+impl From<LaneKey> for u32 {
+    fn from(key: LaneKey) -> Self {
+        key.0
+    }
+}
 
 /// The queue of a device, by tenants, and its slots.
 #[derive(Debug)]
@@ -25,11 +41,16 @@ pub(super) struct Lane {
     pub(super) open: bool,
     /// What is known of the device; nothing before it was listed.
     pub(super) profile: Option<Profile>,
-    pub(super) tenants: BTreeMap<Tenant, Queue>,
+    pub(super) tenants: ByTenant<Queue>,
     pub(super) shares: Shares,
     /// The first waiting job of each tenant, so that it can be told who was passed over.
     heads: Heap<Ranked>,
-    held: BTreeMap<JobId, Held>,
+    /// In no order; whoever holds a slot knows at which place.
+    held: Vec<Held>,
+    /// It is among those of which the schedule knows that a turn may come.
+    pub(super) is_listed: bool,
+    /// The group of those that ask for this device and nothing else, if there is one.
+    pub(super) group: Option<Key>,
     /// Slots that are reserved, and those of them in which a job runs.
     pub(super) reserved: usize,
     pub(super) occupied: usize,
@@ -44,7 +65,7 @@ pub(super) struct Lane {
 #[derive(Debug)]
 pub(super) struct Queue {
     /// The first job of each group that may run here.
-    pub(super) firsts: BTreeMap<Ranked, Key>,
+    pub(super) firsts: Sorted<Ranked, Key>,
     pub(super) account: Account,
     running: usize,
     pub(super) at_limit: bool,
@@ -53,6 +74,7 @@ pub(super) struct Queue {
 
 #[derive(Debug)]
 struct Held {
+    job: JobId,
     tenant: Tenant,
     since: Monotonic,
     /// Charged to the tenant in advance.
@@ -65,10 +87,12 @@ impl Default for Lane {
             slots: 0,
             open: false,
             profile: None,
-            tenants: BTreeMap::new(),
+            tenants: ByTenant::new(),
             shares: Shares::default(),
             heads: Heap::default(),
-            held: BTreeMap::new(),
+            held: Vec::new(),
+            is_listed: false,
+            group: None,
             reserved: 0,
             occupied: 0,
             waiting: 0,
@@ -128,8 +152,8 @@ impl Lane {
 
     /// Sees to it that a tenant has a queue, in which its standing is as it is now.
     fn make_queue(&mut self, tenant: Tenant, its: Standing<'_>) {
-        let queue = self.tenants.entry(tenant).or_insert_with(|| Queue {
-            firsts: BTreeMap::new(),
+        let queue = self.tenants.get_or_insert_with(tenant, || Queue {
+            firsts: Sorted::default(),
             account: self.shares.open(its.name),
             running: 0,
             at_limit: false,
@@ -140,7 +164,7 @@ impl Lane {
 
     /// Whether a tenant may have no more jobs running.
     pub(super) fn set_limit(&mut self, tenant: Tenant, at_limit: bool) {
-        if self.tenants.contains_key(&tenant) {
+        if self.tenants.get_mut(tenant).is_some() {
             self.change(tenant, |queue| queue.at_limit = at_limit);
         }
     }
@@ -152,10 +176,10 @@ impl Lane {
     pub(super) fn turn(&self) -> Turn {
         let tenant = self.shares.first();
         let tenant = tenant.expect("a ready lane has a tenant whose turn it is");
-        let first = self.tenants[&tenant].firsts.first_key_value();
+        let first = self.tenants[tenant].firsts.first();
         let (job, group) = first.expect("a tenant that waits has a job waiting");
         Turn {
-            job: *job,
+            job,
             tenant,
             group: *group,
         }
@@ -166,14 +190,14 @@ impl Lane {
         let mut passed_over = Vec::with_capacity(2);
         let head = self.heads.first();
         if let Some(((_, other), whose)) = head.filter(|(_, whose)| *whose != turn.tenant) {
-            let rule = match self.tenants[whose].account.may_have_a_turn() {
+            let rule = match self.tenants[*whose].account.may_have_a_turn() {
                 true => Rule::FairShare,
                 false => Rule::TenantLimit,
             };
             passed_over.push(PassedOver { job: *other, rule });
         }
-        let mut firsts = self.tenants[&turn.tenant].firsts.keys();
-        let elsewhere = firsts.nth(1).copied();
+        let elsewhere = self.tenants[turn.tenant].firsts.second();
+        let elsewhere = elsewhere.map(|(job, _)| job);
         if let Some((rank, other)) = first.after.into_iter().chain(elsewhere).min() {
             let rule = turn.job.0.precedence_over(&rank).into();
             passed_over.push(PassedOver { job: other, rule });
@@ -181,23 +205,30 @@ impl Lane {
         passed_over
     }
 
-    /// The job whose turn it is takes a slot.
-    pub(super) fn take(&mut self, turn: &Turn, first: Change, now: Monotonic) {
+    /// The job whose turn it is takes a slot. Its place among those held.
+    pub(super) fn take(&mut self, turn: &Turn, first: Change, now: Monotonic) -> usize {
         let Turn { job, tenant, group } = *turn;
-        self.shares.has_turn(&self.tenants[&tenant].account);
+        self.shares.has_turn(&self.tenants[tenant].account);
         // In one change, or the tenant would be idle in between and lose what it lags behind.
         self.change(tenant, |queue| {
             queue.follow(group, first);
             queue.running += 1;
         });
-        self.charge_in_advance(job.1, tenant, now);
+        self.charge_in_advance(job.1, tenant, now)
     }
 
-    /// A job takes a slot, whether there is one or not: its record says so.
-    pub(super) fn hold(&mut self, job: JobId, tenant: Tenant, its: Standing<'_>, since: Monotonic) {
+    /// A job takes a slot, whether there is one or not: its record says so. Its place among those
+    /// held.
+    pub(super) fn hold(
+        &mut self,
+        job: JobId,
+        tenant: Tenant,
+        its: Standing<'_>,
+        since: Monotonic,
+    ) -> usize {
         self.make_queue(tenant, its);
         self.change(tenant, |queue| queue.running += 1);
-        self.charge_in_advance(job, tenant, since);
+        self.charge_in_advance(job, tenant, since)
     }
 
     /// A slot is reserved for a tenant, which is charged its whole time in advance: nobody else can
@@ -218,46 +249,50 @@ impl Lane {
 
     /// What a turn costs a tenant until it is known what it took.
     pub(super) fn price(&self, tenant: Tenant) -> u64 {
-        micros(self.typical) / self.tenants[&tenant].weight
+        micros(self.typical) / self.tenants[tenant].weight
     }
 
-    fn charge_in_advance(&mut self, job: JobId, tenant: Tenant, since: Monotonic) {
+    fn charge_in_advance(&mut self, job: JobId, tenant: Tenant, since: Monotonic) -> usize {
         let charged = self.typical;
         self.charge(tenant, charged, Duration::ZERO);
-        let held = Held {
+        self.held.push(Held {
+            job,
             tenant,
             since,
             charged,
-        };
-        self.held.insert(job, held);
+        });
+        self.held.len() - 1
     }
 
     /// Changes what a tenant has used, in the device's time.
     fn charge(&mut self, tenant: Tenant, more: Duration, less: Duration) {
-        let queue = self.tenants.get_mut(&tenant).expect(HAS_A_QUEUE);
+        let queue = &mut self.tenants[tenant];
         let [more, less] = [more, less].map(|span| micros(span) / queue.weight);
         self.shares.charge(tenant, &mut queue.account, more, less);
     }
 
-    /// A job gives its slot back; its tenant is charged what it took.
-    pub(super) fn release(&mut self, job: JobId, now: Monotonic) {
-        let Some(held) = self.held.remove(&job) else {
-            return;
-        };
+    /// The job at a place among those held gives its slot back; its tenant, which this gives, is
+    /// charged what it took. The last of those held comes to that place: this one, if it is another.
+    pub(super) fn release(&mut self, at: usize, now: Monotonic) -> (Tenant, Option<JobId>) {
+        let held = self.held.swap_remove(at);
         let took = now.since(held.since);
         self.charge(held.tenant, took, held.charged);
         self.change(held.tenant, |queue| queue.running -= 1);
         self.typical = (self.typical * 7 + took) / 8;
+        (held.tenant, self.held.get(at).map(|moved| moved.job))
     }
 
-    pub(super) fn holders(&self) -> impl Iterator<Item = JobId> {
-        self.held.keys().copied()
+    /// Who holds the slots, each at its place.
+    pub(super) fn holders(&self) -> impl Iterator<Item = (JobId, Tenant)> {
+        self.held.iter().map(|held| (held.job, held.tenant))
     }
 
-    /// Whose jobs hold the slots, and since when.
+    /// Whose jobs hold the slots, and since when, by the ids of the jobs.
     pub(super) fn since(&self) -> impl Iterator<Item = (&str, Monotonic)> {
-        let held = self.held.values();
-        held.map(|held| (&**self.tenants[&held.tenant].account.name(), held.since))
+        let mut held: Vec<_> = self.held.iter().collect();
+        held.sort_unstable_by_key(|held| held.job);
+        let held = held.into_iter();
+        held.map(|held| (&**self.tenants[held.tenant].account.name(), held.since))
     }
 
     #[cfg(test)]
@@ -267,7 +302,7 @@ impl Lane {
 
     /// Changes a tenant's queue, and everything that depends on it.
     fn change(&mut self, tenant: Tenant, change: impl FnOnce(&mut Queue)) {
-        let queue = self.tenants.get_mut(&tenant).expect(HAS_A_QUEUE);
+        let queue = &mut self.tenants[tenant];
         let before = queue.first();
         change(queue);
         let after = queue.first();
@@ -281,10 +316,10 @@ impl Lane {
         self.shares.set(tenant, &mut queue.account, may_have_a_turn);
         if after.is_none()
             && queue.running == 0
-            && let Some(queue) = self.tenants.remove(&tenant)
+            && let Some(queue) = self.tenants.remove(tenant)
         {
             self.shares.close(queue.account);
-            if self.tenants.is_empty() {
+            if self.tenants.len() == 0 {
                 self.shares.all_idle();
             }
         }
@@ -295,7 +330,7 @@ impl Lane {
         let queues = self.tenants.iter();
         queues.flat_map(|(tenant, queue)| {
             let firsts = queue.firsts.iter();
-            firsts.map(|(job, group)| (*tenant, *job, *group))
+            firsts.map(move |(job, group)| (tenant, *job, *group))
         })
     }
 
@@ -303,13 +338,13 @@ impl Lane {
     pub(super) fn check(&self) {
         let accounts = self.tenants.iter();
         self.shares
-            .check(accounts.map(|(tenant, queue)| (*tenant, &queue.account)));
-        let running = self.tenants.values().map(|queue| queue.running);
+            .check(accounts.map(|(tenant, queue)| (tenant, &queue.account)));
+        let running = self.tenants.iter().map(|(_, queue)| queue.running);
         assert_eq!(self.held.len() + self.reserved, running.sum::<usize>());
         let heads = self
             .tenants
             .iter()
-            .filter_map(|(tenant, queue)| Some((queue.first()?, *tenant)));
+            .filter_map(|(tenant, queue)| Some((queue.first()?, tenant)));
         let heads: BTreeSet<_> = heads.collect();
         assert!(self.heads.iter().eq(&heads));
     }
@@ -318,16 +353,18 @@ impl Lane {
 impl Queue {
     /// The most urgent job.
     fn first(&self) -> Option<Ranked> {
-        self.firsts.first_key_value().map(|(job, _)| *job)
+        self.firsts.first().map(|(job, _)| job)
     }
 
-    /// The new one comes before the old one goes, so that a set of one is not made anew.
     fn follow(&mut self, group: Key, Change { before, after }: Change) {
+        if before == after {
+            return;
+        }
+        if let Some(job) = before {
+            self.firsts.remove(&job);
+        }
         if let Some(job) = after {
             self.firsts.insert(job, group);
-        }
-        if let Some(job) = before.filter(|_| before != after) {
-            self.firsts.remove(&job);
         }
     }
 }

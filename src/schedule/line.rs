@@ -2,7 +2,7 @@
 //! if every execution took its typical time, nobody came, and nobody left.
 
 use std::cmp::{Ordering, Reverse};
-use std::collections::{BTreeMap, BinaryHeap, btree_map, btree_set};
+use std::collections::{BTreeMap, BinaryHeap};
 use std::iter::Peekable;
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ use crate::schedule::lane::Lane;
 use crate::schedule::policy::{Ahead, Rule};
 use crate::schedule::rank::Rank;
 use crate::schedule::share::Place;
+use crate::schedule::sorted::Iter;
 use crate::schedule::tenants::Tenant;
 
 /// Turns that are looked at for one answer, however many jobs wait.
@@ -53,7 +54,7 @@ struct Jobs<'a> {
     groups: &'a Groups,
     tenant: Tenant,
     /// Groups of which none was looked at yet but the first job.
-    fresh: Peekable<btree_map::Iter<'a, Ranked, Key>>,
+    fresh: Peekable<Iter<'a, Ranked, Key>>,
     /// What is left of the others, by the next job.
     again: BinaryHeap<Reverse<Left<'a>>>,
 }
@@ -62,7 +63,7 @@ struct Jobs<'a> {
 struct Left<'a> {
     next: Ranked,
     group: &'a Group,
-    rest: btree_set::Iter<'a, Ranked>,
+    rest: Iter<'a, Ranked, u32>,
 }
 
 impl<'a> Iterator for Jobs<'a> {
@@ -82,7 +83,7 @@ impl<'a> Iterator for Jobs<'a> {
             let Reverse(Left { next, group, rest }) = self.again.pop()?;
             (next, group, rest)
         };
-        if let Some(next) = rest.next() {
+        if let Some((next, _)) = rest.next() {
             let left = Left {
                 next: *next,
                 group,
@@ -155,7 +156,7 @@ impl Lane {
     /// jobs ends: of such a job only those of its own tenant are told.
     pub(super) fn line(&self, groups: &Groups, (rank, job): Ranked, tenant: Tenant) -> Line {
         let within = |other: Rank| Rule::from(other.precedence_over(&rank));
-        if self.tenants[&tenant].at_limit {
+        if self.tenants[tenant].at_limit {
             let turns = self.jobs_of(groups, tenant);
             return Line::of(job, turns.map(|((other, job), _)| (job, within(other))));
         }
@@ -176,13 +177,13 @@ impl Lane {
         job: JobId,
         tenant: Tenant,
     ) -> Option<impl Iterator<Item = (&'a str, f64)>> {
-        if self.tenants[&tenant].at_limit {
+        if self.tenants[tenant].at_limit {
             return None;
         }
         let before = self.turns(groups);
         let before = before.take_while(move |(_, (_, other), _)| *other != job);
         let part = |group: &Group| 1.0 / group.open.max(1) as f64;
-        let name = |tenant| &**self.tenants[&tenant].account.name();
+        let name = |tenant| &**self.tenants[tenant].account.name();
         Some(
             before
                 .take(TURNS_MAX)
@@ -203,7 +204,7 @@ impl Lane {
         Jobs {
             groups,
             tenant,
-            fresh: self.tenants[&tenant].firsts.iter().peekable(),
+            fresh: self.tenants[tenant].firsts.iter().peekable(),
             again: BinaryHeap::new(),
         }
     }

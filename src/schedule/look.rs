@@ -1,5 +1,7 @@
 //! What may be asked of the schedule. Nothing here changes anything, or looks at all jobs.
 
+use std::collections::BTreeMap;
+
 use crate::ids::{DeviceId, JobId};
 use crate::schedule::fit::Want;
 use crate::schedule::group::Group;
@@ -23,7 +25,7 @@ impl Scheduler {
             return Load::default();
         };
         let group = &self.groups[key];
-        let loads = group.devices.iter().map(|device| self.load(device));
+        let loads = group.devices.keys().map(|device| self.load(device));
         let all = loads.fold(Load::default(), |all, load| Load {
             running: all.running + load.running,
             slots: all.slots + load.slots,
@@ -50,11 +52,11 @@ impl Scheduler {
         if let Some(slot) = self.reserved.slot_of(job) {
             return slot.jobs.line(job);
         }
-        let place = self.waiting.get(&job)?;
+        let place = self.waiting.get(job)?;
         let lanes = self.groups[place.group]
             .devices
-            .iter()
-            .map(|device| &self.lanes[device]);
+            .values()
+            .map(|key| &self.lanes[*key]);
         let lines = lanes.map(|lane| {
             let line = lane.line(&self.groups, (place.rank, job), place.tenant);
             (!lane.open, line)
@@ -71,10 +73,10 @@ impl Scheduler {
         job: JobId,
         device: &DeviceId,
     ) -> Option<impl Iterator<Item = (&str, f64)>> {
-        let place = self.waiting.get(&job)?;
+        let place = self.waiting.get(job)?;
         let group = &self.groups[place.group];
         let lane = self.lanes.get(device);
-        let lane = lane.filter(|_| group.devices.contains(device))?;
+        let lane = lane.filter(|_| group.devices.contains_key(device))?;
         lane.tenants_before(&self.groups, job, place.tenant)
     }
 
@@ -91,15 +93,15 @@ impl Scheduler {
 
     /// The devices on which a job may run that waits.
     pub fn may_run_on(&self, job: JobId) -> impl Iterator<Item = &DeviceId> {
-        let place = self.waiting.get(&job);
+        let place = self.waiting.get(job);
         let devices = place.map(|place| &self.groups[place.group].devices);
-        devices.into_iter().flatten()
+        devices.into_iter().flat_map(BTreeMap::keys)
     }
 
     /// Whether a job waits.
     pub fn is_waiting(&self, job: JobId) -> bool {
         let reserved = self.reserved.slot_of(job);
-        self.waiting.contains_key(&job)
+        self.waiting.get(job).is_some()
             || reserved.is_some_and(|slot| slot.jobs.holder() != Some(job))
     }
 
@@ -116,7 +118,8 @@ impl Scheduler {
     /// The device whose slot a job holds.
     pub fn held_by(&self, job: JobId) -> Option<&DeviceId> {
         let reserved = || self.reserved.held_by(job);
-        let holder = self.holders.get(&job).map(|holder| &holder.device);
+        let holder = self.holders.get(job);
+        let holder = holder.map(|holder| self.lanes.name(holder.lane));
         holder.or_else(reserved)
     }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::ops::{Index, IndexMut};
 
-const KEPT: &str = "a number is not kept longer than its thing";
+use slab::Slab;
 
 /// Things `T`, each with a name `N` and, as long as it is here, a number `I`. By number one is found
 /// in O(1), by name in O(log n). A number is given again when its thing has left, so it says nothing
@@ -12,16 +12,14 @@ const KEPT: &str = "a number is not kept longer than its thing";
 #[derive(Debug)]
 pub(super) struct Registry<I, N, T> {
     numbers: BTreeMap<N, I>,
-    things: Vec<Option<(N, T)>>,
-    free: Vec<I>,
+    things: Slab<(N, T)>,
 }
 
 impl<I: Copy + From<u32> + Into<u32>, N: Ord + Clone, T> Registry<I, N, T> {
     pub(super) fn new() -> Self {
         Self {
             numbers: BTreeMap::new(),
-            things: Vec::new(),
-            free: Vec::new(),
+            things: Slab::new(),
         }
     }
 
@@ -35,13 +33,9 @@ impl<I: Copy + From<u32> + Into<u32>, N: Ord + Clone, T> Registry<I, N, T> {
 
     /// Gives a number to something whose name is not here; a clone of the name should cost little.
     pub(super) fn add(&mut self, name: N, thing: T) -> I {
-        let number = self.free.pop().unwrap_or_else(|| {
-            let next =
-                u32::try_from(self.things.len()).expect("fewer than 2^32 are here at a time");
-            self.things.push(None);
-            next.into()
-        });
-        self.things[place(number)] = Some((name.clone(), thing));
+        let number = self.things.insert((name.clone(), thing));
+        let number = u32::try_from(number).expect("fewer than 2^32 are here at a time");
+        let number = number.into();
         let before = self.numbers.insert(name, number);
         assert!(before.is_none(), "a name has one number");
         number
@@ -49,14 +43,32 @@ impl<I: Copy + From<u32> + Into<u32>, N: Ord + Clone, T> Registry<I, N, T> {
 
     /// Lets something go; its number may be given to another.
     pub(super) fn remove(&mut self, number: I) {
-        let thing = self.things[place(number)].take();
-        let (name, _) = thing.expect(KEPT);
+        let (name, _) = self.things.remove(place(number));
         self.numbers.remove(&name);
-        self.free.push(number);
     }
 
     pub(super) fn name(&self, number: I) -> &N {
-        &self.things[place(number)].as_ref().expect(KEPT).0
+        &self.things[place(number)].0
+    }
+
+    /// A thing and its name.
+    pub(super) fn get_mut(&mut self, number: I) -> (&N, &mut T) {
+        let (name, thing) = &mut self.things[place(number)];
+        (name, thing)
+    }
+
+    /// What has this name.
+    pub(super) fn get<Q: Ord + ?Sized>(&self, name: &Q) -> Option<&T>
+    where
+        N: std::borrow::Borrow<Q>,
+    {
+        self.find(name).map(|number| &self[number])
+    }
+
+    /// All there is, in no order that means anything.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (&N, I, &mut T)> {
+        let things = self.things.iter_mut();
+        things.map(|(number, (name, thing))| (&*name, (number as u32).into(), thing))
     }
 
     /// All there is, in the order of names.
@@ -70,13 +82,13 @@ impl<I: Into<u32>, N, T> Index<I> for Registry<I, N, T> {
     type Output = T;
 
     fn index(&self, number: I) -> &T {
-        &self.things[place(number)].as_ref().expect(KEPT).1
+        &self.things[place(number)].1
     }
 }
 
 impl<I: Into<u32>, N, T> IndexMut<I> for Registry<I, N, T> {
     fn index_mut(&mut self, number: I) -> &mut T {
-        &mut self.things[place(number)].as_mut().expect(KEPT).1
+        &mut self.things[place(number)].1
     }
 }
 

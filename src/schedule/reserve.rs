@@ -22,12 +22,12 @@ impl Scheduler {
     ) {
         let (now, until) = span;
         let tenant = self.tenants.comes(tenant);
-        let lane = self.lanes.entry(device.clone()).or_default();
-        lane.reserve(tenant, self.tenants.standing(tenant), until.since(now));
+        let key = self.lane_of(device);
+        self.lanes[key].reserve(tenant, self.tenants.standing(tenant), until.since(now));
         self.count(tenant, 1);
         let slot = Slot::new(device, tenant, until);
         self.reserved.slots.insert(id, slot);
-        self.refresh(device);
+        self.refresh(key);
     }
 
     /// Jobs may have turns in a reserved slot, until its time has passed.
@@ -46,17 +46,18 @@ impl Scheduler {
         let Some(slot) = self.reserved.remove(id) else {
             return Vec::new();
         };
+        let key = self.lane_of(&slot.device);
         if let Some(job) = slot.jobs.holder() {
-            self.lane(&slot.device).occupied -= 1;
+            self.lanes[key].occupied -= 1;
             // Until now its time was charged with the reservation.
             let tenant = self.tenants.standing(slot.tenant).name.clone();
             self.hold(job, &slot.device, &tenant, now);
         }
         let left = slot.until.since(now);
-        self.lane(&slot.device).unreserve(slot.tenant, left);
+        self.lanes[key].unreserve(slot.tenant, left);
         self.count(slot.tenant, -1);
         self.tenants.left(slot.tenant);
-        self.refresh(&slot.device);
+        self.refresh(key);
         slot.jobs.queue().map(|(_, job)| job).collect()
     }
 
@@ -76,7 +77,8 @@ impl Scheduler {
         let taken = self.reserved.take(id, job);
         if taken {
             let device = self.reserved.slots[&id].device.clone();
-            self.lane(&device).occupied += 1;
+            let key = self.lane_of(&device);
+            self.lanes[key].occupied += 1;
         }
         taken
     }
@@ -95,8 +97,8 @@ impl Scheduler {
         let passed_over = passed_over.into_iter().collect();
         drop(queue);
         let job = self.reserved.pick(id)?;
-        let lane = self.lane(&device);
-        lane.occupied += 1;
+        let key = self.lane_of(&device);
+        self.lanes[key].occupied += 1;
         let left_waiting = self.reserved.slots[&id].jobs.waiting();
         Some(Pick {
             job,
@@ -117,7 +119,8 @@ impl Scheduler {
     pub(super) fn release_reserved(&mut self, job: JobId) {
         if let Some(device) = self.reserved.held_by(job).cloned() {
             self.reserved.leave(job);
-            self.lane(&device).occupied -= 1;
+            let key = self.lane_of(&device);
+            self.lanes[key].occupied -= 1;
         }
     }
 

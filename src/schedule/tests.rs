@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -340,7 +341,14 @@ fn tenants_that_went_away_are_forgotten() {
         let pick = scheduler.pick(at(number as u64)).unwrap();
         scheduler.release(pick.job, at(number as u64 + 1));
     }
-    assert!(scheduler.lanes[&device(0)].tenants_remembered() < 10);
+    assert!(
+        scheduler
+            .lanes
+            .get(&device(0))
+            .unwrap()
+            .tenants_remembered()
+            < 10
+    );
 }
 
 #[test]
