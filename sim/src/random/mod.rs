@@ -55,10 +55,11 @@ pub fn scenario(seed: u64) -> Scenario {
         expect: Expect::default(),
     };
     jobs(&mut scenario, &mut chance);
-    // In a few runs a device takes longer than it may.
-    if scenario.run_takes.0 >= millis(1_000) && chance.percent(8) {
+    // In a few runs a device takes longer than it may, or for longer than anybody waits.
+    if chance.percent(6) {
         let bound = ("execute_ms".to_owned(), 500);
         scenario.limits.0.extend([bound]);
+        scenario.run_takes = Span(millis(*chance.one_of(&[1_000, 3_000, 60_000])));
     }
     tenants(&mut scenario, &mut Chance::new(seed, "tenants"));
     reservations(&mut scenario, &mut Chance::new(seed, "reservations"));

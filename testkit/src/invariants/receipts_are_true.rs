@@ -103,32 +103,35 @@ fn known(history: &History, told: &Told) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::Duration;
+
     use qrtx::job::ledger::Settlement;
 
+    use super::*;
     use crate::invariants::sample::{good, job, secs, tell};
 
-    fn told(receipts: &[&str]) -> Vec<Breach> {
+    fn told(receipts: &[&str], at: Duration) -> Vec<Breach> {
         let mut history = good();
         for receipt in receipts {
             let news = News::Receipt {
-                receipt: (*receipt).to_owned(),
+                receipt: format!("CANCEL_RECEIPT_{receipt}"),
                 shots_used: None,
             };
             tell(&mut history, news);
+            history.told.last_mut().unwrap().at = at;
         }
         check(&history)
     }
 
     #[test]
     fn a_run_that_is_denied_is_refused() {
-        assert_eq!(told(&["CANCEL_RECEIPT_NOT_STARTED"]).len(), 1);
+        let then = Duration::ZERO;
+        assert_eq!(told(&["NOT_STARTED"], then).len(), 1);
         assert_eq!(
-            told(&["CANCEL_RECEIPT_STOPPED_ON_DEVICE"]).len(),
+            told(&["STOPPED_ON_DEVICE"], then).len(),
             1,
             "it ended later"
         );
-        assert_eq!(told(&["CANCEL_RECEIPT_TOO_LATE"]).len(), 0);
     }
 
     #[test]
@@ -191,7 +194,8 @@ mod tests {
 
     #[test]
     fn a_receipt_that_changes_is_refused() {
-        let receipts = ["CANCEL_RECEIPT_TOO_LATE", "CANCEL_RECEIPT_STOP_UNCONFIRMED"];
-        assert_eq!(told(&receipts).len(), 1);
+        assert_eq!(told(&["TOO_LATE"], secs(1_000)), [""; 0]);
+        let receipts = ["TOO_LATE", "STOP_UNCONFIRMED"];
+        assert_eq!(told(&receipts, secs(1_000)).len(), 1);
     }
 }
