@@ -303,7 +303,7 @@ async fn look_back<E: Env>(
         let (patience, pause) = match left.is_zero() {
             true => (
                 ctx.left(bound.saturating_add(ctx.limits.call_ms)),
-                ASK_AGAIN[1],
+                ASK_AGAIN[2],
             ),
             false => (left, pauses.next().unwrap_or(ASK_AGAIN[3])),
         };

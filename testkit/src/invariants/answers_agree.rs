@@ -1,6 +1,8 @@
 //! Whichever way one asks about a job, the answer is what is stored (D10, D11): its history is all of
 //! its events, its tenant's list has it, and what explains it knows where it is, and why it waits.
 
+use std::time::Duration;
+
 use qrtx::job::state::State;
 
 use super::Breach;
@@ -58,6 +60,12 @@ fn unexplained(history: &History, told: &Told, state: State, reasons: usize) -> 
         .iter()
         .find(|call| call.job == Some(told.job) && call.what == "GetDeviceStatus")
         .map(|call| call.at);
+    // So may its end, as long as the store takes for it.
+    let mut troubles = history.store_troubles.iter();
+    let until = |to: Duration| to + Duration::from_millis(history.limits.backoff_ms_max);
+    if troubles.any(|&(from, to)| from <= told.at && told.at <= until(to)) {
+        return None;
+    }
     let has_turn = stored.into_iter().chain(asked).any(|turn| turn <= told.at);
     (state == State::Queued && reasons == 0 && !has_turn)
         .then(|| "waits, and was explained by nothing".to_owned())

@@ -76,14 +76,20 @@ pub(super) fn held(
         return whole;
     };
     let over = Monotonic(*intended + bound);
-    match (run.started > over, history.askable) {
-        (true, _) => None,
-        (false, true) => whole,
-        (false, false) => Some((
-            run.started,
-            Some(run.ended.map_or(over, |ended| ended.min(over))),
-        )),
+    if run.started > over {
+        return None;
     }
+    // One that can be asked is, for as long as a call may take, before its word is given up.
+    let call = Duration::from_millis(history.limits.call_ms);
+    let until = match (history.askable, history.driver_was_well) {
+        (true, true) => return whole,
+        (true, false) => over + call,
+        (false, _) => over,
+    };
+    Some((
+        run.started,
+        Some(run.ended.map_or(until, |ended| ended.min(until))),
+    ))
 }
 
 /// How many runs there were at once, and when that began.
@@ -146,6 +152,11 @@ mod tests {
         history.askable = false;
         assert_eq!(check(&history).len(), 0);
         history.askable = true;
+        assert_eq!(check(&history).len(), 1);
+        let call = Duration::from_millis(history.limits.call_ms);
+        history.runs[1].started = Monotonic(at + bound + call);
+        assert_eq!(check(&history).len(), 0, "its word was waited for");
+        history.driver_was_well = true;
         assert_eq!(check(&history).len(), 1);
     }
 
