@@ -1,6 +1,7 @@
 //! One process of a farm: runs random seeds one after the other, each on a thread of its own,
 //! and prints a line of JSON for each as soon as it is over.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
@@ -70,9 +71,10 @@ impl Work {
         let begun = Instant::now();
         let bound = self.millis.map(Duration::from_millis);
         let mut codes = Vec::new();
+        let mut looked_at = BTreeMap::new();
         let mut number = self.first;
         while number < self.end && bound.is_none_or(|most| begun.elapsed() < most) {
-            let told = self.one(number);
+            let told = self.one(number, &mut looked_at);
             let line = serde_json::to_string(&told).expect("what is told has a JSON form");
             let mut out = std::io::stdout().lock();
             // Whoever no longer reads has seen enough.
@@ -107,13 +109,13 @@ impl Work {
         arguments
     }
 
-    fn one(&self, number: u64) -> Told {
+    fn one(&self, number: u64, looked_at: &mut LookedAt) -> Told {
         let seed = seed_of(&self.from, number);
         let scenario = random::scenario(seed);
         let outcome = world::run(&scenario, seed);
         let verdict = Verdict::of(&scenario, &outcome);
         let sampled = self.bug.is_none() && number.is_multiple_of(DECISION_EVERY);
-        let without = sampled.then(|| without_one(&scenario, seed, number, &outcome));
+        let without = sampled.then(|| without_one(&scenario, seed, &outcome, looked_at));
         let kinds = outcome.records.fired.iter().map(|fired| fired.kind);
         let faults: Vec<_> = kinds.filter(|kind| !kind.is_empty()).collect();
         let first = verdict.first();
@@ -138,22 +140,21 @@ impl Work {
     }
 }
 
-/// Takes one decision out of the log and looks whether the run becomes another. Lines about the
-/// decisions themselves do not count.
+/// How often each kind of decision was taken out.
+type LookedAt = BTreeMap<&'static str, u32>;
+
+/// Takes one decision out of the log, of the kind that was looked at least, and looks whether the run
+/// becomes another. Lines about the decisions themselves do not count.
 fn without_one(
     scenario: &Scenario,
     seed: u64,
-    number: u64,
     outcome: &Outcome,
+    looked_at: &mut LookedAt,
 ) -> Option<(String, bool)> {
-    let fired: Vec<_> = outcome
-        .records
-        .fired
-        .iter()
-        .filter(|fired| !fired.kind.is_empty())
-        .collect();
-    let nth = usize::try_from(number / DECISION_EVERY).ok()?;
-    let chosen = fired.get(nth % fired.len().max(1))?;
+    let fired = outcome.records.fired.iter();
+    let fired = fired.filter(|fired| !fired.kind.is_empty());
+    let chosen = fired.min_by_key(|fired| looked_at.get(fired.kind).copied())?;
+    *looked_at.entry(chosen.kind).or_default() += 1;
     let mut less = scenario.clone();
     less.steps.remove(chosen.step);
     let seen = |lines: &[Line]| -> Vec<String> {

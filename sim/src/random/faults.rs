@@ -61,11 +61,11 @@ pub(super) fn draw(scenario: &Scenario, chance: &mut Chance) -> Vec<Step> {
     let mut draw = Draw { scenario, chance };
     // Weighed so that every kind fires in at least one of twenty runs.
     match draw.chance.within(0, 99) {
-        0..18 => draw.dies(),
-        18..25 => draw.stands_still(),
-        25..43 => draw.network(),
-        43..63 => draw.stores(),
-        63..76 => draw.clocks_and_devices(),
+        0..17 => draw.dies(),
+        17..24 => draw.stands_still(),
+        24..42 => draw.network(),
+        42..62 => draw.stores(),
+        62..76 => draw.clocks_and_devices(),
         _ => draw.lies(),
     }
 }
@@ -400,12 +400,15 @@ impl Draw<'_> {
         let any = [
             WhimPlan::Hang,
             WhimPlan::Late(late),
+            WhimPlan::Late(late),
             WhimPlan::Garbage,
+            WhimPlan::Garbage,
+            WhimPlan::Busy,
             WhimPlan::Busy,
         ];
         let (whim, methods) = match self.chance.within(0, 99) {
             0..47 => (self.chance.one_of(&execute), &["ExecuteCircuit"][..]),
-            47..67 => (self.chance.one_of(&compile), &["CompileCircuit"][..]),
+            47..70 => (self.chance.one_of(&compile), &["CompileCircuit"][..]),
             _ => (self.chance.one_of(&any), &KERNELS_CALLS[..]),
         };
         let whim = whim.clone();
