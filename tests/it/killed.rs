@@ -112,8 +112,12 @@ impl World {
                     reason: String::new(),
                 };
                 if let Ok(answer) = kernel.cancel_job(cancel).await {
-                    let receipt = answer.into_inner().receipt().as_str_name().to_owned();
-                    self.hear(number, job, News::Receipt(receipt));
+                    let answer = answer.into_inner();
+                    let receipt = News::Receipt {
+                        receipt: answer.receipt().as_str_name().to_owned(),
+                        shots_used: answer.shots_used,
+                    };
+                    self.hear(number, job, receipt);
                 }
             }
             let mut seq = 0;

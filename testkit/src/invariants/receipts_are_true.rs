@@ -72,11 +72,12 @@ fn in_time(history: &History, told: &Told) -> Option<String> {
         return Some("and it was cancelled".to_owned());
     }
     let ran = runs(history, told).any(|run| run.ended.is_some_and(|ended| ended.0 <= told.at));
-    let ended = history
-        .committed
-        .iter()
+    let mut commits = history.committed.iter();
+    let ended = commits
         .any(|commit| commit.job == told.job && commit.at <= told.at && commit.state.is_terminal());
-    (!ran && !ended).then(|| "it had neither ended nor run".to_owned())
+    // Nobody can say it where nobody wrote down when things were stored.
+    (!ran && !ended && !history.committed.is_empty())
+        .then(|| "it had neither ended nor run".to_owned())
 }
 
 /// What a driver has confirmed, or never heard of, is no doubt.
