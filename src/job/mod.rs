@@ -9,6 +9,7 @@ pub mod history;
 pub mod ledger;
 pub mod request;
 pub mod salvage;
+pub mod shared_spec;
 pub mod spec;
 pub mod state;
 pub mod target;
@@ -23,7 +24,7 @@ use crate::ids::{DeviceId, ExecutionId, JobId, Sha256Sum};
 use crate::job::event::{ArtifactRef, CircuitRef, Outcome};
 use crate::job::failure::Failure;
 use crate::job::ledger::Entry;
-use crate::job::spec::JobSpec;
+use crate::job::shared_spec::SharedSpec;
 use crate::job::state::{Phase, PublicState, State};
 use crate::schedule::fit::{Needs, Want};
 use crate::time::Timestamp;
@@ -34,7 +35,7 @@ pub struct Job {
     /// Its name.
     pub id: JobId,
     /// What it shall do.
-    pub spec: Arc<JobSpec>,
+    pub spec: SharedSpec,
     /// Its place in the order of all submissions: the store's own count.
     pub submission: u64,
     /// The number of the last event.

@@ -11,6 +11,7 @@ use crate::job::Job;
 use crate::job::brief::Brief;
 use crate::job::event::Event;
 use crate::job::request::{Accepted, Circumstances, JobRequest};
+use crate::job::shared_spec::SharedSpec;
 use crate::kernel::{Error, Kernel};
 use crate::observe::log;
 use crate::planted::{Bug, planted};
@@ -79,7 +80,7 @@ impl<E: Env> Kernel<E> {
             program,
             fingerprint,
         } = accepted;
-        let spec = Arc::new(spec);
+        let spec = SharedSpec::from(spec);
         let job = Job::submitted(id, spec.clone(), around.now);
         let events = vec![job.recorded(Event::Submitted { spec })];
         let submission = Some(Submission {

@@ -93,6 +93,8 @@ impl Encoded {
     }
 
     fn whole(job: &Job, events: &[Recorded]) -> Self {
+        // It is in the head and in the first event, and in every head after this one.
+        job.spec.encode_once();
         Self {
             job: job.id,
             given: job.seq + 1 - events.len() as u64,

@@ -8,6 +8,7 @@ use qrtx::job::Job;
 use qrtx::job::event::{
     ArtifactRef, CircuitFormat, CircuitRef, Counts, Event, OnUnknown, Outcome, Recorded,
 };
+use qrtx::job::shared_spec::SharedSpec;
 use qrtx::job::spec::{JobSpec, Owner, ProgramFormat};
 use qrtx::job::trace::TraceContext;
 use qrtx::ports::store::{Append, Key, Submission};
@@ -98,7 +99,7 @@ impl Draft {
 
     /// The same, accepted at a moment of its own.
     pub fn submitted_at(self, number: u64, at: Timestamp) -> Life {
-        let spec = Arc::new(self.0);
+        let spec = SharedSpec::from(self.0);
         let job = Job::submitted(JobId::new(number, [0; 10]), spec.clone(), at);
         let history = vec![job.recorded(Event::Submitted { spec })];
         Life {
