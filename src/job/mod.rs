@@ -6,6 +6,7 @@ pub mod event;
 pub mod failure;
 mod fold;
 pub mod history;
+pub mod key;
 pub mod ledger;
 pub mod request;
 pub mod salvage;

@@ -8,7 +8,8 @@ use std::sync::{Arc, OnceLock};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::job::spec::JobSpec;
+use crate::job::key::Key;
+use crate::job::spec::{JobSpec, Owner};
 
 /// A spec that never changes. Clones share it.
 #[derive(Clone)]
@@ -16,10 +17,22 @@ pub struct SharedSpec(Arc<Shared>);
 
 struct Shared {
     spec: JobSpec,
+    key: OnceLock<Option<Key>>,
     json: OnceLock<Box<RawValue>>,
 }
 
 impl SharedSpec {
+    /// The client's key for the job in its scope, if it gave one.
+    pub fn key(&self) -> Option<Key> {
+        *self.0.key.get_or_init(|| {
+            let Owner {
+                tenant, project, ..
+            } = &self.owner;
+            let key = self.idempotency_key.as_ref();
+            key.map(|key| Key::new(tenant, project, key))
+        })
+    }
+
     /// Keeps the JSON of the spec from now on, and writes that wherever the spec is written. For
     /// those alone that write it more than once: it is larger than the spec itself.
     pub(crate) fn encode_once(&self) {
@@ -33,6 +46,7 @@ impl From<JobSpec> for SharedSpec {
     fn from(spec: JobSpec) -> Self {
         Self(Arc::new(Shared {
             spec,
+            key: OnceLock::new(),
             json: OnceLock::new(),
         }))
     }

@@ -3,11 +3,12 @@
 
 use crate::ids::{DeviceId, JobId};
 use crate::job::brief::Brief;
+use crate::job::key::Key;
 use crate::job::state::State;
 use crate::job::target::Target;
 use crate::job::{Duty, Job, Receipt};
 use crate::ports::store::Filter;
-use crate::store::{place, record};
+use crate::store::record;
 use crate::time::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,8 +21,8 @@ pub(super) struct Summary {
     pub(super) seq: u64,
     pub(super) created_at: Timestamp,
     pub(super) state_since: Timestamp,
-    /// The hash of the idempotency key.
-    pub(super) key: Option<[u8; 32]>,
+    /// The idempotency key.
+    pub(super) key: Option<Key>,
     pub(super) tenant: String,
     pub(super) target: String,
     /// What makes a brief of it; the first form of summaries has none.
@@ -49,9 +50,6 @@ const FORM: u8 = 2;
 
 impl Summary {
     pub(super) fn of(job: &Job) -> Self {
-        let owner = &job.spec.owner;
-        let key = job.spec.idempotency_key.as_ref();
-        let key = key.map(|key| place::hash(&owner.tenant, &owner.project, key));
         let Brief {
             duty,
             holds,
@@ -66,7 +64,7 @@ impl Summary {
             seq: job.seq,
             created_at: job.created_at,
             state_since: job.state_since,
-            key,
+            key: job.spec.key(),
             tenant,
             target: job.spec.target.to_string(),
             brief: Some(Rest {
@@ -135,7 +133,7 @@ impl Summary {
         bytes.extend(self.seq.to_be_bytes());
         bytes.extend(self.created_at.0.to_be_bytes());
         bytes.extend(self.state_since.0.to_be_bytes());
-        bytes.extend(self.key.iter().flatten());
+        bytes.extend(self.key.map(Key::to_bytes).into_iter().flatten());
         for text in [&self.tenant, &self.target] {
             bytes.extend((text.len() as u32).to_be_bytes());
             bytes.extend(text.as_bytes());
@@ -208,7 +206,7 @@ impl Reader<'_> {
         let (created_at, state_since) = (self.time()?, self.time()?);
         let key = match flags & 2 {
             0 => None,
-            _ => Some(self.take()?),
+            _ => Some(Key::from_bytes(self.take()?)),
         };
         let tenant = self.text()?;
         let (target, brief) = match form {
@@ -263,7 +261,7 @@ mod tests {
 
     fn summaries() -> impl Iterator<Item = Summary> {
         let states = State::ALL.into_iter();
-        let keys = [None, Some([7; 32])].into_iter().cycle();
+        let keys = [None, Some(Key::from_bytes([7; 32]))].into_iter().cycle();
         let receipts = [
             None,
             Some(Receipt::NotStarted),
