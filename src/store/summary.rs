@@ -47,6 +47,8 @@ struct Rest {
 /// The present form of a summary. The first ends with tenant and target, where this has the rest of
 /// the brief behind them.
 const FORM: u8 = 2;
+/// What a summary takes beside its texts, with room for the name of a device.
+const BESIDE_TEXTS: usize = 144;
 
 impl Summary {
     pub(super) fn of(job: &Job) -> Self {
@@ -123,12 +125,15 @@ impl Summary {
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
+        let texts = self.tenant.len() + self.target.len();
+        record::seal_as(FORM, BESIDE_TEXTS + texts, |row| self.write(row))
+    }
+
+    fn write(&self, bytes: &mut Vec<u8>) {
         let state = State::ALL.iter().position(|state| *state == self.state);
         let state = state.expect("ALL has every state") as u8;
-        let mut bytes = vec![
-            state,
-            u8::from(self.duty) | u8::from(self.key.is_some()) << 1,
-        ];
+        let flags = u8::from(self.duty) | u8::from(self.key.is_some()) << 1;
+        bytes.extend([state, flags]);
         bytes.extend(self.id.to_be_bytes());
         bytes.extend(self.seq.to_be_bytes());
         bytes.extend(self.created_at.0.to_be_bytes());
@@ -139,8 +144,7 @@ impl Summary {
             bytes.extend(text.as_bytes());
         }
         let rest = self.brief.as_ref().expect("what is written has a brief");
-        rest.encode(&mut bytes);
-        record::seal_as(FORM, &bytes)
+        rest.write(bytes);
     }
 
     pub(super) fn decode(row: &[u8]) -> Result<Self, String> {
@@ -151,7 +155,7 @@ impl Summary {
 }
 
 impl Rest {
-    fn encode(&self, bytes: &mut Vec<u8>) {
+    fn write(&self, bytes: &mut Vec<u8>) {
         let number = |duty| Duty::ALL.iter().position(|one| *one == duty);
         let duty = self.duty.and_then(number).map_or(u8::MAX, |at| at as u8);
         let (receipt, shots_used) = match self.receipt {
@@ -345,7 +349,7 @@ mod tests {
     impl Rest {
         fn bytes(&self) -> usize {
             let mut bytes = Vec::new();
-            self.encode(&mut bytes);
+            self.write(&mut bytes);
             bytes.len()
         }
     }
