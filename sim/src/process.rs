@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use madsim::task::NodeId;
-use qrtx::ports::store::{Key, KeyHolder};
+use qrtx::job::key::Key;
+use qrtx::ports::store::KeyHolder;
 
 use crate::chance::mix;
 

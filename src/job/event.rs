@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{DeviceId, FencingToken, Sha256Sum};
 use crate::job::failure::Failure;
 use crate::job::ledger::Settlement;
-use crate::job::spec::JobSpec;
+use crate::job::shared_spec::SharedSpec;
 use crate::job::state::{Phase, State};
 use crate::schedule::fit::Needs;
 use crate::schedule::policy::PassedOver;
@@ -28,7 +28,7 @@ pub enum Event {
     /// The job was accepted. Always the first event, and only that.
     Submitted {
         /// What it shall do.
-        spec: Arc<JobSpec>,
+        spec: SharedSpec,
     },
     /// A compile slot was found.
     Admitted,

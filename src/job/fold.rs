@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::ids::JobId;
 use crate::job::event::{Event, Evidence, Recorded};
 use crate::job::ledger::{Entry, Settlement};
-use crate::job::spec::JobSpec;
+use crate::job::shared_spec::SharedSpec;
 use crate::job::state::{Phase, PublicState, State};
 use crate::job::transition::{Refused, transition};
 use crate::job::{Doubt, Job, Receipt};
@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 
 impl Job {
     /// The job that a first event makes; `submission` is known when that is stored.
-    pub fn submitted(id: JobId, spec: impl Into<Arc<JobSpec>>, at: Timestamp) -> Self {
+    pub fn submitted(id: JobId, spec: impl Into<SharedSpec>, at: Timestamp) -> Self {
         Self {
             id,
             spec: spec.into(),

@@ -6,9 +6,11 @@ pub mod event;
 pub mod failure;
 mod fold;
 pub mod history;
+pub mod key;
 pub mod ledger;
 pub mod request;
 pub mod salvage;
+pub mod shared_spec;
 pub mod spec;
 pub mod state;
 pub mod target;
@@ -23,7 +25,7 @@ use crate::ids::{DeviceId, ExecutionId, JobId, Sha256Sum};
 use crate::job::event::{ArtifactRef, CircuitRef, Outcome};
 use crate::job::failure::Failure;
 use crate::job::ledger::Entry;
-use crate::job::spec::JobSpec;
+use crate::job::shared_spec::SharedSpec;
 use crate::job::state::{Phase, PublicState, State};
 use crate::schedule::fit::{Needs, Want};
 use crate::time::Timestamp;
@@ -34,7 +36,7 @@ pub struct Job {
     /// Its name.
     pub id: JobId,
     /// What it shall do.
-    pub spec: Arc<JobSpec>,
+    pub spec: SharedSpec,
     /// Its place in the order of all submissions: the store's own count.
     pub submission: u64,
     /// The number of the last event.

@@ -10,11 +10,13 @@ use crate::ids::{JobId, Sha256Sum};
 use crate::job::Job;
 use crate::job::brief::Brief;
 use crate::job::event::Event;
+use crate::job::key::Key;
 use crate::job::request::{Accepted, Circumstances, JobRequest};
+use crate::job::shared_spec::SharedSpec;
 use crate::kernel::{Error, Kernel};
 use crate::observe::log;
 use crate::planted::{Bug, planted};
-use crate::ports::store::{Append, AppendError, JobStore as _, Key, KeyHolder, Submission};
+use crate::ports::store::{Append, AppendError, JobStore as _, KeyHolder, Submission};
 use crate::ports::{Clock as _, Env};
 use crate::schedule::admission::{Limit, Refusal};
 use crate::time::Monotonic;
@@ -45,41 +47,37 @@ impl<E: Env> Kernel<E> {
             now: clock.now(),
             chance: self.env.chance_u128(),
         };
-        let accepted = request.accept(around).map_err(Error::Invalid)?;
-        let key = accepted.spec.idempotency_key.clone().map(|key| Key {
-            tenant: match planted(Bug::KeysOfAllTenants) {
-                true => String::new(),
-                false => accepted.spec.owner.tenant.clone(),
-            },
-            project: accepted.spec.owner.project.clone(),
-            key,
-        });
+        let Accepted {
+            spec,
+            program,
+            fingerprint,
+        } = request.accept(around).map_err(Error::Invalid)?;
+        let spec = SharedSpec::from(spec);
+        let key = match &spec.idempotency_key {
+            Some(key) if planted(Bug::KeysOfAllTenants) => {
+                Some(Key::new("", &spec.owner.project, key))
+            }
+            _ => spec.key(),
+        };
         if planted(Bug::RepetitionIsRefused) {
-            self.has_room(&accepted.spec.owner.tenant)?;
+            self.has_room(&spec.owner.tenant)?;
         }
         // Before admission: the repetition of an acknowledged request succeeds under overload.
         if let Some(key) = &key
             && let Some(holder) = self.env.store().key_holder(key).await?
         {
-            return self.same_job(holder, accepted.fingerprint).await;
+            return self.same_job(holder, fingerprint).await;
         }
-        let spec = &accepted.spec;
         if let Some(id) = spec.reservation {
             let register = &self.table().reservations;
             let admits = register.admits(id, &spec.owner.tenant, &spec.target);
             admits.map_err(|why| Error::NotReserved { id, why })?;
         }
-        self.admit(&accepted.spec.owner.tenant)?;
+        self.admit(&spec.owner.tenant)?;
 
         let mut chance = [0; 10];
         self.env.fill(&mut chance);
         let id = JobId::new(around.now.unix_ms(), chance);
-        let Accepted {
-            spec,
-            program,
-            fingerprint,
-        } = accepted;
-        let spec = Arc::new(spec);
         let job = Job::submitted(id, spec.clone(), around.now);
         let events = vec![job.recorded(Event::Submitted { spec })];
         let submission = Some(Submission {

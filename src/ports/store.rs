@@ -11,6 +11,7 @@ use crate::ids::{DeviceId, Epoch, JobId, ReservationId, Sha256Sum};
 use crate::job::Job;
 use crate::job::brief::Brief;
 use crate::job::event::Recorded;
+use crate::job::key::Key;
 use crate::job::state::State;
 use crate::schedule::reservation::Reservation;
 use crate::time::Timestamp;
@@ -35,17 +36,6 @@ pub struct Submission {
     pub key: Option<Key>,
     /// What the key stands for.
     pub fingerprint: Sha256Sum,
-}
-
-/// A client's idempotency key in its scope (D21).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Key {
-    /// Whose.
-    pub tenant: String,
-    /// Which project's.
-    pub project: String,
-    /// The key itself.
-    pub key: String,
 }
 
 /// What a key stands for.

@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use crate::ids::{DeviceId, Epoch, JobId, ReservationId};
 use crate::job::Job;
 use crate::job::event::Recorded;
+use crate::job::key::Key;
 use crate::planted::{Bug, planted};
 use crate::ports::store::{Append, AppendError, KeyHolder};
 use crate::schedule::reservation::Reservation;
@@ -43,7 +44,7 @@ pub(super) struct Encoded {
     head: Vec<u8>,
     summary: Vec<u8>,
     program: Option<Vec<u8>>,
-    key: Option<([u8; 32], Vec<u8>)>,
+    key: Option<(Key, Vec<u8>)>,
 }
 
 /// Why a change is not made.
@@ -81,18 +82,17 @@ impl Encoded {
             job: job.id,
             fingerprint: submission.fingerprint,
         });
-        let hash = submission
-            .as_ref()
-            .and_then(|submission| submission.key.as_ref())
-            .map(|key| place::hash(&key.tenant, &key.project, &key.key));
+        let key = submission.as_ref().and_then(|submission| submission.key);
         Self {
-            key: hash.zip(holder.map(|holder| record::encode(&holder))),
+            key: key.zip(holder.map(|holder| record::encode(&holder))),
             program: submission.map(|submission| record::seal(&submission.program)),
             ..Self::whole(&job, &events)
         }
     }
 
     fn whole(job: &Job, events: &[Recorded]) -> Self {
+        // It is in the head and in the first event, and in every head after this one.
+        job.spec.encode_once();
         Self {
             job: job.id,
             given: job.seq + 1 - events.len() as u64,
@@ -190,8 +190,8 @@ impl Change {
             write_events(map, submission, job)?;
         }
         match &job.key {
-            Some((hash, holder)) if planted(Bug::KeyInAnotherCommit) => {
-                map.put(&place::key(*hash), holder)
+            Some((key, holder)) if planted(Bug::KeyInAnotherCommit) => {
+                map.put(&place::key(*key), holder)
             }
             _ => Ok(()),
         }
@@ -271,8 +271,8 @@ fn out_of_order(job: &Encoded, last: u64) -> Refusal {
 
 /// What comes once in a job's life.
 fn insert(map: &mut impl MapMut, job: &Encoded, program: &[u8]) -> Result<u64, Refusal> {
-    if let Some((hash, holder)) = &job.key {
-        let place = place::key(*hash);
+    if let Some((key, holder)) = &job.key {
+        let place = place::key(*key);
         if let Some(holder) = map.get(&place, record::decode)? {
             let holder = holder.map_err(|why| {
                 Failed::Broken(format!("the idempotency key cannot be looked up: {why}"))
@@ -403,7 +403,7 @@ fn forget(map: &mut impl MapMut, job: JobId) -> Result<(), Refusal> {
     map.scan(&from, &to, Order::Up, &mut note)?;
     gone.push(place::summary(submission).to_vec());
     gone.push(place::name(job).to_vec());
-    gone.extend(summary.key.map(|hash| place::key(hash).to_vec()));
+    gone.extend(summary.key.map(|key| place::key(key).to_vec()));
     for place in gone {
         map.remove(&place)?;
     }

@@ -7,9 +7,9 @@ use std::future::Future;
 use crate::ids::{DeviceId, Epoch, JobId, ReservationId};
 use crate::job::Job;
 use crate::job::event::Recorded;
+use crate::job::key::Key;
 use crate::ports::store::{
-    Append, AppendError, Ended, Filter, JobStore, Key, KeyHolder, Page, ReadError, Salvage,
-    Unfinished,
+    Append, AppendError, Ended, Filter, JobStore, KeyHolder, Page, ReadError, Salvage, Unfinished,
 };
 use crate::schedule::reservation::Reservation;
 use crate::store::commit::{self, Change, Encoded};

@@ -7,8 +7,9 @@ use crate::ids::{DeviceId, JobId};
 use crate::job::Job;
 use crate::job::brief::Brief;
 use crate::job::event::Recorded;
+use crate::job::key::Key;
 use crate::ports::store::{
-    Ended, Filter, Key, KeyHolder, Page, ReadError, SCAN_MAX, Salvage, Unfinished,
+    Ended, Filter, KeyHolder, Page, ReadError, SCAN_MAX, Salvage, Unfinished,
 };
 use crate::schedule::reservation::Reservation;
 use crate::store::commit::submission_of;
@@ -110,8 +111,7 @@ pub(super) fn program(map: &impl Map, job: JobId) -> Result<Option<Vec<u8>>, Rea
 }
 
 pub(super) fn key_holder(map: &impl Map, key: &Key) -> Result<Option<KeyHolder>, ReadError> {
-    let hash = place::hash(&key.tenant, &key.project, &key.key);
-    let holder = map.get(&place::key(hash), record::decode)?;
+    let holder = map.get(&place::key(*key), record::decode)?;
     holder.transpose().map_err(|why| {
         ReadError::Unavailable(format!("the idempotency key cannot be looked up: {why}"))
     })

@@ -3,7 +3,8 @@
 //!
 //! A change of this file changes what is stored: the golden stores in `tests/` find that out.
 
-use crate::ids::{DeviceId, JobId, ReservationId, Sha256Sum};
+use crate::ids::{DeviceId, JobId, ReservationId};
+use crate::job::key::Key;
 
 /// The number of the head among the rows of a job; its events have their own numbers.
 pub(super) const HEAD: u64 = 0;
@@ -86,19 +87,8 @@ pub(super) fn job_at(place: &[u8]) -> Option<JobId> {
     Some(JobId::from_be_bytes(bytes))
 }
 
-/// The hash of a key in its scope. Each part is told with its length, so that no two scopes run
-/// into one another.
-pub(super) fn hash(tenant: &str, project: &str, key: &str) -> [u8; 32] {
-    let mut text = Vec::new();
-    for part in [tenant, project, key] {
-        text.extend((part.len() as u64).to_be_bytes());
-        text.extend(part.as_bytes());
-    }
-    Sha256Sum::of(&text).to_bytes()
-}
-
-pub(super) fn key(hash: [u8; 32]) -> [u8; 33] {
-    join(KEY, [hash])
+pub(super) fn key(key: Key) -> [u8; 33] {
+    join(KEY, [key.to_bytes()])
 }
 
 pub(super) fn meta(name: &str) -> Vec<u8> {

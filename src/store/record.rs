@@ -13,25 +13,21 @@ const USUAL: usize = 2048;
 
 /// A record as JSON.
 pub(super) fn encode<T: Serialize>(record: &T) -> Vec<u8> {
-    let mut row = Vec::with_capacity(USUAL);
-    row.resize(HEADER, 0);
-    serde_json::to_writer(&mut row, record).expect("records have a JSON form");
-    sealed(version(), row)
+    seal_as(version(), USUAL, |row| {
+        serde_json::to_writer(row, record).expect("records have a JSON form");
+    })
 }
 
 /// Bytes as they are.
 pub(super) fn seal(record: &[u8]) -> Vec<u8> {
-    seal_as(version(), record)
+    seal_as(version(), record.len(), |row| row.extend_from_slice(record))
 }
 
-/// Bytes that have a form, and versions of it, of their own.
-pub(super) fn seal_as(form: u8, record: &[u8]) -> Vec<u8> {
-    let mut row = vec![0; HEADER];
-    row.extend_from_slice(record);
-    sealed(form, row)
-}
-
-fn sealed(form: u8, mut row: Vec<u8>) -> Vec<u8> {
+/// About so many bytes, as `write` adds them, that have a form, and versions of it, of their own.
+pub(super) fn seal_as(form: u8, about: usize, write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut row = Vec::with_capacity(HEADER + about);
+    row.resize(HEADER, 0);
+    write(&mut row);
     row[0] = form;
     let sum = crc32fast::hash(&row[HEADER..]);
     row[1..HEADER].copy_from_slice(&sum.to_be_bytes());

@@ -3,11 +3,12 @@
 
 use crate::ids::{DeviceId, JobId};
 use crate::job::brief::Brief;
+use crate::job::key::Key;
 use crate::job::state::State;
 use crate::job::target::Target;
 use crate::job::{Duty, Job, Receipt};
 use crate::ports::store::Filter;
-use crate::store::{place, record};
+use crate::store::record;
 use crate::time::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,8 +21,8 @@ pub(super) struct Summary {
     pub(super) seq: u64,
     pub(super) created_at: Timestamp,
     pub(super) state_since: Timestamp,
-    /// The hash of the idempotency key.
-    pub(super) key: Option<[u8; 32]>,
+    /// The idempotency key.
+    pub(super) key: Option<Key>,
     pub(super) tenant: String,
     pub(super) target: String,
     /// What makes a brief of it; the first form of summaries has none.
@@ -46,12 +47,11 @@ struct Rest {
 /// The present form of a summary. The first ends with tenant and target, where this has the rest of
 /// the brief behind them.
 const FORM: u8 = 2;
+/// What a summary takes beside its texts, with room for the name of a device.
+const BESIDE_TEXTS: usize = 144;
 
 impl Summary {
     pub(super) fn of(job: &Job) -> Self {
-        let owner = &job.spec.owner;
-        let key = job.spec.idempotency_key.as_ref();
-        let key = key.map(|key| place::hash(&owner.tenant, &owner.project, key));
         let Brief {
             duty,
             holds,
@@ -66,7 +66,7 @@ impl Summary {
             seq: job.seq,
             created_at: job.created_at,
             state_since: job.state_since,
-            key,
+            key: job.spec.key(),
             tenant,
             target: job.spec.target.to_string(),
             brief: Some(Rest {
@@ -125,24 +125,26 @@ impl Summary {
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
+        let texts = self.tenant.len() + self.target.len();
+        record::seal_as(FORM, BESIDE_TEXTS + texts, |row| self.write(row))
+    }
+
+    fn write(&self, bytes: &mut Vec<u8>) {
         let state = State::ALL.iter().position(|state| *state == self.state);
         let state = state.expect("ALL has every state") as u8;
-        let mut bytes = vec![
-            state,
-            u8::from(self.duty) | u8::from(self.key.is_some()) << 1,
-        ];
+        let flags = u8::from(self.duty) | u8::from(self.key.is_some()) << 1;
+        bytes.extend([state, flags]);
         bytes.extend(self.id.to_be_bytes());
         bytes.extend(self.seq.to_be_bytes());
         bytes.extend(self.created_at.0.to_be_bytes());
         bytes.extend(self.state_since.0.to_be_bytes());
-        bytes.extend(self.key.iter().flatten());
+        bytes.extend(self.key.map(Key::to_bytes).into_iter().flatten());
         for text in [&self.tenant, &self.target] {
             bytes.extend((text.len() as u32).to_be_bytes());
             bytes.extend(text.as_bytes());
         }
         let rest = self.brief.as_ref().expect("what is written has a brief");
-        rest.encode(&mut bytes);
-        record::seal_as(FORM, &bytes)
+        rest.write(bytes);
     }
 
     pub(super) fn decode(row: &[u8]) -> Result<Self, String> {
@@ -153,7 +155,7 @@ impl Summary {
 }
 
 impl Rest {
-    fn encode(&self, bytes: &mut Vec<u8>) {
+    fn write(&self, bytes: &mut Vec<u8>) {
         let number = |duty| Duty::ALL.iter().position(|one| *one == duty);
         let duty = self.duty.and_then(number).map_or(u8::MAX, |at| at as u8);
         let (receipt, shots_used) = match self.receipt {
@@ -208,7 +210,7 @@ impl Reader<'_> {
         let (created_at, state_since) = (self.time()?, self.time()?);
         let key = match flags & 2 {
             0 => None,
-            _ => Some(self.take()?),
+            _ => Some(Key::from_bytes(self.take()?)),
         };
         let tenant = self.text()?;
         let (target, brief) = match form {
@@ -263,7 +265,7 @@ mod tests {
 
     fn summaries() -> impl Iterator<Item = Summary> {
         let states = State::ALL.into_iter();
-        let keys = [None, Some([7; 32])].into_iter().cycle();
+        let keys = [None, Some(Key::from_bytes([7; 32]))].into_iter().cycle();
         let receipts = [
             None,
             Some(Receipt::NotStarted),
@@ -347,7 +349,7 @@ mod tests {
     impl Rest {
         fn bytes(&self) -> usize {
             let mut bytes = Vec::new();
-            self.encode(&mut bytes);
+            self.write(&mut bytes);
             bytes.len()
         }
     }

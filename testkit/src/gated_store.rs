@@ -10,9 +10,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use qrtx::ids::{DeviceId, Epoch, JobId, ReservationId};
 use qrtx::job::Job;
 use qrtx::job::event::Recorded;
+use qrtx::job::key::Key;
 use qrtx::ports::JobStore;
 use qrtx::ports::store::{
-    Append, AppendError, Ended, Filter, Key, KeyHolder, Page, ReadError, Salvage, Unfinished,
+    Append, AppendError, Ended, Filter, KeyHolder, Page, ReadError, Salvage, Unfinished,
 };
 use qrtx::schedule::reservation::Reservation;
 

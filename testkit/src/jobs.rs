@@ -8,9 +8,11 @@ use qrtx::job::Job;
 use qrtx::job::event::{
     ArtifactRef, CircuitFormat, CircuitRef, Counts, Event, OnUnknown, Outcome, Recorded,
 };
+use qrtx::job::key::Key;
+use qrtx::job::shared_spec::SharedSpec;
 use qrtx::job::spec::{JobSpec, Owner, ProgramFormat};
 use qrtx::job::trace::TraceContext;
-use qrtx::ports::store::{Append, Key, Submission};
+use qrtx::ports::store::{Append, Submission};
 use qrtx::time::Timestamp;
 
 /// The program of every job that does not say otherwise.
@@ -98,7 +100,7 @@ impl Draft {
 
     /// The same, accepted at a moment of its own.
     pub fn submitted_at(self, number: u64, at: Timestamp) -> Life {
-        let spec = Arc::new(self.0);
+        let spec = SharedSpec::from(self.0);
         let job = Job::submitted(JobId::new(number, [0; 10]), spec.clone(), at);
         let history = vec![job.recorded(Event::Submitted { spec })];
         Life {
@@ -151,14 +153,7 @@ impl Life {
 
     /// The job's key in its scope.
     pub fn key(&self) -> Option<Key> {
-        let Owner {
-            tenant, project, ..
-        } = self.job.spec.owner.clone();
-        self.job.spec.idempotency_key.clone().map(|key| Key {
-            tenant,
-            project,
-            key,
-        })
+        self.job.spec.key()
     }
 }
 

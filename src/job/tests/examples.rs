@@ -1,7 +1,6 @@
 //! One example of everything that a job can record.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use crate::ids::{Epoch, FencingToken, JobId, Sha256Sum};
 use crate::job::Job;
@@ -85,7 +84,7 @@ pub(super) fn every_event() -> Vec<Event> {
 fn example_after(last: Option<&Event>) -> Option<Event> {
     let Some(last) = last else {
         return Some(Event::Submitted {
-            spec: Arc::new(spec()),
+            spec: spec().into(),
         });
     };
     Some(match last {

@@ -179,9 +179,10 @@ mod tests {
         let mut history = good();
         let (job, stored) = history.stored.iter_mut().next().unwrap();
         let job = *job;
-        let spec = std::sync::Arc::make_mut(&mut stored.job.spec);
+        let mut spec = (*stored.job.spec).clone();
         spec.reservation = own.then(id);
         let tenant = spec.owner.tenant.clone();
+        stored.job.spec = spec.into();
         history.runs[0].reservation = own.then(|| (id().to_string(), id().token().0));
         let device = history.runs[0].device.clone();
         history.slots.insert(device.clone(), 1);

@@ -21,8 +21,6 @@ pub fn check(history: &History) -> Vec<Breach> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
-
     use crate::invariants::sample::{good, job};
 
     #[test]
@@ -38,7 +36,7 @@ mod tests {
         let stored = history.stored.get_mut(&job()).unwrap();
         let mut spec = (*stored.job.spec).clone();
         spec.target = target.parse().unwrap();
-        stored.job.spec = Arc::new(spec);
+        stored.job.spec = spec.into();
         let backend_type = "superconducting".to_owned();
         history.backend_types = [("qpu".to_owned(), backend_type)].into();
         history

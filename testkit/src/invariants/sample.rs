@@ -1,7 +1,6 @@
 //! A small history in which all is well, to be spoilt by the tests.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use qrtx::ids::{Epoch, FencingToken, JobId, Sha256Sum};
@@ -69,7 +68,7 @@ pub(super) fn good() -> History {
     let (id, at) = (job(), Timestamp(5));
     let mut job = Job::submitted(id, spec(), at);
     let mut events = vec![job.recorded(Event::Submitted {
-        spec: Arc::new(spec()),
+        spec: spec().into(),
     })];
     let circuit = CircuitRef {
         format: CircuitFormat::AqoJson,
@@ -109,7 +108,7 @@ pub(super) fn good() -> History {
         job.apply(&event, at).expect("the life of a job");
         events.push(job.recorded(event));
     }
-    job.spec = Arc::new(spec());
+    job.spec = spec().into();
     let files = [("results.json", RESULTS), ("meta.json", META)];
     let artifacts: BTreeMap<_, _> = files
         .map(|(name, content)| (name.to_owned(), content.to_vec()))
@@ -339,7 +338,7 @@ pub(super) fn crowd(jobs: &[(&str, u64, u64, u64)]) -> History {
         let mut stored = sample.stored[&job()].clone();
         let mut spec = (*stored.job.spec).clone();
         (*tenant).clone_into(&mut spec.owner.tenant);
-        stored.job.spec = Arc::new(spec);
+        stored.job.spec = spec.into();
         history.stored.insert(id, stored);
         for (seq, at, name) in [(4, since, "Compiled"), (7, executed, "Executed")] {
             history.committed.push(Committed {

@@ -88,7 +88,6 @@ mod tests {
     use super::*;
     use crate::invariants::sample::{good, job};
     use qrtx::job::state::State;
-    use std::sync::Arc;
 
     #[test]
     fn a_job_that_is_passed_over_is_missed() {
@@ -129,7 +128,7 @@ mod tests {
         let mut stored = history.stored[&job()].clone();
         let mut spec = (*stored.job.spec).clone();
         spec.priority = 99;
-        stored.job.spec = Arc::new(spec);
+        stored.job.spec = spec.into();
         history.stored.insert(other(), stored);
         history.committed.insert(
             0,

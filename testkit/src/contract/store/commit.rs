@@ -1,6 +1,7 @@
 //! What a commit promises.
 
 use qrtx::job::event::Event;
+use qrtx::job::key::Key;
 use qrtx::ports::store::{AppendError, Filter, JobStore, KeyHolder};
 
 use super::{ALL, assert_told, claim, record, stored, submit};
@@ -213,7 +214,6 @@ pub async fn one_key_may_be_used_once_in_every_scope(store: &impl JobStore) {
         let holder = store.key_holder(&key).await.expect("a store can be read");
         assert_eq!(holder.map(|holder| holder.job), Some(life.job.id));
     }
-    let mut unused = ours.key().expect("it has one");
-    unused.project = "other".to_owned();
+    let unused = Key::new(&ours.job.spec.owner.tenant, "other", "once");
     assert_eq!(store.key_holder(&unused).await, Ok(None));
 }
