@@ -298,11 +298,11 @@ async fn look_back<E: Env>(
             Ok(Finding::Wait | Finding::Tombstone) => {}
             Err(why) => last = why,
         }
-        // What is given up at its bound must still be stopped: a driver that is too busy just then
-        // is asked again for as long as a call may take.
+        // What is given up at its bound must still be stopped: a driver that is too busy just then,
+        // or does not hear it, is asked again.
         let (patience, pause) = match left.is_zero() {
             true => (
-                ctx.left(bound.saturating_add(ctx.limits.call_ms)),
+                ctx.left(bound.saturating_add(ctx.last_word_ms())),
                 ASK_AGAIN[2],
             ),
             false => (left, pauses.next().unwrap_or(ASK_AGAIN[3])),

@@ -190,6 +190,12 @@ impl<E: Env> Context<'_, E> {
         self.left_since(self.opened, self.limits.execute_ms)
     }
 
+    /// How long a driver is asked at least what became of an execution: a question may be lost, and
+    /// what is given up while it runs is paid for unnoticed.
+    pub fn last_word_ms(&self) -> u64 {
+        self.limits.call_ms.saturating_mul(2)
+    }
+
     fn left_since(&self, began: Monotonic, bound_ms: u64) -> Duration {
         let elapsed = match planted(Bug::ExecutionHasNoBound) {
             true => Duration::ZERO,

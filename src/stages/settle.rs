@@ -17,12 +17,11 @@ pub(super) async fn perform<E: Env>(ctx: &Context<'_, E>, job: &Job, hand: &mut 
     let entry = job
         .open_run()
         .expect("there is an open execution to settle");
-    // However late it is, the driver is asked once: what it still runs has the slot.
-    let call = Duration::from_millis(ctx.limits.call_ms);
+    // However late it is, the driver is asked: what it still runs has the slot.
     let left = ctx.execution_left();
     let patience = match planted(Bug::SettledWithoutAsking) {
         true => left,
-        false => left.max(call),
+        false => left.max(Duration::from_millis(ctx.last_word_ms())),
     };
     tokio::select! {
         biased;

@@ -378,11 +378,20 @@ impl Draw<'_> {
                 lasts,
             }),
         };
-        match self.chance.within(0, 3) {
+        let mut steps = match self.chance.within(0, 3) {
             0 => vec![step(SIMULATOR)],
             1 => vec![step(PAID)],
             _ => vec![step(SIMULATOR), step(PAID)],
+        };
+        // What it said before it went may come late.
+        if self.chance.percent(25) {
+            let call = self.call(&["GetDeviceStatus"], Leg::Answer);
+            let act = Act::Delay(self.millis(2_000, 6_000));
+            steps[0].when = When::After(self.millis(0, 500));
+            let when = When::Call(call);
+            steps.insert(0, Step { when, act });
         }
+        steps
     }
 
     /// A neighbour that does not keep its contract.

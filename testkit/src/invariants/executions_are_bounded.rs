@@ -7,8 +7,9 @@ use std::time::Duration;
 use super::Breach;
 use crate::history::History;
 
-/// The last question to a driver takes as long as a call may, and so does what is stored then.
-const MORE: Duration = Duration::from_secs(15);
+/// The last questions to a driver take as long as two calls may, and as long again if the last of them
+/// is lost; then something is stored.
+const MORE: Duration = Duration::from_secs(25);
 
 /// Says which execution went on.
 pub fn check(history: &History) -> Vec<Breach> {

@@ -79,8 +79,8 @@ pub(super) fn held(
     if run.started > over {
         return None;
     }
-    // One that can be asked is, for as long as a call may take, before its word is given up.
-    let call = Duration::from_millis(history.limits.call_ms);
+    // One that can be asked is, for as long as two calls may take, before its word is given up.
+    let call = Duration::from_millis(history.limits.call_ms * 2);
     let until = match (history.askable, history.driver_was_well) {
         (true, true) => return whole,
         (true, false) => over + call,
@@ -158,7 +158,7 @@ mod tests {
                 .unwrap()
                 .1
         };
-        let call = Duration::from_millis(history.limits.call_ms);
+        let call = Duration::from_millis(history.limits.call_ms * 2);
         assert_eq!(until(&history), Some(Monotonic(at + bound + call)));
         history.driver_was_well = true;
         assert_eq!(until(&history), None);

@@ -10,6 +10,8 @@ use super::{Client, PAUSE};
 
 /// One in so many jobs is asked about in all ways that there are.
 const CURIOUS_EVERY: usize = 4;
+/// One in so many is asked why it waits.
+const WHY_EVERY: usize = 2;
 
 impl Client {
     /// What the one real client of this kernel would show now.
@@ -59,13 +61,9 @@ impl Client {
         }
     }
 
-    fn is_curious(&self) -> bool {
-        self.planned.ordinal.is_multiple_of(CURIOUS_EVERY)
-    }
-
     /// Why it is not running.
     pub(super) async fn ask_why(&self, job: JobId) {
-        if !self.is_curious() {
+        if !self.planned.ordinal.is_multiple_of(WHY_EVERY) {
             return;
         }
         let request = wire::ExplainJobRequest {
@@ -86,7 +84,7 @@ impl Client {
 
     /// What is told of an ended job wherever one may look.
     pub(super) async fn look_up(&self, job: JobId) {
-        if !self.is_curious() {
+        if !self.planned.ordinal.is_multiple_of(CURIOUS_EVERY) {
             return;
         }
         self.read_history(job).await;
