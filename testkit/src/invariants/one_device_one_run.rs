@@ -79,11 +79,12 @@ pub(super) fn held(
     if run.started > over {
         return None;
     }
-    // One that can be asked is, for as long as two calls may take, before its word is given up.
-    let call = Duration::from_millis(history.limits.call_ms * 2);
+    // One that can be asked is, for as long as two calls may take, before its word is given up; also
+    // where its job ended before the bound.
+    let calls = Duration::from_millis(history.limits.call_ms * 2);
     let until = match (history.askable, history.driver_was_well) {
         (true, true) => return whole,
-        (true, false) => over + call,
+        (true, false) => Monotonic(*intended + bound.max(calls)),
         (false, _) => over,
     };
     Some((
@@ -158,8 +159,8 @@ mod tests {
                 .unwrap()
                 .1
         };
-        let call = Duration::from_millis(history.limits.call_ms * 2);
-        assert_eq!(until(&history), Some(Monotonic(at + bound + call)));
+        let calls = Duration::from_millis(history.limits.call_ms * 2);
+        assert_eq!(until(&history), Some(Monotonic(at + bound.max(calls))));
         history.driver_was_well = true;
         assert_eq!(until(&history), None);
     }
