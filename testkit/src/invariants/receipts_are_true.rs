@@ -62,7 +62,8 @@ fn not_stopped(history: &History, told: &Told, shots_used: Option<i64>) -> Optio
     let last = runs(history, told).last();
     let fired = last.map_or(0, |run| run.shots_fired);
     let wrong = history.driver_was_well && shots_used != Some(fired);
-    wrong.then(|| format!("{fired} shots were fired, and {shots_used:?} were told"))
+    let named = shots_used.map_or_else(|| "none".to_owned(), |shots| shots.to_string());
+    wrong.then(|| format!("{fired} shots were fired, and {named} were told"))
 }
 
 /// Too late is who cancels what has ended, or whose counts were there.
