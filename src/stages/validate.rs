@@ -5,9 +5,9 @@ use crate::job::Job;
 use crate::job::event::Event;
 use crate::job::failure::{Category, Failure};
 use crate::job::spec::ProgramFormat;
-use crate::ports::{Clock as _, Env};
 use crate::ports::compiler::{CallError, Compiler as _, Program, Validity};
 use crate::ports::devices::Devices as _;
+use crate::ports::{Clock as _, Env};
 use crate::stages::{Context, Setback};
 
 pub(super) async fn perform<E: Env>(ctx: &Context<'_, E>, job: &Job) -> Result<Event, Setback> {
