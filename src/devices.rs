@@ -40,7 +40,11 @@ pub struct Policy {
 struct Pages {
     devices: BTreeMap<DeviceId, Page>,
     as_of: Option<Timestamp>,
+    /// When the last list was asked for.
+    list_asked: Option<Monotonic>,
     problem: Option<String>,
+    /// Whether something was heard since the schedule was shown the lanes.
+    has_news: bool,
     /// Devices that an operator lets take no new jobs, and the look at the store that told so.
     draining: BTreeSet<DeviceId>,
     draining_seen: u64,
@@ -122,9 +126,15 @@ impl Book {
     }
 
     /// The driver-manager listed its devices, when it was asked to at `asked`. One that is gone from
-    /// the list is offline. What a device has said since is newer, whichever word came first.
+    /// the list is offline. What a device has said since is newer, whichever word came first; so is
+    /// a list that was asked for later.
     pub fn listed(&self, devices: Vec<DeviceInfo>, asked: Monotonic, at: Moment) {
         let mut pages = self.pages();
+        if pages.list_asked.is_some_and(|last| asked < last) {
+            return;
+        }
+        pages.list_asked = Some(asked);
+        pages.has_news = true;
         let named = devices.into_iter().map(|info| (info.id.clone(), info));
         let mut listed: BTreeMap<_, _> = named.collect();
         for (id, page) in &mut pages.devices {
@@ -164,15 +174,25 @@ impl Book {
 
     /// The driver-manager could not be asked; until it can, no device takes jobs.
     pub fn lost(&self, problem: &str) {
-        self.pages().problem = Some(problem.to_owned());
+        let mut pages = self.pages();
+        pages.has_news |= pages.problem.is_none();
+        pages.problem = Some(problem.to_owned());
     }
 
     /// A device told its own status, when it was asked at `asked`.
     pub fn heard(&self, device: &DeviceId, hardware: Hardware, asked: Monotonic, at: Moment) {
-        if let Some(page) = self.pages().devices.get_mut(device) {
+        let mut pages = self.pages();
+        if let Some(page) = pages.devices.get_mut(device) {
+            let before = page.info.hardware;
             page.hear(hardware, asked, at);
             page.steadiness.hear(page.info.hardware, at, self.patience);
+            pages.has_news |= page.info.hardware != before;
         }
+    }
+
+    /// Whether something was heard that [`Book::lanes`] has not told yet.
+    pub fn has_news(&self) -> bool {
+        self.pages().has_news
     }
 
     /// Numbers a look at the store for the devices that are draining.
@@ -273,6 +293,7 @@ impl Book {
     /// Every known device, for the schedule, as it stands at `now`.
     pub fn lanes(&self, limits: &Limits, now: Monotonic) -> Vec<Lane> {
         let mut pages = self.pages();
+        pages.has_news = false;
         for page in pages.devices.values_mut() {
             page.steadiness.look(now);
         }

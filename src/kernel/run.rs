@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use crate::ids::{JobId, ReservationId};
 use crate::job::event::Event;
-use crate::job::state::State;
 use crate::job::{Duty, Job};
 use crate::kernel::judge::{Judgement, Stay, judge};
 use crate::kernel::record::InHand;
@@ -45,10 +44,17 @@ impl<E: Env> Kernel<E> {
                     return;
                 }
                 Step::Record(event) => self.record(&mut job, vec![event]).await,
-                Step::Perform(duty) => match self.perform(&mut job, duty, &mut hand).await {
-                    Ok(outcome) => self.conclude(&mut job, outcome).await,
-                    Err(stopped) => Err(stopped),
-                },
+                Step::Perform(duty) => {
+                    let outcome = self.perform(&mut job, duty, &mut hand).await;
+                    if self.devices.has_news() {
+                        // What was asked for one job is news also for those that would be next.
+                        self.show_lanes();
+                    }
+                    match outcome {
+                        Ok(outcome) => self.conclude(&mut job, outcome).await,
+                        Err(stopped) => Err(stopped),
+                    }
+                }
             };
             if done.is_err() {
                 return;
@@ -129,10 +135,6 @@ impl<E: Env> Kernel<E> {
             Ok(events) => return self.record(job, events).await,
             Err(setback) => setback,
         };
-        if job.job.state == State::Allocating {
-            // What its device said is news also for those that would be next there.
-            self.show_lanes();
-        }
         let now = self.env.clock().monotonic();
         let id = job.job.id;
         let stay = Stay {

@@ -5,9 +5,9 @@ use crate::job::Job;
 use crate::job::event::Event;
 use crate::job::failure::{Category, Failure};
 use crate::job::spec::ProgramFormat;
-use crate::ports::Env;
 use crate::ports::compiler::{CallError, Compiler as _, Program, Validity};
 use crate::ports::devices::Devices as _;
+use crate::ports::{Clock as _, Env};
 use crate::stages::{Context, Setback};
 
 pub(super) async fn perform<E: Env>(ctx: &Context<'_, E>, job: &Job) -> Result<Event, Setback> {
@@ -55,11 +55,14 @@ async fn refuse_unknown_target<E: Env>(ctx: &Context<'_, E>, job: &Job) -> Resul
     if ctx.devices.standing(&want) != Standing::Unknown {
         return Ok(());
     }
+    let asked = ctx.env.clock().monotonic();
     let Ok(devices) = ctx.env.devices().list().await else {
         return Ok(());
     };
-    let mut devices = devices.iter();
-    if devices.any(|device| want.target.names(&device.id, &device.backend_type)) {
+    let mut each = devices.iter();
+    let is_named = each.any(|device| want.target.names(&device.id, &device.backend_type));
+    ctx.devices.listed(devices, asked, ctx.env.clock().moment());
+    if is_named {
         return Ok(());
     }
     let failure = Failure::new(Category::AllocationError, ctx.devices.unfit(&want));

@@ -73,7 +73,7 @@ pub fn scenario(seed: u64) -> Scenario {
         scenario.steps.extend(deaf);
     }
     let mut chance = Chance::new(seed, "faults");
-    for _ in 0..chance.within(3, 7) {
+    for _ in 0..chance.within(3, 8) {
         let steps = faults::draw(&scenario, &mut chance);
         scenario.steps.extend(steps);
     }
