@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use qrtx::ids::JobId;
 use qrtx::job::state::State;
-use qrtx_testkit::history::{Cancel, Drained, Given, Refused, Word};
+use qrtx_testkit::history::{Cancel, Drained, Given, Look, Refused, Word};
 
 /// Everything that was recorded.
 #[derive(Debug, Clone, Default)]
@@ -25,6 +25,8 @@ pub struct Records {
     pub given: BTreeMap<(JobId, u32, u64), Given>,
     /// What kernels were told of devices, where that was news.
     pub words: Vec<Word>,
+    /// What the operator saw who looked at the devices.
+    pub looks: Vec<Look>,
     /// Devices that the operator took out of use.
     pub drained: Vec<Drained>,
     /// Decisions of the log that had their moment.

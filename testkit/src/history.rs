@@ -4,11 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use qrtx::devices::Status;
 use qrtx::ids::{JobId, Sha256Sum};
 use qrtx::job::Job;
 use qrtx::job::event::Recorded;
 use qrtx::job::state::{PublicState, State};
 use qrtx::limits::Limits;
+use qrtx::ports::devices::Hardware;
 
 use crate::neighbours::Run;
 
@@ -40,6 +42,8 @@ pub struct History {
     pub given: Vec<Given>,
     /// What kernels were told of devices, in order.
     pub words: Vec<Word>,
+    /// What somebody was told of devices who looked at them.
+    pub looks: Vec<Look>,
     /// Devices that an operator took out of use.
     pub drained: Vec<Drained>,
     /// Every call of a kernel to a neighbour, in order.
@@ -125,8 +129,33 @@ pub struct Word {
     pub life: u32,
     /// The device.
     pub device: String,
-    /// Whether it is away, broken, or not in the list.
-    pub lost: bool,
+    /// How it is; offline if it was not in the list.
+    pub hardware: Hardware,
+    /// Whether it was in the last list.
+    pub listed: bool,
+}
+
+impl Word {
+    /// Whether the device says of itself that it takes jobs, and is in the list.
+    pub fn is_up(&self) -> bool {
+        self.listed && self.hardware == Hardware::Online
+    }
+
+    /// Whether the device is away, broken, or not in the list.
+    pub fn is_lost(&self) -> bool {
+        matches!(self.hardware, Hardware::Offline | Hardware::Error)
+    }
+}
+
+/// A list of the devices, as a kernel gave it to somebody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Look {
+    /// When it was asked for, since the start of the run.
+    pub asked: Duration,
+    /// When it was here.
+    pub at: Duration,
+    /// How each device was said to be.
+    pub devices: BTreeMap<String, Status>,
 }
 
 /// A device that an operator took out of use.

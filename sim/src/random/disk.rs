@@ -5,8 +5,7 @@ use crate::chance::Chance;
 use crate::scenario::{Act, Kill, Scenario, Step, StoreFault, StoreTrouble, SyncPoint, When};
 
 /// Events for which a commit is made at once.
-const COMMITTED: [&str; 8] = [
-    "Submitted",
+const COMMITTED: [&str; 7] = [
     "Submitted",
     "Compiled",
     "Intended",
@@ -18,7 +17,7 @@ const COMMITTED: [&str; 8] = [
 
 /// A crash in the middle of a commit, and syncs that fail or no room: in every run that has a disk,
 /// because not every run has.
-pub(super) fn draw(scenario: &Scenario, chance: &mut Chance) -> [Step; 2] {
+pub(super) fn draw(scenario: &Scenario, chance: &mut Chance) -> [Step; 3] {
     let mut draw = Draw { scenario, chance };
     let how = match draw.chance.percent(90) {
         true => StoreFault::SyncsFail,
@@ -29,13 +28,15 @@ pub(super) fn draw(scenario: &Scenario, chance: &mut Chance) -> [Step; 2] {
         when: draw.moment(),
         act: Act::StoreFails(StoreTrouble { how, lasts }),
     };
-    [dies_in_commit(&mut draw), fails]
+    // Its key comes with a job, or another kernel makes two of it.
+    let dies_in_submit = dies_in_commit(&mut draw, "Submitted");
+    let event = *draw.chance.one_of(&COMMITTED);
+    [dies_in_submit, dies_in_commit(&mut draw, event), fails]
 }
 
 /// A kernel that dies in the middle of a commit, or its machine with it. A commit has two syncs,
 /// and more when the store has to be opened again in it.
-fn dies_in_commit(draw: &mut Draw<'_>) -> Step {
-    let event = *draw.chance.one_of(&COMMITTED);
+fn dies_in_commit(draw: &mut Draw<'_>, event: &str) -> Step {
     let when = When::Sync(SyncPoint {
         job: draw.job(),
         event: event.to_owned(),

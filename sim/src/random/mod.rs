@@ -5,6 +5,7 @@ mod devices;
 mod disk;
 mod faults;
 mod reservations;
+mod together;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -45,6 +46,7 @@ pub fn scenario(seed: u64) -> Scenario {
         },
         run_takes: Span(millis(*chance.one_of(&[20, 200, 1_000, 3_000]))),
         compile_takes: Span(millis(*chance.one_of(&[0, 50, 500]))),
+        look_every: looks(&mut Chance::new(seed, "looks")),
         bound: Span(Duration::from_secs(600)),
         invariants: Vec::new(),
         limits: bounds(&mut chance),
@@ -72,8 +74,10 @@ pub fn scenario(seed: u64) -> Scenario {
         scenario.steps.push(step);
         scenario.steps.extend(deaf);
     }
+    let meet = together::draw(&mut scenario, &mut Chance::new(seed, "together"));
     let mut chance = Chance::new(seed, "faults");
-    for _ in 0..chance.within(3, 8) {
+    let (least, most) = if meet { (1, 5) } else { (5, 9) };
+    for _ in 0..chance.within(least, most) {
         let steps = faults::draw(&scenario, &mut chance);
         scenario.steps.extend(steps);
     }
@@ -149,6 +153,12 @@ fn bounds(chance: &mut Chance) -> Bounds {
         bounds.insert("jobs_at_hand".to_owned(), chance.within(0, 2));
     }
     Bounds(bounds)
+}
+
+/// In some runs an operator looks at the devices, more often than the kernel asks for them.
+fn looks(chance: &mut Chance) -> Option<Span> {
+    let every = Span(millis(chance.within(300, 900)));
+    chance.percent(20).then_some(every)
 }
 
 fn devices(chance: &mut Chance) -> Vec<DevicePlan> {

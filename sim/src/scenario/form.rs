@@ -48,6 +48,9 @@ pub struct Scenario {
     /// How long the compiler takes for a program.
     #[serde(default)]
     pub compile_takes: Span,
+    /// How long an operator waits between two looks at the devices; without it nobody looks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub look_every: Option<Span>,
     /// Within this after the last fault every job must have ended.
     #[serde(default = "Span::twenty_minutes")]
     pub bound: Span,

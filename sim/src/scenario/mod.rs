@@ -57,10 +57,10 @@ impl Scenario {
         nodes
     }
 
-    /// Whether there is somebody who takes devices out of use.
+    /// Whether there is somebody who takes devices out of use, or looks at them.
     pub fn has_operator(&self) -> bool {
         let mut acts = self.steps.iter().map(|step| &step.act);
-        acts.any(|act| matches!(act, Act::Drain(_)))
+        self.look_every.is_some() || acts.any(|act| matches!(act, Act::Drain(_)))
     }
 
     /// Every job, in the order in which the scenario names them.

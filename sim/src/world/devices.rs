@@ -27,8 +27,7 @@ pub struct HeardDevices {
     devices: Vec<String>,
     process: Process,
     trace: Trace,
-    /// When each was asked what it said last.
-    asked: Mutex<BTreeMap<String, Duration>>,
+    known: Mutex<BTreeMap<String, Known>>,
 }
 
 impl HeardDevices {
@@ -44,35 +43,46 @@ impl HeardDevices {
             devices,
             process,
             trace,
-            asked: Mutex::default(),
+            known: Mutex::default(),
         }
     }
 
     /// Writes down what is news. What was asked for before the last answer is none.
-    fn hears(&self, device: &str, lost: bool, asked: Duration) {
-        let mut last = self.asked.lock().expect("no holder panics");
-        let last = last.entry(device.to_owned()).or_default();
-        if asked < *last {
-            return;
+    fn hears(&self, device: &str, hardware: Hardware, listed: Option<bool>, asked: Duration) {
+        let mut known = self.known.lock().expect("no holder panics");
+        let known = known.entry(device.to_owned()).or_default();
+        if asked >= known.asked {
+            (known.asked, known.hardware) = (asked, Some(hardware));
         }
-        *last = asked;
-        let (at, life) = (self.trace.now(), self.process.life());
+        if let Some(listed) = listed.filter(|_| asked >= known.list_asked) {
+            (known.list_asked, known.listed) = (asked, listed);
+        }
+        let word = Word {
+            at: self.trace.now(),
+            life: self.process.life(),
+            device: device.to_owned(),
+            hardware: known.hardware.unwrap_or(hardware),
+            listed: known.listed,
+        };
         let mut records = self.trace.records();
-        let of = |word: &&Word| word.life == life && word.device == device;
+        let of = |other: &&Word| (other.life, &other.device) == (word.life, &word.device);
         let last = records.words.iter().rev().find(of);
-        if last.is_none_or(|last| last.lost != lost) {
-            records.words.push(Word {
-                at,
-                life,
-                device: device.to_owned(),
-                lost,
-            });
+        let said = |word: &Word| (word.hardware, word.listed);
+        if last.map(said) != Some(said(&word)) {
+            records.words.push(word);
         }
     }
 }
 
-fn is_lost(hardware: Hardware) -> bool {
-    matches!(hardware, Hardware::Offline | Hardware::Error)
+/// What a kernel knows of a device.
+#[derive(Debug, Default)]
+struct Known {
+    /// When it was asked what it said last.
+    asked: Duration,
+    hardware: Option<Hardware>,
+    /// When the last list was asked for, and whether the device was in it.
+    list_asked: Duration,
+    listed: bool,
 }
 
 impl Devices for HeardDevices {
@@ -81,11 +91,8 @@ impl Devices for HeardDevices {
         let listed = self.driver.list().await?;
         for device in &self.devices {
             let there = listed.iter().find(|info| info.id.as_str() == device);
-            self.hears(
-                device,
-                there.is_none_or(|info| is_lost(info.hardware)),
-                asked,
-            );
+            let hardware = there.map_or(Hardware::Offline, |info| info.hardware);
+            self.hears(device, hardware, Some(there.is_some()), asked);
         }
         Ok(listed)
     }
@@ -97,7 +104,7 @@ impl Devices for HeardDevices {
     ) -> Result<Hardware, CallError> {
         let asked = self.trace.now();
         let told = self.driver.status(call, device).await?;
-        self.hears(device.as_str(), is_lost(told), asked);
+        self.hears(device.as_str(), told, None, asked);
         Ok(told)
     }
 

@@ -12,6 +12,7 @@ pub mod env;
 pub mod holder;
 pub mod jobs;
 pub mod neighbours;
+mod onlooker;
 mod operator;
 mod outcome;
 pub mod store;
@@ -325,6 +326,9 @@ impl World {
             let process = nemesis.started(OPERATOR, node.id());
             self.made(node.id());
             let channel = self.network.channel_for(&process, "kernel", None);
+            if let Some(every) = self.scenario.look_every {
+                node.spawn(onlooker::look(channel.clone(), every.0, trace.clone()));
+            }
             // It is never done: the nemesis knows what it still has to do.
             node.spawn(Operator::new(channel, nemesis, trace).run());
         }

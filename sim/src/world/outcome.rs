@@ -122,6 +122,7 @@ impl World {
             turns: records.turns.clone(),
             given: records.given.values().cloned().collect(),
             words: records.words.clone(),
+            looks: records.looks.clone(),
             drained: records.drained.clone(),
             asked: asked
                 .map(|call| Asked {

@@ -11,6 +11,8 @@
 //! | result_before_done | Completed means that the results are there | D13 |
 //! | moves_are_legal | jobs move as the RFC says | RFC 0007 |
 //! | answers_agree | whichever way one asks, the answer is what is stored | D10, D11 |
+//! | away_devices_rest | no job is given a device that is known to be away | issue 6 |
+//! | devices_are_told_as_heard | what is told of a device is the newest word about it | issue 6 |
 //! | commits_are_kept | what was committed stays | D11 |
 //! | attempts_have_reasons | no second run without a reason, none is paid for twice | D14, D18 |
 //! | tokens_rise | an older execution never follows a newer one | D8 |
@@ -49,12 +51,14 @@ pub mod a_device_is_asked_first;
 pub mod acked_is_durable;
 pub mod answers_agree;
 pub mod attempts_have_reasons;
+pub mod away_devices_rest;
 pub mod back_offs_are_kept;
 pub mod backlog_is_bounded;
 pub mod calls_are_bounded;
 pub mod cancels_are_answered;
 pub mod commits_are_kept;
 pub mod deadlines_are_kept;
+pub mod devices_are_told_as_heard;
 pub mod drained_devices_rest;
 pub mod ends_are_final;
 pub mod events_are_gapless;
@@ -142,7 +146,7 @@ pub struct Invariant {
 }
 
 /// All of them.
-pub const ALL: [Invariant; 41] = [
+pub const ALL: [Invariant; 43] = [
     safety("ends_are_final", ends_are_final::check),
     safety("one_device_one_run", one_device_one_run::check),
     safety("acked_is_durable", acked_is_durable::check),
@@ -170,7 +174,12 @@ pub const ALL: [Invariant; 41] = [
         "reservations_are_honoured",
         reservations_are_honoured::check,
     ),
+    safety("away_devices_rest", away_devices_rest::check),
     safety("drained_devices_rest", drained_devices_rest::check),
+    safety(
+        "devices_are_told_as_heard",
+        devices_are_told_as_heard::check,
+    ),
     safety("unsteady_devices_rest", unsteady_devices_rest::check),
     safety("ledger_closes", ledger_closes::check),
     liveness("every_job_ends", every_job_ends::check),

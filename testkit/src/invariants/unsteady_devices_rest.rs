@@ -45,8 +45,10 @@ pub fn check(history: &History) -> Vec<Breach> {
 fn rests(words: &[&Word], limits: &Limits) -> Vec<(Duration, Duration)> {
     let [within, hold] =
         [limits.device_losses_ms, limits.device_hold_ms].map(Duration::from_millis);
-    let turns = words.windows(2).filter(|pair| pair[0].lost != pair[1].lost);
-    let (lost, back): (Vec<_>, Vec<_>) = turns.map(|pair| pair[1]).partition(|word| word.lost);
+    let turns = words
+        .windows(2)
+        .filter(|pair| pair[0].is_lost() != pair[1].is_lost());
+    let (lost, back): (Vec<_>, Vec<_>) = turns.map(|pair| pair[1]).partition(|word| word.is_lost());
     let rests = back.into_iter().filter_map(|word| {
         let before = lost.iter().filter(|loss| loss.at <= word.at);
         let recent = before.filter(|loss| word.at - loss.at <= within);
@@ -63,6 +65,7 @@ mod tests {
     use super::*;
     use crate::history::Given;
     use crate::invariants::sample::{good, job, secs};
+    use qrtx::ports::devices::Hardware;
 
     /// A history in which a device was heard of as lost and as there, in turns.
     fn heard(seconds: &[u64]) -> History {
@@ -74,7 +77,8 @@ mod tests {
             at: secs(*second),
             life: 1,
             device: "qpu".to_owned(),
-            lost: number % 2 == 1,
+            hardware: [Hardware::Online, Hardware::Offline][number % 2],
+            listed: true,
         });
         history.words = words.collect();
         history

@@ -1,0 +1,163 @@
+//! Whoever looks at the devices is told of each what the kernel heard of it last, however late an older
+//! answer comes, and of all of which it has heard (issue 6).
+
+use std::time::Duration;
+
+use qrtx::devices::Status;
+
+use super::Breach;
+use crate::history::{History, Look, Word};
+
+/// Says what was told of a device, and never heard.
+pub fn check(history: &History) -> Vec<Breach> {
+    let mut broken = Vec::new();
+    for look in &history.looks {
+        let lives = lives(history, look);
+        for (device, told) in &look.devices {
+            let heard = |life: &u32| heard(history, *life, device, look);
+            let mut words = lives.iter().flat_map(heard);
+            if !words.any(|word| may_be(history, word, *told)) {
+                let told = told.name();
+                let how = format!("{device} was told to be {told}, and was not heard to be so");
+                broken.push(Breach::at(look.at, how));
+            }
+        }
+        let known = |life: &u32, device: &str| {
+            let mut words = of_device(history, *life, device);
+            words.any(|word| word.listed && word.at < look.asked)
+        };
+        let missing = history.slots.keys().find(|device| {
+            let by_all = !lives.is_empty() && lives.iter().all(|life| known(life, device));
+            by_all && !look.devices.contains_key(*device)
+        });
+        broken.extend(missing.map(|device| {
+            let how = format!("{device} is known, and whoever looked was not told of it");
+            Breach::at(look.at, how)
+        }));
+    }
+    broken
+}
+
+/// The lives of the kernel of which one has answered.
+fn lives(history: &History, look: &Look) -> Vec<u32> {
+    let lives = (1..).zip(&history.starts);
+    let lives = lives.filter(|(_, start)| {
+        let ended = start.ended.unwrap_or(Duration::MAX);
+        start.at <= look.at && look.asked <= ended
+    });
+    lives.map(|(life, _)| life).collect()
+}
+
+fn of_device<'a>(
+    history: &'a History,
+    life: u32,
+    device: &str,
+) -> impl DoubleEndedIterator<Item = &'a Word> {
+    let words = history.words.iter();
+    words.filter(move |word| word.life == life && word.device == device)
+}
+
+/// What this life may have gone by: what it had heard last when it was asked, and what came while it
+/// was.
+fn heard<'a>(history: &'a History, life: u32, device: &str, look: &Look) -> Vec<&'a Word> {
+    let last = of_device(history, life, device)
+        .rev()
+        .find(|word| word.at <= look.asked);
+    let meanwhile =
+        of_device(history, life, device).filter(|word| look.asked < word.at && word.at <= look.at);
+    last.into_iter().chain(meanwhile).collect()
+}
+
+/// Whether a device that was heard of so may be told so: an operator and its own past may keep it from
+/// work, and so does a driver-manager that is out of reach.
+fn may_be(history: &History, word: &Word, told: Status) -> bool {
+    let itself = match word.listed {
+        true => word.hardware.into(),
+        false => Status::Offline,
+    };
+    let before = || of_device(history, word.life, &word.device).filter(|other| other.at <= word.at);
+    match told {
+        Status::Unreachable => true,
+        told if told == itself => true,
+        Status::Draining => {
+            let mut drained = history.drained.iter();
+            word.is_up() && drained.any(|drained| drained.device == word.device)
+        }
+        Status::Offline | Status::Error => {
+            word.is_up() && history.limits.device_losses > 0 && before().any(Word::is_lost)
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use qrtx::ports::devices::Hardware;
+
+    use super::*;
+    use crate::history::{Drained, Start};
+    use crate::invariants::sample::{good, secs};
+
+    /// What is wrong if a device that said this, one second after the other, is told of as `told`.
+    fn told_of(said: &[Hardware], told: Option<Status>, mend: impl FnOnce(&mut History)) -> usize {
+        let mut history = good();
+        let start = Start {
+            at: secs(0),
+            ready: Some(secs(0)),
+            ended: None,
+        };
+        history.starts = vec![start];
+        let device = history.slots.keys().next().unwrap().clone();
+        let words = (1..).zip(said).map(|(at, hardware)| Word {
+            at: secs(at),
+            life: 1,
+            device: device.clone(),
+            hardware: *hardware,
+            listed: true,
+        });
+        history.words = words.collect();
+        let devices = told.into_iter().map(|told| (device.clone(), told));
+        history.looks.push(Look {
+            asked: secs(20),
+            at: secs(21),
+            devices: devices.collect(),
+        });
+        mend(&mut history);
+        check(&history).len()
+    }
+
+    #[test]
+    fn an_old_word_is_refused() {
+        let said = [Hardware::Online, Hardware::Calibrating];
+        let nothing = |_: &mut History| {};
+        assert_eq!(told_of(&said, Some(Status::Calibrating), nothing), 0);
+        assert_eq!(told_of(&said, Some(Status::Unreachable), nothing), 0);
+        assert_eq!(told_of(&said, Some(Status::Online), nothing), 1);
+        let meanwhile = |history: &mut History| history.words[1].at = secs(21);
+        assert_eq!(told_of(&said, Some(Status::Online), meanwhile), 0);
+        let gone = |history: &mut History| history.words[1].listed = false;
+        assert_eq!(told_of(&said, Some(Status::Calibrating), gone), 1);
+        assert_eq!(told_of(&said, Some(Status::Offline), gone), 0);
+    }
+
+    #[test]
+    fn a_device_that_is_not_told_of_is_missed() {
+        assert_eq!(told_of(&[Hardware::Online], None, |_| {}), 1);
+        assert_eq!(told_of(&[], None, |_| {}), 0, "nobody has heard of it");
+    }
+
+    #[test]
+    fn what_keeps_a_device_from_work_must_be_so() {
+        let up = [Hardware::Offline, Hardware::Online];
+        assert_eq!(told_of(&up, Some(Status::Draining), |_| {}), 1);
+        let drained = |history: &mut History| {
+            let device = history.words[0].device.clone();
+            let certain = (secs(3), secs(9));
+            history.drained.push(Drained { device, certain });
+        };
+        assert_eq!(told_of(&up, Some(Status::Draining), drained), 0);
+        let held = |history: &mut History| history.limits.device_losses = 1;
+        assert_eq!(told_of(&up, Some(Status::Offline), held), 0);
+        assert_eq!(told_of(&up[1..], Some(Status::Offline), held), 1);
+    }
+}
