@@ -25,7 +25,7 @@ pub struct Cancelled {
 pub enum Told {
     /// The job is cancelled.
     Receipt(Receipt),
-    /// The counts were in hand, or the job had ended otherwise: nothing was changed.
+    /// The counts are stored, or the job had ended otherwise: nothing was changed.
     TooLate,
 }
 
@@ -46,7 +46,7 @@ impl<E: Env> Kernel<E> {
             let Some(changed) = self.changes(id) else {
                 // What is not in the table has ended, and is done with.
                 let job = self.job(id).await?;
-                let told = verdict(job.state, job.receipt, job.counts_in_hand());
+                let told = verdict(job.state, job.receipt);
                 let told = told.unwrap_or(Told::TooLate);
                 return Ok(Cancelled {
                     told,
@@ -57,7 +57,7 @@ impl<E: Env> Kernel<E> {
             let heard = changed.notified();
             tokio::pin!(heard);
             heard.as_mut().enable();
-            let Some((told, state)) = self.told(id) else {
+            let Some((told, state, counts_in_hand)) = self.told(id) else {
                 continue;
             };
             if let Some(told) = told {
@@ -82,18 +82,24 @@ impl<E: Env> Kernel<E> {
             let waited = clock.timeout(wait, heard).await;
             let stuck = clock.monotonic().since(asked) > CANCEL_WAIT + STORE_WAIT * 2;
             if waited.is_none() && stuck {
-                let what = "the cancel is noted but could not be stored yet; ask again";
-                return Err(Error::Unavailable(what.to_owned()));
+                let what = match counts_in_hand {
+                    true => {
+                        "its counts are here and cannot be stored yet, after which it is too late"
+                    }
+                    false => "the cancel is noted but could not be stored yet",
+                };
+                return Err(Error::Unavailable(format!("{what}; ask again")));
             }
         }
     }
 
-    /// What a cancel has achieved with a job in the table so far, and where the job is.
-    fn told(&self, id: JobId) -> Option<(Option<Told>, State)> {
+    /// What a cancel has achieved with a job in the table so far, where the job is, and whether its
+    /// counts are here.
+    fn told(&self, id: JobId) -> Option<(Option<Told>, State, bool)> {
         let table = self.table();
         let gist = &table.jobs.get(&id)?.gist;
-        let told = verdict(gist.state, gist.receipt, gist.counts_in_hand);
-        Some((told, gist.state))
+        let told = verdict(gist.state, gist.receipt);
+        Some((told, gist.state, gist.counts_in_hand))
     }
 
     /// Wants a job cancelled for a reason, or its cancel answered.
@@ -111,14 +117,14 @@ impl<E: Env> Kernel<E> {
     }
 }
 
-/// What a cancel achieved with the job as it is; `None` when that is still open.
-fn verdict(state: State, receipt: Option<Receipt>, counts_in_hand: bool) -> Option<Told> {
-    if counts_in_hand {
-        return Some(Told::TooLate);
-    }
+/// What a cancel achieved with the job as it is; `None` when that is still open. Counts that are in hand
+/// and not stored may be lost with this kernel, and then the next one can still cancel the job.
+fn verdict(state: State, receipt: Option<Receipt>) -> Option<Told> {
     match state {
         State::Cancelled => receipt.map(Told::Receipt),
-        State::Completed | State::Failed | State::Timeout => Some(Told::TooLate),
+        State::Completing | State::Completed | State::Failed | State::Timeout => {
+            Some(Told::TooLate)
+        }
         _ => None,
     }
 }

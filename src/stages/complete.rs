@@ -127,6 +127,23 @@ async fn inputs<E: Env>(ctx: &Context<'_, E>, job: &Job) -> Result<Vec<ArtifactR
     ])
 }
 
+/// Whatever stands in the way, what is missing is something stored; and a compiler that is busy is asked
+/// when it wants to be.
+fn cannot_be_made_again(circuit: &ArtifactRef, why: Setback) -> Setback {
+    let (why, retry_after) = match why {
+        Setback::Later(later) => (later.cause, later.retry_after),
+        Setback::Never(failure, _) => (failure.summary, None),
+    };
+    let file = &circuit.file;
+    let mut setback = Setback::persist(format!(
+        "{file} is lost and cannot be compiled again: {why}"
+    ));
+    if let Setback::Later(later) = &mut setback {
+        later.retry_after = retry_after;
+    }
+    setback
+}
+
 /// The same program and request make the same circuit again; the read-back tells.
 async fn compile_again<E: Env>(
     ctx: &Context<'_, E>,
@@ -135,11 +152,7 @@ async fn compile_again<E: Env>(
     circuit: &ArtifactRef,
 ) -> Result<(), Setback> {
     let again = compile::circuit(ctx, job, program).await;
-    // Whatever stands in the way, what is missing is something stored.
-    let again = again.map_err(|_| {
-        let lost = format!("{} is lost and cannot be compiled again", circuit.file);
-        Setback::persist(lost)
-    })?;
+    let again = again.map_err(|why| cannot_be_made_again(circuit, why))?;
     let kept = ctx.artifacts.keep(job.id, &circuit.file, &again.data);
     kept.await?;
     let read = ctx.artifacts.read(job.id, circuit).await;

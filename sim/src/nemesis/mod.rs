@@ -20,8 +20,8 @@ use crate::link::Network;
 use crate::process::Process;
 use crate::record::Life;
 use crate::scenario::{
-    DeviceFact, EpochPoint, Leg, Moment, ObjectFault, ObjectOp, Point, Scenario, Step, StoreFault,
-    When,
+    DeviceFact, EpochPoint, Kill, Leg, Moment, ObjectFault, ObjectOp, Point, Scenario, Span, Step,
+    StoreFault, When,
 };
 use crate::trace::{Lane, Trace};
 use crate::world::clock::Skew;
@@ -223,8 +223,24 @@ impl Nemesis {
         current.is_some_and(|current| current.life() == process.life())
     }
 
+    /// A process has ended by itself, and is started again `after` a while.
+    pub fn restarts(&self, process: &Process, after: Duration) {
+        self.ended(process);
+        let kill = Kill {
+            node: process.name().to_owned(),
+            down: Span(after),
+            power: false,
+        };
+        self.order(orders::Order::Kill(kill));
+    }
+
     /// A process has ended by itself.
     pub fn exited(&self, process: &Process) {
+        self.ended(process);
+        self.order(orders::Order::Gone(process.node()));
+    }
+
+    fn ended(&self, process: &Process) {
         process.end();
         let now = self.0.trace.now();
         let mut records = self.0.trace.records();
@@ -233,8 +249,6 @@ impl Nemesis {
         if let Some(life) = lives.find(own) {
             life.ended.get_or_insert(now);
         }
-        drop(records);
-        self.order(orders::Order::Gone(process.node()));
     }
 
     /// A job of the scenario has got its id.

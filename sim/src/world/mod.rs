@@ -215,7 +215,12 @@ impl World {
                 .trace
                 .note(Lane::Node, format!("kernel stops by itself: {why}"));
             if watched.epoch().0 < world.epochs() {
-                return world.nemesis.exited(&me);
+                return match world.nemesis.is_current(&me) {
+                    // One that stood still while it started has come after it, and is not served by
+                    // anybody: the supervisor has this one.
+                    true => world.nemesis.restarts(&me, RESTART),
+                    false => world.nemesis.exited(&me),
+                };
             }
             *world.stopped.lock().expect("no holder panics") = Some(why);
         });

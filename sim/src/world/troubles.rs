@@ -130,9 +130,16 @@ impl<'a> Troubles<'a> {
         !self.scenario.unstoppable && self.of_kinds(&SILENCE_DRIVERS).next().is_none()
     }
 
-    /// When a kernel was stopped in the middle of something.
+    /// When a kernel was stopped in the middle of something, by a fault or by another kernel.
     pub(super) fn broke_off(&self) -> Vec<Duration> {
-        self.of_kinds(&BREAK_OFF).map(|fired| fired.at).collect()
+        let faults = self.of_kinds(&BREAK_OFF).map(|fired| fired.at);
+        let lives = self.records.lives.iter();
+        let kernels = lives.filter(|life| life.node == "kernel");
+        let mut all: Vec<_> = faults
+            .chain(kernels.filter_map(|life| life.ended))
+            .collect();
+        all.sort_unstable();
+        all
     }
 
     /// For how long a kernel stood still, in all.
