@@ -399,11 +399,15 @@ impl Draw<'_> {
         let late = self.millis(100, 25_000);
         let execute = [
             WhimPlan::WrongSum,
+            WhimPlan::WrongSum,
+            WhimPlan::NegativeCounts,
             WhimPlan::NegativeCounts,
             WhimPlan::WrongWidth,
+            WhimPlan::WrongWidth,
+            WhimPlan::BreaksOff,
+            WhimPlan::BreaksOff,
             WhimPlan::SaysFailed,
             WhimPlan::SomebodySaysFailed,
-            WhimPlan::BreaksOff,
         ];
         let compile = [WhimPlan::EmptyCircuit, WhimPlan::AnotherJob];
         let any = [
@@ -412,7 +416,7 @@ impl Draw<'_> {
             WhimPlan::Late(late),
             WhimPlan::Garbage,
             WhimPlan::Garbage,
-            WhimPlan::Busy,
+            WhimPlan::Garbage,
             WhimPlan::Busy,
         ];
         let (whim, methods) = match self.chance.within(0, 99) {

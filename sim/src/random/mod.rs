@@ -23,7 +23,7 @@ use crate::scenario::{
 pub const NAME: &str = "random";
 
 /// In so many of a hundred runs the jobs are on a disk. Such a run takes nearly twice as long.
-const ON_DISK: u64 = 10;
+const ON_DISK: u64 = 11;
 const SIMULATOR: &str = "sim:a";
 const PAID: &str = "qpu:b";
 

@@ -47,10 +47,15 @@ impl HeardDevices {
         }
     }
 
-    /// Writes down what is news. What was asked for before the last answer is none.
+    /// Writes down what is news. What was asked for before the last answer is none, and a device of which
+    /// nothing is known but its status is no device yet.
     fn hears(&self, device: &str, hardware: Hardware, listed: Option<bool>, asked: Duration) {
         let mut known = self.known.lock().expect("no holder panics");
         let known = known.entry(device.to_owned()).or_default();
+        known.named |= listed == Some(true);
+        if !known.named {
+            return;
+        }
         if asked >= known.asked {
             (known.asked, known.hardware) = (asked, Some(hardware));
         }
@@ -77,6 +82,8 @@ impl HeardDevices {
 /// What a kernel knows of a device.
 #[derive(Debug, Default)]
 struct Known {
+    /// Whether a list has ever had it.
+    named: bool,
     /// When it was asked what it said last.
     asked: Duration,
     hardware: Option<Hardware>,
