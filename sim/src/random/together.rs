@@ -20,7 +20,7 @@ pub(super) fn draw(scenario: &mut Scenario, chance: &mut Chance) -> bool {
     if !chance.percent(PERCENT) {
         return false;
     }
-    if !scenario.reservations.is_empty() && chance.percent(40) {
+    if !scenario.reservations.is_empty() && chance.percent(70) {
         let dies = dies_beside_reservations(scenario, chance);
         scenario.steps.push(dies);
         return true;
@@ -30,6 +30,7 @@ pub(super) fn draw(scenario: &mut Scenario, chance: &mut Chance) -> bool {
         dies_before_a_deadline,
         dies_before_an_intent,
         dies_with_large_counts,
+        goes_on_at_its_bound,
         goes_on_at_its_bound,
         has_its_deadline_at_its_bound,
         has_its_deadline_at_its_bound,
