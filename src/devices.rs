@@ -138,7 +138,7 @@ impl Book {
         let named = devices.into_iter().map(|info| (info.id.clone(), info));
         let mut listed: BTreeMap<_, _> = named.collect();
         for (id, page) in &mut pages.devices {
-            page.listed = listed.contains_key(id);
+            page.listed = listed.contains_key(id) || planted(Bug::GoneCountsAsThere);
             let said = page.info.hardware;
             let told = match listed.remove(id) {
                 Some(info) => {
@@ -146,6 +146,7 @@ impl Book {
                     page.info = info;
                     told
                 }
+                None if planted(Bug::GoneCountsAsThere) => said,
                 None => Hardware::Offline,
             };
             page.info.hardware = said;
@@ -174,6 +175,9 @@ impl Book {
 
     /// The driver-manager could not be asked; until it can, no device takes jobs.
     pub fn lost(&self, problem: &str) {
+        if planted(Bug::UnreachableCountsAsThere) {
+            return;
+        }
         let mut pages = self.pages();
         pages.has_news |= pages.problem.is_none();
         pages.problem = Some(problem.to_owned());

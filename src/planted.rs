@@ -135,6 +135,12 @@ pub enum Bug {
     ReceiptWithoutCost,
     /// What a device said last holds, however long ago it was asked.
     OldWordsHold,
+    /// Of two jobs that are equally urgent, the one with the later deadline goes first.
+    LateDeadlineGoesFirst,
+    /// A device that is gone from the list counts as it did before.
+    GoneCountsAsThere,
+    /// A driver-manager that cannot be asked counts as it did before.
+    UnreachableCountsAsThere,
     /// A device that is not ready any more when the circuit comes fails the job.
     NotReadyIsFinal,
     /// After a job's end nobody listens for the answer of its call.
@@ -163,7 +169,7 @@ pub enum Bug {
 
 impl Bug {
     /// Every mistake, by its name.
-    pub const ALL: [(&str, Self); 77] = [
+    pub const ALL: [(&str, Self); 80] = [
         ("key-forgotten", Self::KeyForgotten),
         ("admits-all", Self::AdmitsAll),
         ("withdrawal-forgotten", Self::WithdrawalForgotten),
@@ -231,6 +237,12 @@ impl Bug {
         ("busy-is-final", Self::BusyIsFinal),
         ("given-up-and-not-stopped", Self::GivenUpAndNotStopped),
         ("old-words-hold", Self::OldWordsHold),
+        ("late-deadline-goes-first", Self::LateDeadlineGoesFirst),
+        ("gone-counts-as-there", Self::GoneCountsAsThere),
+        (
+            "unreachable-counts-as-there",
+            Self::UnreachableCountsAsThere,
+        ),
         ("not-ready-is-final", Self::NotReadyIsFinal),
         ("receipt-modest", Self::ReceiptModest),
         ("receipt-without-cost", Self::ReceiptWithoutCost),

@@ -58,7 +58,11 @@ impl Rank {
             true => Timestamp(0),
             false => job.created_at,
         };
-        Self::new(priority, accepted, step, job.expires_at, job.submission)
+        let expires_at = match planted(Bug::LateDeadlineGoesFirst) {
+            true => Timestamp(-job.expires_at.0),
+            false => job.expires_at,
+        };
+        Self::new(priority, accepted, step, expires_at, job.submission)
     }
 
     /// Why this comes before `other`.

@@ -56,8 +56,12 @@ async fn refuse_unknown_target<E: Env>(ctx: &Context<'_, E>, job: &Job) -> Resul
         return Ok(());
     }
     let asked = ctx.env.clock().monotonic();
-    let Ok(devices) = ctx.env.devices().list().await else {
-        return Ok(());
+    let devices = match ctx.env.devices().list().await {
+        Ok(devices) => devices,
+        Err(why) => {
+            ctx.devices.lost(&why.to_string());
+            return Ok(());
+        }
     };
     let mut each = devices.iter();
     let is_named = each.any(|device| want.target.names(&device.id, &device.backend_type));

@@ -177,6 +177,8 @@ fn jobs(scenario: &mut Scenario, chance: &mut Chance) {
     let clients = chance.within(1, 3);
     // Half of the runs begin with everything at once.
     let spread = *chance.one_of(&[50, 4_000]);
+    // In some all jobs are equally urgent.
+    let urgent = [0, 50][usize::from(chance.percent(25))];
     for _ in 0..chance.within(12, 14) {
         let device = if chance.percent(60) { SIMULATOR } else { PAID };
         let program = match chance.percent(35) {
@@ -202,7 +204,7 @@ fn jobs(scenario: &mut Scenario, chance: &mut Chance) {
             key: None,
             program,
             shots: u32::try_from(chance.within(1, 200)).expect("few shots"),
-            priority: i32::try_from(chance.within(0, 100)).expect("a priority"),
+            priority: i32::try_from(chance.within(urgent, 100 - urgent)).expect("a priority"),
             timeout: timeout.map(Span),
             unwatched: false,
             poison: program == ProgramPlan::EigenLang && chance.percent(5),

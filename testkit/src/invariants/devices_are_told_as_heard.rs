@@ -1,5 +1,6 @@
 //! Whoever looks at the devices is told of each what the kernel heard of it last, however late an older
-//! answer comes, and of all of which it has heard (issue 6).
+//! answer comes, of all of which it has heard, and of none that it takes jobs while it is not known
+//! whether it is there (issue 6).
 
 use std::time::Duration;
 
@@ -16,7 +17,14 @@ pub fn check(history: &History) -> Vec<Breach> {
         for (device, told) in &look.devices {
             let heard = |life: &u32| heard(history, *life, device, look);
             let mut words = lives.iter().flat_map(heard);
-            if !words.any(|word| may_be(history, word, *told)) {
+            let in_reach = || {
+                lives
+                    .iter()
+                    .any(|life| may_be_in_reach(history, *life, look))
+            };
+            let is_so = words.any(|word| may_be(history, word, *told))
+                && (*told == Status::Unreachable || in_reach());
+            if !is_so {
                 let told = told.name();
                 let how = format!("{device} was told to be {told}, and was not heard to be so");
                 broken.push(Breach::at(look.at, how));
@@ -68,6 +76,18 @@ fn heard<'a>(history: &'a History, life: u32, device: &str, look: &Look) -> Vec<
     last.into_iter().chain(meanwhile).collect()
 }
 
+/// Whether the driver-manager was in reach when it was asked for its devices the last time.
+fn may_be_in_reach(history: &History, life: u32, look: &Look) -> bool {
+    let asked = history.asked.iter();
+    let lists = asked.filter(|call| call.life == life && call.what == "ListDevices");
+    let ended = lists.filter_map(|call| Some((call.ended?, call.end == "Ok")));
+    let mut ended: Vec<_> = ended.filter(|(ended, _)| *ended <= look.at).collect();
+    ended.sort_unstable();
+    let before = ended.iter().rposition(|(ended, _)| *ended <= look.asked);
+    let mut since = ended[before.unwrap_or(0)..].iter();
+    before.is_none() || since.any(|(_, well)| *well)
+}
+
 /// Whether a device that was heard of so may be told so: an operator and its own past may keep it from
 /// work, and so does a driver-manager that is out of reach.
 fn may_be(history: &History, word: &Word, told: Status) -> bool {
@@ -96,7 +116,7 @@ mod tests {
 
     use super::*;
     use crate::history::{Drained, Start};
-    use crate::invariants::sample::{good, secs};
+    use crate::invariants::sample::{asked, good, secs};
 
     /// What is wrong if a device that said this, one second after the other, is told of as `told`.
     fn told_of(said: &[Hardware], told: Option<Status>, mend: impl FnOnce(&mut History)) -> usize {
@@ -133,6 +153,13 @@ mod tests {
         assert_eq!(told_of(&said, Some(Status::Calibrating), nothing), 0);
         assert_eq!(told_of(&said, Some(Status::Unreachable), nothing), 0);
         assert_eq!(told_of(&said, Some(Status::Online), nothing), 1);
+        let silent = |history: &mut History| {
+            let mut call = asked("ListDevices", 18, 19);
+            call.end = "Unavailable".to_owned();
+            history.asked.push(call);
+        };
+        assert_eq!(told_of(&said, Some(Status::Calibrating), silent), 1);
+        assert_eq!(told_of(&said, Some(Status::Unreachable), silent), 0);
         let meanwhile = |history: &mut History| history.words[1].at = secs(21);
         assert_eq!(told_of(&said, Some(Status::Online), meanwhile), 0);
         let gone = |history: &mut History| history.words[1].listed = false;

@@ -4,10 +4,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use qrtx::ids::JobId;
 use qrtx::time::Monotonic;
 
 use super::Breach;
-use crate::history::{History, Intents};
+use crate::history::{Asked, History, Intents};
 use crate::neighbours::Run;
 
 /// Says what ran that should not have.
@@ -76,7 +77,7 @@ pub(super) fn held(
         return whole;
     };
     let over = Monotonic(*intended + bound);
-    if run.started > over {
+    if run.started > over && was_on_its_way(history, job, (over, run.started)) {
         return None;
     }
     // One that can be asked is, for as long as two calls may take, before its word is given up; also
@@ -91,6 +92,14 @@ pub(super) fn held(
         run.started,
         Some(run.ended.map_or(until, |ended| ended.min(until))),
     ))
+}
+
+/// Whether a request that came to its device at a moment, when its time was over, had left before that.
+fn was_on_its_way(history: &History, job: JobId, (over, came): (Monotonic, Monotonic)) -> bool {
+    let of_job = |call: &&Asked| call.job == Some(job) && call.what == "ExecuteCircuit";
+    let mut calls = history.asked.iter().filter(of_job).rev();
+    let call = calls.find(|call| call.at <= came.0);
+    call.is_none_or(|call| call.at <= over.0)
 }
 
 /// How many runs there were at once, and when that began.
@@ -118,7 +127,7 @@ pub(super) fn most_at_once(
 mod tests {
     use super::*;
     use crate::history::Committed;
-    use crate::invariants::sample::good;
+    use crate::invariants::sample::{asked, good, job};
 
     #[test]
     fn a_second_run_of_an_execution_is_refused() {
@@ -159,6 +168,23 @@ mod tests {
         assert_eq!(check(&history).len(), 0, "two calls are over");
         history.driver_was_well = true;
         assert_eq!(check(&history).len(), 1, "the driver could have told");
+    }
+
+    #[test]
+    fn a_run_that_was_asked_for_too_late_has_its_slot() {
+        let mut history = good();
+        let intended = history.intents()[&job()][0];
+        let over = intended + Duration::from_millis(history.limits.execute_ms);
+        history.runs[0].started = Monotonic(over + Duration::from_secs(5));
+        let has_slot = |history: &History, call_at| {
+            let mut history = history.clone();
+            let mut call = asked("ExecuteCircuit", 0, 0);
+            call.at = call_at;
+            history.asked = vec![call];
+            held(&history, &history.intents(), &history.runs[0]).is_some()
+        };
+        assert!(!has_slot(&history, over), "it was on its way for long");
+        assert!(has_slot(&history, over + Duration::from_secs(1)));
     }
 
     #[test]
