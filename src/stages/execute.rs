@@ -42,7 +42,7 @@ pub(super) async fn perform<E: Env>(
     }
     match hand {
         // Who has stood still until the time was over could only give the answer up.
-        Hand::Ready(_) if ctx.execution_left().is_zero() && !planted(Bug::AsksAfterItsBound) => {
+        Hand::Ready(_) if ctx.execution_left().is_zero() => {
             *hand = Hand::Empty;
             let cause = "the kernel stood still before it could ask the device".to_owned();
             Err(again(cause, None, proof()))

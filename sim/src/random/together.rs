@@ -9,7 +9,7 @@ use super::millis;
 use crate::chance::Chance;
 use crate::scenario::{
     Act, CallPoint, DeviceFact, DevicePoint, DeviceSays, DeviceTrouble, JobRef, Kill, Leg, Moment,
-    Pause, Point, Scenario, Span, Step, When, WhimPlan,
+    Point, Scenario, Span, Step, When, WhimPlan,
 };
 
 /// Of a hundred runs, so many have such a meeting, and little else that goes wrong.
@@ -34,7 +34,6 @@ pub(super) fn draw(scenario: &mut Scenario, chance: &mut Chance) -> bool {
         goes_on_at_its_bound,
         has_its_deadline_at_its_bound,
         has_its_deadline_at_its_bound,
-        stands_still_before_it_asks,
         does_not_hear_a_cancel,
         is_heard_of_too_late,
     ]);
@@ -152,19 +151,6 @@ fn has_its_deadline_at_its_bound(scenario: &mut Scenario, chance: &mut Chance) -
         job.timeout = chance.percent(60).then_some(Span(timeout));
     }
     Vec::new()
-}
-
-/// A kernel stands still when it is about to ask a device, until the time of the execution is over.
-fn stands_still_before_it_asks(scenario: &mut Scenario, chance: &mut Chance) -> Vec<Step> {
-    has_bound(scenario, 3);
-    scenario.askable = false;
-    let mut draw = Draw { scenario, chance };
-    let when = point(draw.job(), "Intended", Moment::After);
-    let act = Act::Pause(Pause {
-        node: "kernel".to_owned(),
-        lasts: draw.millis(600, 3_000),
-    });
-    vec![Step { when, act }]
 }
 
 /// A client cancels what runs, and the driver does not answer whoever wants it stopped.
