@@ -418,6 +418,7 @@ impl Draw<'_> {
             WhimPlan::Garbage,
             WhimPlan::Garbage,
             WhimPlan::Busy,
+            WhimPlan::Busy,
         ];
         let (whim, methods) = match self.chance.within(0, 99) {
             0..47 => (self.chance.one_of(&execute), &["ExecuteCircuit"][..]),

@@ -16,7 +16,7 @@ use qrtx::ports::devices::{DeviceInfo, Hardware, Inspection, Run, RunError, RunR
 use qrtx_testkit::history::Word;
 
 use crate::process::Process;
-use crate::trace::Trace;
+use crate::trace::{Lane, Trace};
 use crate::world::clock::SimulatedClock;
 
 /// The driver-manager, with somebody who listens.
@@ -69,12 +69,19 @@ impl HeardDevices {
             hardware: known.hardware.unwrap_or(hardware),
             listed: known.listed,
         };
+        let listed = ["gone from the list", "listed"][usize::from(word.listed)];
+        let said = format!(
+            "kernel hears of {device}: {}, {listed}",
+            word.hardware.name()
+        );
         let mut records = self.trace.records();
         let of = |other: &&Word| (other.life, &other.device) == (word.life, &word.device);
         let last = records.words.iter().rev().find(of);
-        let said = |word: &Word| (word.hardware, word.listed);
-        if last.map(said) != Some(said(&word)) {
+        let told = |word: &Word| (word.hardware, word.listed);
+        if last.map(told) != Some(told(&word)) {
             records.words.push(word);
+            drop(records);
+            self.trace.note(Lane::Device, said);
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use qrtx::devices::Status;
 
 use super::Breach;
-use crate::history::{History, Look, Word};
+use crate::history::{Asked, History, Look, Word};
 
 /// Says what was told of a device, and never heard.
 pub fn check(history: &History) -> Vec<Breach> {
@@ -79,7 +79,13 @@ fn heard<'a>(history: &'a History, life: u32, device: &str, look: &Look) -> Vec<
 /// Whether the driver-manager was in reach when it was asked for its devices the last time.
 fn may_be_in_reach(history: &History, life: u32, look: &Look) -> bool {
     let asked = history.asked.iter();
-    let lists = asked.filter(|call| call.life == life && call.what == "ListDevices");
+    // Of a question that was dropped before its time nobody learns anything.
+    let whole = Duration::from_millis(history.limits.call_ms);
+    let dropped = |call: &Asked| {
+        call.end == "given up" && call.ended.is_some_and(|ended| ended < call.at + whole)
+    };
+    let lists =
+        asked.filter(|call| call.life == life && call.what == "ListDevices" && !dropped(call));
     let ended = lists.filter_map(|call| Some((call.ended?, call.end == "Ok")));
     let mut ended: Vec<_> = ended.filter(|(ended, _)| *ended <= look.at).collect();
     ended.sort_unstable();
@@ -160,6 +166,11 @@ mod tests {
         };
         assert_eq!(told_of(&said, Some(Status::Calibrating), silent), 1);
         assert_eq!(told_of(&said, Some(Status::Unreachable), silent), 0);
+        let dropped = |history: &mut History| {
+            silent(history);
+            history.asked.last_mut().unwrap().end = "given up".to_owned();
+        };
+        assert_eq!(told_of(&said, Some(Status::Calibrating), dropped), 0);
         let meanwhile = |history: &mut History| history.words[1].at = secs(21);
         assert_eq!(told_of(&said, Some(Status::Online), meanwhile), 0);
         let gone = |history: &mut History| history.words[1].listed = false;
