@@ -13,7 +13,7 @@ use super::load;
 
 #[derive(Args)]
 pub(super) struct Draw {
-    /// A name as `list` tells it, a path, or `random`
+    /// A name as `list` tells it, a path, `random`, or `workload`
     scenario: String,
     /// The seed
     #[arg(long)]

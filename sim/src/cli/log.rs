@@ -10,7 +10,7 @@ use super::load;
 
 #[derive(Args)]
 pub(super) struct Log {
-    /// A name as `list` tells it, a path, or `random`
+    /// A name as `list` tells it, a path, `random`, or `workload`
     #[arg(default_value = "random")]
     scenario: String,
     /// The seed

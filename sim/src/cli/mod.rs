@@ -132,11 +132,10 @@ fn print(line: std::fmt::Arguments<'_>) {
     }
 }
 
-/// The scenario of that name with that seed; `random` is the one that the seed makes.
+/// The scenario of that name with that seed; `random` and `workload` are those that the seed makes.
 fn load(name: &str, seed: Option<u64>) -> Result<(Scenario, u64), LoadError> {
-    if name == random::NAME {
-        let seed = seed.unwrap_or(1);
-        return Ok((random::scenario(seed), seed));
+    if let Some(made) = random::made(name, seed.unwrap_or(1)) {
+        return Ok((made, seed.unwrap_or(1)));
     }
     let scenario = Scenario::load(name)?;
     let seed = seed.unwrap_or_else(|| scenario.seed());

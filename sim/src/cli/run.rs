@@ -15,7 +15,7 @@ use super::{again, load};
 
 #[derive(Args)]
 pub(super) struct Run {
-    /// A name as `list` tells it, a path, `random`, or `all`
+    /// A name as `list` tells it, a path, `random`, `workload`, or `all`
     scenario: String,
     /// The first seed; else the one in the scenario, else 1
     #[arg(long)]

@@ -43,10 +43,7 @@ impl Traces {
         for pair in self.runs.chunks(2) {
             let [name, seed] = pair else { break };
             let seed: u64 = seed.parse().unwrap_or_default();
-            let scenario = match name == random::NAME {
-                true => Ok(random::scenario(seed)),
-                false => Scenario::load(name),
-            };
+            let scenario = random::made(name, seed).map_or_else(|| Scenario::load(name), Ok);
             let Ok(scenario) = scenario else { continue };
             say!("{MARK}{seed} of {name}");
             let outcome = world::run(&scenario, seed);

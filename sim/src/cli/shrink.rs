@@ -18,7 +18,7 @@ const EVERY: Duration = Duration::from_secs(2);
 
 #[derive(Args)]
 pub(super) struct Shrink {
-    /// A name as `list` tells it, a path, or `random`
+    /// A name as `list` tells it, a path, `random`, or `workload`
     scenario: String,
     /// The seed that fails
     #[arg(long)]

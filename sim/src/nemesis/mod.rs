@@ -39,6 +39,8 @@ struct Inner {
     trace: Trace,
     network: Network,
     clocks: BTreeMap<String, Arc<Skew>>,
+    /// How long runs of some jobs take, by the job's place.
+    takes: BTreeMap<usize, Duration>,
     cancels: Vec<Cancel>,
     draining_wished: Notify,
     orders: mpsc::UnboundedSender<orders::Order>,
@@ -162,6 +164,10 @@ impl Nemesis {
             network,
             clocks,
             draining_wished: Notify::new(),
+            takes: planned
+                .iter()
+                .filter_map(|planned| Some((planned.ordinal, planned.plan.takes?.0)))
+                .collect(),
             cancels: planned.iter().map(|_| Cancel::default()).collect(),
             orders,
             doubles: OnceLock::new(),
@@ -253,6 +259,9 @@ impl Nemesis {
 
     /// A job of the scenario has got its id.
     pub fn named(&self, job: JobId, ordinal: usize) {
+        if let Some(span) = self.0.takes.get(&ordinal) {
+            self.doubles().driver.set_takes_of(&job.to_string(), *span);
+        }
         self.state().jobs.insert(job, ordinal);
     }
 

@@ -6,6 +6,7 @@ mod disk;
 mod faults;
 mod reservations;
 mod together;
+mod workload;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -27,16 +28,46 @@ const ON_DISK: u64 = 11;
 const SIMULATOR: &str = "sim:a";
 const PAID: &str = "qpu:b";
 
-/// The run that `seed` stands for.
-pub fn scenario(seed: u64) -> Scenario {
-    let mut chance = Chance::new(seed, "workload");
-    let mut scenario = Scenario {
-        id: NAME.to_owned(),
-        called: NAME.to_owned(),
+/// The run that a seed stands for, by the name of its kind; `None` for any other name.
+pub fn made(name: &str, seed: u64) -> Option<Scenario> {
+    match name {
+        NAME => Some(scenario(seed)),
+        workload::NAME => Some(workload::scenario(seed)),
+        _ => None,
+    }
+}
+
+/// A run in which nobody wants anything.
+fn empty(name: &str, seed: u64) -> Scenario {
+    Scenario {
+        id: name.to_owned(),
+        called: name.to_owned(),
         story: format!("Made from seed {seed}: nobody has looked at it yet."),
         waits_for: None,
         seed: Some(seed.to_string()),
         loose: true,
+        askable: false,
+        unstoppable: false,
+        validates: false,
+        store: StorePlan::Memory,
+        run_takes: Span(millis(1_000)),
+        compile_takes: Span::default(),
+        look_every: None,
+        bound: Span(Duration::from_secs(600)),
+        invariants: Vec::new(),
+        limits: Bounds::default(),
+        devices: Vec::new(),
+        jobs: Vec::new(),
+        reservations: Vec::new(),
+        steps: Vec::new(),
+        expect: Expect::default(),
+    }
+}
+
+/// The random run that `seed` stands for.
+pub fn scenario(seed: u64) -> Scenario {
+    let mut chance = Chance::new(seed, "workload");
+    let mut scenario = Scenario {
         askable: chance.percent(65),
         unstoppable: chance.percent(15),
         validates: chance.percent(40),
@@ -47,14 +78,9 @@ pub fn scenario(seed: u64) -> Scenario {
         run_takes: Span(millis(*chance.one_of(&[20, 200, 1_000, 3_000]))),
         compile_takes: Span(millis(*chance.one_of(&[0, 50, 500]))),
         look_every: looks(&mut Chance::new(seed, "looks")),
-        bound: Span(Duration::from_secs(600)),
-        invariants: Vec::new(),
         limits: bounds(&mut chance),
         devices: devices(&mut chance),
-        jobs: Vec::new(),
-        reservations: Vec::new(),
-        steps: Vec::new(),
-        expect: Expect::default(),
+        ..empty(NAME, seed)
     };
     jobs(&mut scenario, &mut chance);
     // In a few runs a device takes longer than it may, or for longer than anybody waits.
@@ -64,6 +90,7 @@ pub fn scenario(seed: u64) -> Scenario {
         scenario.run_takes = Span(millis(*chance.one_of(&[1_000, 3_000, 60_000])));
     }
     tenants(&mut scenario, &mut Chance::new(seed, "tenants"));
+    workload::instead(&mut scenario, seed, &mut Chance::new(seed, "crowd"));
     reservations(&mut scenario, &mut Chance::new(seed, "reservations"));
     classes(&mut scenario, &mut Chance::new(seed, "classes"));
     keys(&mut scenario, &mut Chance::new(seed, "keys"));
@@ -205,6 +232,7 @@ fn jobs(scenario: &mut Scenario, chance: &mut Chance) {
             program,
             shots: u32::try_from(chance.within(1, 200)).expect("few shots"),
             priority: i32::try_from(chance.within(urgent, 100 - urgent)).expect("a priority"),
+            takes: None,
             timeout: timeout.map(Span),
             unwatched: false,
             poison: program == ProgramPlan::EigenLang && chance.percent(5),

@@ -164,6 +164,9 @@ pub struct JobPlan {
     /// How urgent it is, from 0 to 100.
     #[serde(default = "fifty")]
     pub priority: i32,
+    /// How long each of its runs takes on a device, if not as long as others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub takes: Option<Span>,
     /// How long it may take, of the client's own accord.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Span>,

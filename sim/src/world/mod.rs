@@ -272,7 +272,6 @@ impl Built {
         let fate = Handle::current().create_node().name("fate").build();
         world.made(fate.id());
         fate.spawn(watch_devices(
-            world.scenario.clone(),
             world.clock("driver-manager"),
             world.doubles.driver.clone(),
             world.nemesis.clone(),

@@ -1,8 +1,6 @@
 //! The doubles of compiler and driver-manager on their nodes, and the one who watches what the
 //! devices really do. The devices are not on a node: hardware goes on when its driver dies.
 
-use std::sync::Arc;
-
 use qrtx::grpc::proto::internal::DeviceStatus;
 use qrtx::ids::JobId;
 use qrtx::ports::Clock as _;
@@ -87,7 +85,6 @@ impl Doubles {
 
 /// Writes down what devices do, and tells the nemesis of it. Never returns.
 pub async fn watch_devices(
-    scenario: Arc<Scenario>,
     clock: SimulatedClock,
     driver: DriverDouble<SimulatedClock>,
     nemesis: Nemesis,
@@ -98,7 +95,7 @@ pub async fn watch_devices(
         driver.started(seen + 1).await;
         let runs = driver.runs_from(seen);
         for (number, run) in (seen..).zip(&runs) {
-            let due = run.started + scenario.run_takes.0;
+            let due = run.started + driver.takes(&run.job);
             let job = fact(&nemesis, &trace, run, "starts");
             if let Some(job) = job {
                 nemesis.at_device(job, DeviceFact::Started);

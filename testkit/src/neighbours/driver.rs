@@ -118,6 +118,7 @@ struct State {
     unlisted: BTreeSet<String>,
     unreadable: Vec<String>,
     takes: Duration,
+    takes_of: BTreeMap<String, Duration>,
     calls: Vec<Call>,
     ledger: Ledger,
     memory: Memory,
@@ -141,6 +142,7 @@ impl<C: Clock + Clone> DriverDouble<C> {
             unlisted: BTreeSet::new(),
             unreadable: Vec::new(),
             takes: Duration::ZERO,
+            takes_of: BTreeMap::new(),
             calls: Vec::new(),
             ledger: Ledger::default(),
             memory: Memory::since(clock.now()),
@@ -194,6 +196,16 @@ impl<C: Clock + Clone> DriverDouble<C> {
     /// Lets each run that starts from now on take `span` on the double's clock.
     pub fn set_takes(&self, span: Duration) {
         self.state().takes = span;
+    }
+
+    /// The same for the runs of one job.
+    pub fn set_takes_of(&self, job: &str, span: Duration) {
+        self.state().takes_of.insert(job.to_owned(), span);
+    }
+
+    /// What a run of a job takes.
+    pub fn takes(&self, job: &str) -> Duration {
+        self.state().takes_of(job)
     }
 
     /// Changes what a device says of itself; one that is not ONLINE refuses to run. Runs under

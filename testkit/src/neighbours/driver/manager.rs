@@ -1,6 +1,7 @@
 //! DriverManagerService.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use qrtx::grpc::proto::internal::driver_manager_service_server::DriverManagerService;
 use qrtx::grpc::proto::internal::{
@@ -204,6 +205,11 @@ impl State {
         Ok(number)
     }
 
+    /// What a run of a job takes.
+    pub(super) fn takes_of(&self, job: &str) -> Duration {
+        self.takes_of.get(job).copied().unwrap_or(self.takes)
+    }
+
     /// A run that starts now, and what will be said of it.
     fn row(
         &self,
@@ -221,7 +227,7 @@ impl State {
                 (End::SaidToHaveFailed, Verdict::Failed(*code, *evidence))
             }
             _ => {
-                let seconds = self.takes.as_secs_f64();
+                let seconds = self.takes_of(&request.job_id).as_secs_f64();
                 let told = self.answered(request, data, circuit, seed, counts.clone(), whim);
                 (
                     End::Measured,
@@ -247,7 +253,7 @@ impl State {
         };
         Row {
             run,
-            due: started + self.takes,
+            due: started + self.takes_of(&request.job_id),
             verdict,
         }
     }
