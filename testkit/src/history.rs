@@ -7,7 +7,7 @@ use std::time::Duration;
 use qrtx::devices::Status;
 use qrtx::ids::{JobId, Sha256Sum};
 use qrtx::job::Job;
-use qrtx::job::event::Recorded;
+use qrtx::job::event::{Counts, Recorded};
 use qrtx::job::state::{PublicState, State};
 use qrtx::limits::Limits;
 use qrtx::ports::devices::Hardware;
@@ -304,6 +304,8 @@ pub enum News {
         shots: u32,
         /// How urgent it was.
         priority: u8,
+        /// How long it may take, if its client has said so.
+        timeout: Option<Duration>,
     },
     /// An event of a watch. A watch that is resumed goes on behind the last event.
     Event {
@@ -320,6 +322,8 @@ pub enum News {
     Results {
         /// The job's end.
         state: State,
+        /// The device that ran it last; empty if none did.
+        device: String,
         /// What was counted.
         counts: BTreeMap<String, i64>,
     },
@@ -334,6 +338,8 @@ pub enum News {
     History(Vec<(u64, String, State)>),
     /// Where the list of its tenant's jobs has a job that has ended; `None` if it has not.
     Listed(Option<State>),
+    /// Which other jobs stood in that list, as far as it was read.
+    Beside(Vec<JobId>),
     /// A cancel was answered.
     Receipt {
         /// In these words.
@@ -356,6 +362,20 @@ pub struct Stored {
     pub at_completion: Option<BTreeMap<String, Vec<u8>>>,
     /// The names of the artifacts that there were when the manifest was first written.
     pub before_manifest: Option<BTreeSet<String>>,
+}
+
+impl Stored {
+    /// What was counted; `None` if nothing was, or if it was an object of its own that is gone.
+    pub fn counts(&self) -> Option<BTreeMap<String, u64>> {
+        match &self.job.outcome.as_ref()?.counts {
+            Counts::Inline(counts) => Some(counts.clone()),
+            Counts::Object(object) => {
+                let content = self.artifacts.get(&object.file)?;
+                let whole = Sha256Sum::of(content) == object.sha256;
+                whole.then(|| serde_json::from_slice(content).ok())?
+            }
+        }
+    }
 }
 
 /// When each job's intents were committed.

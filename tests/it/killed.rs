@@ -104,6 +104,7 @@ impl World {
                 target: self.device.to_owned(),
                 shots: 100,
                 priority: 50,
+                timeout: None,
             };
             self.hear(number, job, accepted);
             if count % 7 == 3 {
@@ -161,6 +162,7 @@ impl World {
         let results = results.into_inner();
         let news = News::Results {
             state: State::ALL[results.state as usize - 1],
+            device: results.device_id,
             counts: results.counts.into_iter().collect(),
         };
         self.hear(client, job, news);

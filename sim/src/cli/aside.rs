@@ -135,6 +135,7 @@ fn copy() -> Option<PathBuf> {
 }
 
 fn build(tree: &Path) -> Option<PathBuf> {
+    eprintln!("building the changed copy: minutes the first time, then less than one");
     let built = reexec::build_in(tree).output().ok()?;
     if !built.status.success() {
         let said = String::from_utf8_lossy(&built.stderr);

@@ -73,9 +73,10 @@ impl Mutants {
     pub(super) fn go(self) -> u8 {
         let mut rows = Vec::new();
         if let Some(patch) = &self.patch {
-            rows.extend(
-                aside::patched(patch).map(|built| self.measure(&built.id, None, &built.program)),
-            );
+            let row = aside::patched(patch)
+                .map(|built| self.measure(&built.id, None, &built.program))
+                .inspect(|row| self.tell(row));
+            rows.extend(row);
         } else {
             let me = std::env::current_exe().expect("a process has a program");
             for id in planted::all() {

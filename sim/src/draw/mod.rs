@@ -310,6 +310,10 @@ impl Picture<'_> {
                     ("noise", format!("{name} is explained: {}", state.name()))
                 }
                 News::History(_) => ("noise", format!("{name}: its history")),
+                News::Beside(jobs) => {
+                    let count = jobs.len();
+                    ("noise", format!("{name} is listed beside {count}"))
+                }
                 News::Listed(state) => {
                     let state = state.map_or("nothing", |state| state.name());
                     ("noise", format!("{name} is listed as {state}"))

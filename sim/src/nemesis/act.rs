@@ -169,12 +169,21 @@ impl Nemesis {
             WhimPlan::EmptyCircuit => Whim::EmptyCircuit,
             WhimPlan::SaysFailed => Whim::RunThenFail(Code::Internal, Evidence::ErrorInfo),
             WhimPlan::SomebodySaysFailed => Whim::RunThenFail(Code::Internal, Evidence::Nothing),
+            WhimPlan::SomebodySaysBusy => {
+                Whim::RunThenFail(Code::ResourceExhausted, Evidence::Nothing)
+            }
             WhimPlan::BreaksOff => Whim::RunThenLoseReply(Loss::Reset),
             WhimPlan::Busy => Whim::Refuse {
                 code: Code::ResourceExhausted,
                 message: "too much to do".to_owned(),
                 retry_ms: Some(BUSY_FOR.as_millis() as u64),
                 evidence: Evidence::ErrorInfo,
+            },
+            WhimPlan::Unavailable => Whim::Refuse {
+                code: Code::Unavailable,
+                message: "not available".to_owned(),
+                retry_ms: None,
+                evidence: Evidence::Nothing,
             },
         };
         let rule = Rule {

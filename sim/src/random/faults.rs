@@ -408,6 +408,7 @@ impl Draw<'_> {
             WhimPlan::BreaksOff,
             WhimPlan::SaysFailed,
             WhimPlan::SomebodySaysFailed,
+            WhimPlan::SomebodySaysBusy,
         ];
         let compile = [WhimPlan::EmptyCircuit, WhimPlan::AnotherJob];
         let any = [
@@ -419,10 +420,13 @@ impl Draw<'_> {
             WhimPlan::Garbage,
             WhimPlan::Busy,
             WhimPlan::Busy,
+            WhimPlan::Unavailable,
+            WhimPlan::Unavailable,
+            WhimPlan::Unavailable,
         ];
         let (whim, methods) = match self.chance.within(0, 99) {
-            0..47 => (self.chance.one_of(&execute), &["ExecuteCircuit"][..]),
-            47..70 => (self.chance.one_of(&compile), &["CompileCircuit"][..]),
+            0..44 => (self.chance.one_of(&execute), &["ExecuteCircuit"][..]),
+            44..64 => (self.chance.one_of(&compile), &["CompileCircuit"][..]),
             _ => (self.chance.one_of(&any), &KERNELS_CALLS[..]),
         };
         let whim = whim.clone();

@@ -229,6 +229,7 @@ fn jobs(scenario: &mut Scenario, chance: &mut Chance) {
             device: device.to_owned(),
             reservation: None,
             key: None,
+            like: None,
             program,
             shots: u32::try_from(chance.within(1, 200)).expect("few shots"),
             priority: i32::try_from(chance.within(urgent, 100 - urgent)).expect("a priority"),
@@ -281,6 +282,17 @@ fn keys(scenario: &mut Scenario, chance: &mut Chance) {
     let (one, other) = (any_job(scenario, chance), any_job(scenario, chance));
     for job in [one, other] {
         scenario.jobs[job].key = Some("a key that two have".to_owned());
+    }
+    // They may want the same, but for how often.
+    if one != other && chance.percent(50) {
+        let first = scenario.jobs[one].clone();
+        scenario.jobs[other] = JobPlan {
+            client: scenario.jobs[other].client,
+            at: scenario.jobs[other].at,
+            shots: scenario.jobs[other].shots,
+            like: Some(one),
+            ..first
+        };
     }
 }
 

@@ -31,5 +31,12 @@ pub(super) fn reservations(scenario: &mut Scenario, chance: &mut Chance) {
         for other in own {
             other.reservation = chance.percent(50).then_some(number);
         }
+        // A stranger names it by mistake, and must be refused.
+        let mut strangers = scenario.jobs.iter_mut().filter(|other| {
+            other.reservation.is_none() && other.device == job.device && other.tenant != job.tenant
+        });
+        if let Some(stranger) = strangers.next().filter(|_| chance.percent(30)) {
+            stranger.reservation = Some(number);
+        }
     }
 }

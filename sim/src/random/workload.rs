@@ -78,6 +78,7 @@ fn crowd(scenario: &mut Scenario, seed: u64, (jobs, tenants): (usize, usize), sp
         device: DEVICES[arrival.device].to_owned(),
         reservation: None,
         key: None,
+        like: None,
         program: ProgramPlan::Aqo,
         shots: 100,
         priority: arrival.priority.into(),

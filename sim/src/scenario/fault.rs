@@ -145,15 +145,21 @@ pub enum WhimPlan {
     SomebodySaysFailed,
     /// It runs the circuit and its answer breaks off.
     BreaksOff,
+    /// It runs the circuit, and somebody on the way says that there is too much to do.
+    SomebodySaysBusy,
     /// It is too busy: try again in half a second.
     Busy,
+    /// It does nothing, and it or somebody on the way says that it is not available.
+    Unavailable,
 }
 
 impl WhimPlan {
     /// Whether a neighbour can misbehave like that when it is called so.
     pub fn fits(&self, method: &str) -> bool {
         match self {
-            Self::Hang | Self::Late(_) | Self::Garbage | Self::Busy => CALLS.contains(&method),
+            Self::Hang | Self::Late(_) | Self::Garbage | Self::Busy | Self::Unavailable => {
+                CALLS.contains(&method)
+            }
             Self::EmptyCircuit | Self::AnotherJob => {
                 ["CompileCircuit", "CompileJob"].contains(&method)
             }
@@ -162,6 +168,7 @@ impl WhimPlan {
             | Self::WrongWidth
             | Self::SaysFailed
             | Self::SomebodySaysFailed
+            | Self::SomebodySaysBusy
             | Self::BreaksOff => method == "ExecuteCircuit",
         }
     }

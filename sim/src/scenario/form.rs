@@ -155,6 +155,9 @@ pub struct JobPlan {
     /// The idempotency key, if it is not the job's own: two jobs may have one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
+    /// The job whose program it has, by its place, if it is not one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub like: Option<usize>,
     /// How the program is written, which decides who compiles it.
     #[serde(default)]
     pub program: ProgramPlan,

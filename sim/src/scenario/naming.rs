@@ -8,7 +8,7 @@ use super::span::Span;
 use super::step::{Leg, Moment, When};
 
 /// Every kind of fault.
-pub const KINDS: [&str; 52] = [
+pub const KINDS: [&str; 53] = [
     "another-job",
     "answer-breaks-off",
     "answer-lost",
@@ -38,6 +38,7 @@ pub const KINDS: [&str; 52] = [
     "negative-counts",
     "neighbour-hangs",
     "neighbour-late",
+    "neighbour-unavailable",
     "partition",
     "pause-kernel",
     "pause-neighbour",
@@ -105,9 +106,12 @@ pub fn kind(when: &When, act: &Act) -> &'static str {
             WhimPlan::NegativeCounts => "negative-counts",
             WhimPlan::WrongWidth => "wrong-width",
             WhimPlan::EmptyCircuit => "empty-circuit",
-            WhimPlan::SaysFailed | WhimPlan::SomebodySaysFailed => "ran-and-says-failed",
+            WhimPlan::SaysFailed | WhimPlan::SomebodySaysFailed | WhimPlan::SomebodySaysBusy => {
+                "ran-and-says-failed"
+            }
             WhimPlan::BreaksOff => "answer-breaks-off",
             WhimPlan::Busy => "busy",
+            WhimPlan::Unavailable => "neighbour-unavailable",
         },
         Act::StoreFails(trouble) => store(
             trouble.how,

@@ -31,7 +31,7 @@ pub(super) const PAUSE: Duration = Duration::from_millis(500);
 
 /// A program of the job's own, so that no answer for another job passes for an answer for this.
 fn program(planned: &Planned) -> (Vec<u8>, &'static str) {
-    let ordinal = planned.ordinal;
+    let ordinal = planned.plan.like.unwrap_or(planned.ordinal);
     match planned.plan.program {
         ProgramPlan::Aqo => {
             let theta = 0.01 * (ordinal + 1) as f64;
@@ -184,6 +184,7 @@ impl Client {
                         target: plan.device.clone(),
                         shots: plan.shots,
                         priority: u8::try_from(plan.priority).unwrap_or(u8::MAX),
+                        timeout: plan.timeout.map(|span| span.0),
                     };
                     self.hears(job, accepted, "is accepted");
                     return Some(job);

@@ -31,7 +31,7 @@ const STAND_STILL: [&str; 2] = ["pause-kernel", "zombie-kernel"];
 const MOVE_THE_CLOCK: [&str; 2] = ["clock-freeze", "clock-jump-kernel"];
 
 /// Those that are a neighbour's, a device's or a clock's alone.
-const OF_NEIGHBOURS: [&str; 22] = [
+const OF_NEIGHBOURS: [&str; 23] = [
     "another-job",
     "answer-breaks-off",
     "busy",
@@ -48,6 +48,7 @@ const OF_NEIGHBOURS: [&str; 22] = [
     "negative-counts",
     "neighbour-hangs",
     "neighbour-late",
+    "neighbour-unavailable",
     "qfs-bit-rot",
     "qfs-lost-write",
     "qfs-torn",
@@ -57,7 +58,7 @@ const OF_NEIGHBOURS: [&str; 22] = [
 ];
 
 /// Those after which a driver cannot tell what became of each execution, or is not believed.
-const SILENCE_DRIVERS: [&str; 22] = [
+const SILENCE_DRIVERS: [&str; 23] = [
     "answer-breaks-off",
     "answer-lost",
     "answer-swallowed",
@@ -71,6 +72,7 @@ const SILENCE_DRIVERS: [&str; 22] = [
     "kill-driver-manager",
     "neighbour-hangs",
     "neighbour-late",
+    "neighbour-unavailable",
     "partition",
     "pause-kernel",
     "pause-neighbour",

@@ -1,9 +1,17 @@
 //! What a client was told is in the store (D11), and one key stands for one job (D21).
 
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+use qrtx::job::Job;
 
 use super::Breach;
 use crate::history::{History, News};
+
+/// How long a job may take.
+fn allowed(job: &Job) -> Duration {
+    job.spec.expires_at.since(job.created_at)
+}
 
 /// Says what was told and is not kept.
 pub fn check(history: &History) -> Vec<Breach> {
@@ -28,6 +36,7 @@ pub fn check(history: &History) -> Vec<Breach> {
                 target,
                 shots,
                 priority,
+                timeout,
             } => {
                 let first = *keys.entry((tenant, key)).or_insert(told.job);
                 if first != told.job {
@@ -39,7 +48,8 @@ pub fn check(history: &History) -> Vec<Breach> {
                 let spec = &stored.job.spec;
                 let same = (spec.owner.tenant == *tenant && spec.program_sha256 == *program)
                     && (spec.target.as_str() == target.as_str() && spec.shots == *shots)
-                    && spec.priority == *priority;
+                    && spec.priority == *priority
+                    && timeout.is_none_or(|timeout| allowed(&stored.job) == timeout);
                 if !same {
                     let (client, job) = (&told.client, told.job);
                     broken.push(Breach::at(
@@ -66,7 +76,8 @@ pub fn check(history: &History) -> Vec<Breach> {
             | News::Receipt { .. }
             | News::Explained { .. }
             | News::History(_)
-            | News::Listed(_) => {}
+            | News::Listed(_)
+            | News::Beside(_) => {}
         }
     }
     broken

@@ -20,6 +20,13 @@ pub fn check(history: &History) -> Vec<Breach> {
                 (*listed != Some(end))
                     .then(|| format!("was listed as {named}, and is {}", end.name()))
             }
+            News::Beside(others) => {
+                let tenant = |job| Some(&history.stored.get(job)?.job.spec.owner.tenant);
+                let own = Some(&stored.job.spec.owner.tenant);
+                let mut strangers = others.iter().filter(|job| tenant(job) != own);
+                let stranger = strangers.next();
+                stranger.map(|job| format!("is in one list with {job} of another tenant"))
+            }
             News::Explained { state, reasons } => unexplained(history, told, *state, *reasons),
             _ => None,
         }?;
@@ -74,7 +81,9 @@ fn unexplained(history: &History, told: &Told, state: State, reasons: usize) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::invariants::sample::{good, secs, tell};
+    use qrtx::ids::JobId;
+
+    use crate::invariants::sample::{good, job, secs, tell};
 
     #[test]
     fn a_list_without_the_job_is_refused() {
@@ -84,6 +93,21 @@ mod tests {
         tell(&mut history, News::Listed(None));
         tell(&mut history, News::Listed(Some(State::Failed)));
         assert_eq!(check(&history).len(), 2);
+    }
+
+    #[test]
+    fn a_list_with_the_job_of_somebody_else_is_refused() {
+        let mut history = good();
+        let mut other = history.stored[&job()].clone();
+        let mut spec = (*other.job.spec).clone();
+        spec.owner.tenant = "another".into();
+        other.job.spec = spec.into();
+        let stranger = JobId::new(9, [9; 10]);
+        history.stored.insert(stranger, other);
+        tell(&mut history, News::Beside(vec![job()]));
+        assert_eq!(check(&history), [""; 0]);
+        tell(&mut history, News::Beside(vec![job(), stranger]));
+        assert_eq!(check(&history).len(), 1);
     }
 
     #[test]

@@ -36,7 +36,18 @@ fn tries(history: &History) -> impl Iterator<Item = &Asked> {
 }
 
 fn after_refusals(history: &History) -> Vec<Breach> {
-    let busy = tries(history).filter(|call| call.end == "ResourceExhausted");
+    // Who has run it was not too busy: somebody on the way has said so, and not until when.
+    let ran = |call: &&Asked| {
+        let job = call.job.map(|job| job.to_string());
+        let mut runs = history
+            .runs
+            .iter()
+            .filter(|run| Some(&run.job) == job.as_ref());
+        let until = call.ended.unwrap_or(Duration::MAX);
+        call.what == "ExecuteCircuit"
+            && runs.any(|run| call.at <= run.started.0 && run.started.0 <= until)
+    };
+    let busy = tries(history).filter(|call| call.end == "ResourceExhausted" && !ran(call));
     let early = busy.filter_map(|call| {
         let ended = call.ended?;
         // A kernel that begins anew has not heard it.
@@ -69,7 +80,8 @@ fn after_setbacks(history: &History) -> Vec<Breach> {
         let due = commit.at + not_before.since(last.at);
         // Decided when the store did not take it, it is over the sooner for a kernel that begins anew.
         let mut troubles = history.store_troubles.iter();
-        if troubles.any(|&(from, to)| from <= commit.at && commit.at <= tried_again(history, to)) {
+        let until = |to| tried_again(history, to) + EARLY_MAX;
+        if troubles.any(|&(from, to)| from <= commit.at && commit.at <= until(to)) {
             continue;
         }
         // One that was replaced knows nothing of it.

@@ -24,7 +24,8 @@ pub fn check(history: &History) -> Vec<Breach> {
             | News::Receipt { .. }
             | News::Explained { .. }
             | News::History(_)
-            | News::Listed(_) => None,
+            | News::Listed(_)
+            | News::Beside(_) => None,
         });
         broken.extend(after_the_end(
             &format!("{client} was told of {job}"),
@@ -55,6 +56,7 @@ mod tests {
         tell(
             &mut history,
             News::Results {
+                device: "qpu".to_owned(),
                 state: State::Failed,
                 counts: Default::default(),
             },

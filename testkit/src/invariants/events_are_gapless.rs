@@ -18,7 +18,8 @@ pub fn check(history: &History) -> Vec<Breach> {
             | News::Receipt { .. }
             | News::Explained { .. }
             | News::History(_)
-            | News::Listed(_) => None,
+            | News::Listed(_)
+            | News::Beside(_) => None,
         });
         broken.extend(gap(&format!("{client} watched {job}"), seqs));
     }

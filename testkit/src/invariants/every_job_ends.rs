@@ -23,7 +23,8 @@ pub fn check(history: &History) -> Vec<Breach> {
             | News::Receipt { .. }
             | News::Explained { .. }
             | News::History(_)
-            | News::Listed(_) => false,
+            | News::Listed(_)
+            | News::Beside(_) => false,
         });
         if !told && !history.unwatched.contains(&job) {
             broken.push(Breach::from(format!(

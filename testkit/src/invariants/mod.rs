@@ -11,6 +11,7 @@
 //! | result_before_done | Completed means that the results are there | D13 |
 //! | moves_are_legal | jobs move as the RFC says | RFC 0007 |
 //! | answers_agree | whichever way one asks, the answer is what is stored | D10, D11 |
+//! | documents_are_true | what lies in a job's folder is so | D13 |
 //! | away_devices_rest | no job is given a device that is known to be away | issue 6 |
 //! | devices_are_told_as_heard | what is told of a device is the newest word about it | issue 6 |
 //! | commits_are_kept | what was committed stays | D11 |
@@ -59,6 +60,7 @@ pub mod cancels_are_answered;
 pub mod commits_are_kept;
 pub mod deadlines_are_kept;
 pub mod devices_are_told_as_heard;
+pub mod documents_are_true;
 pub mod drained_devices_rest;
 pub mod ends_are_final;
 pub mod events_are_gapless;
@@ -146,7 +148,7 @@ pub struct Invariant {
 }
 
 /// All of them.
-pub const ALL: [Invariant; 43] = [
+pub const ALL: [Invariant; 44] = [
     safety("ends_are_final", ends_are_final::check),
     safety("one_device_one_run", one_device_one_run::check),
     safety("acked_is_durable", acked_is_durable::check),
@@ -175,6 +177,7 @@ pub const ALL: [Invariant; 43] = [
         reservations_are_honoured::check,
     ),
     safety("away_devices_rest", away_devices_rest::check),
+    safety("documents_are_true", documents_are_true::check),
     safety("drained_devices_rest", drained_devices_rest::check),
     safety(
         "devices_are_told_as_heard",

@@ -28,6 +28,7 @@ pub fn check(history: &History) -> Vec<Breach> {
         let News::Results {
             state: State::Completed,
             counts,
+            ..
         } = &told.news
         else {
             continue;

@@ -1,7 +1,6 @@
 //! Results that a client was told are those that are stored, to the last count: nobody sees what
 //! a crash can still take back.
 
-use qrtx::job::event::Counts;
 use qrtx::job::state::State;
 
 use super::Breach;
@@ -14,15 +13,13 @@ pub fn check(history: &History) -> Vec<Breach> {
         let News::Results {
             state: State::Completed,
             counts,
+            device,
         } = &told.news
         else {
             continue;
         };
-        let outcome = history
-            .stored
-            .get(&told.job)
-            .and_then(|stored| stored.job.outcome.clone());
-        let Some(outcome) = outcome else {
+        let stored = history.stored.get(&told.job);
+        let Some(stored) = stored.filter(|stored| stored.job.outcome.is_some()) else {
             broken.push(Breach::at(
                 told.at,
                 format!(
@@ -32,7 +29,13 @@ pub fn check(history: &History) -> Vec<Breach> {
             ));
             continue;
         };
-        if let Counts::Inline(stored) = &outcome.counts {
+        let ran_on = stored.job.ledger.last().map(|entry| entry.device.as_str());
+        if ran_on != Some(device.as_str()) {
+            let (client, job) = (&told.client, told.job);
+            let how = format!("{client} was told that {device} ran {job}, and not {ran_on:?}");
+            broken.push(Breach::at(told.at, how));
+        }
+        if let Some(stored) = stored.counts() {
             let told_counts = counts
                 .iter()
                 .map(|(key, count)| (key, u64::try_from(*count).ok()));

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde_json::json;
+
 use qrtx::ids::{Epoch, FencingToken, JobId, Sha256Sum};
 use qrtx::job::Job;
 use qrtx::job::event::{
@@ -20,8 +22,7 @@ use crate::neighbours::Run;
 use crate::neighbours::driver::End;
 
 const CIRCUIT: &[u8] = br#"{"operations":[{"op":"MEASURE"}]}"#;
-const RESULTS: &[u8] = b"results";
-const META: &[u8] = b"meta";
+const RESULTS: &[u8] = br#"{"counts":{"00":4,"11":6},"device_id":"qpu","shots":10}"#;
 
 /// The one job of the sample.
 pub(super) fn job() -> JobId {
@@ -63,6 +64,15 @@ fn counts<N: From<u8>>() -> BTreeMap<String, N> {
         .into()
 }
 
+/// The manifest of that job.
+fn meta() -> Vec<u8> {
+    let results = Sha256Sum::of(RESULTS).to_string();
+    let program = Sha256Sum::of(CIRCUIT).to_string();
+    let listed = [json!({ "path": "results.json", "sha256": results })];
+    let hashes = json!({ "results_sha256": results, "program_sha256": program });
+    serde_json::to_vec(&json!({ "artifacts": listed, "hashes": hashes })).expect("it is JSON")
+}
+
 /// A job that was accepted, ran once, and was completed; one client watched it.
 pub(super) fn good() -> History {
     let (id, at) = (job(), Timestamp(5));
@@ -102,16 +112,16 @@ pub(super) fn good() -> History {
         Event::Executed { outcome },
         Event::Stored {
             artifacts: vec![ArtifactRef::of("results.json", RESULTS)],
-            manifest: ArtifactRef::of("meta.json", META),
+            manifest: ArtifactRef::of("meta.json", &meta()),
         },
     ] {
         job.apply(&event, at).expect("the life of a job");
         events.push(job.recorded(event));
     }
     job.spec = spec().into();
-    let files = [("results.json", RESULTS), ("meta.json", META)];
+    let files = [("results.json", RESULTS.to_vec()), ("meta.json", meta())];
     let artifacts: BTreeMap<_, _> = files
-        .map(|(name, content)| (name.to_owned(), content.to_vec()))
+        .map(|(name, content)| (name.to_owned(), content))
         .into();
     let at_completion = Some(artifacts.clone());
 
@@ -125,6 +135,7 @@ pub(super) fn good() -> History {
             target: "qpu".to_owned(),
             shots: 10,
             priority: 50,
+            timeout: None,
         },
     );
     for recorded in &events {
@@ -143,6 +154,7 @@ pub(super) fn good() -> History {
         &mut history,
         News::Results {
             state: job.state,
+            device: "qpu".to_owned(),
             counts: counts::<i64>(),
         },
     );

@@ -49,6 +49,7 @@ impl Client {
                         job,
                         News::Results {
                             state,
+                            device: answer.device_id,
                             counts: answer.counts,
                         },
                         &said,
@@ -116,6 +117,7 @@ impl Client {
 
     async fn find_in_list(&self, job: JobId) {
         let (mut page_token, mut found) = (String::new(), None);
+        let mut beside = Vec::new();
         loop {
             let request = wire::ListJobsRequest {
                 tenant_id: self.tenant(),
@@ -130,6 +132,9 @@ impl Client {
             match asked {
                 Ok(answer) => {
                     let answer = answer.into_inner();
+                    let ids = answer.jobs.iter();
+                    let ids = ids.map(|listed| listed.job_id.parse::<JobId>());
+                    beside.extend(ids.map(|id| id.expect("a job id")));
                     let mut jobs = answer.jobs.iter();
                     found = found.or(jobs
                         .find(|listed| listed.job_id == job.to_string())
@@ -148,6 +153,8 @@ impl Client {
         let listed = found.map(|listed| state(listed.state()));
         let said = format!("listed as {}", listed.map_or("nothing", State::name));
         self.hears(job, News::Listed(listed), &said);
+        let said = format!("listed beside {}", beside.len());
+        self.hears(job, News::Beside(beside), &said);
     }
 }
 

@@ -1,0 +1,178 @@
+//! Whoever finds a job's folder reads in it what is so: the counts and where they come from, what each
+//! file hashes to, why the job ended (D13). And its history tells times that never go back.
+
+use std::collections::BTreeMap;
+
+use qrtx::ids::{JobId, Sha256Sum};
+use qrtx::job::event::Event;
+use qrtx::job::state::State;
+use serde_json::Value;
+
+use super::Breach;
+use crate::history::{History, Stored};
+
+/// Says which document tells something else.
+pub fn check(history: &History) -> Vec<Breach> {
+    let mut broken: Vec<Breach> = Vec::new();
+    for (id, stored) in &history.stored {
+        let mut wrong = Vec::new();
+        if stored.job.state == State::Completed {
+            wrong.extend(results(history, *id, stored));
+            wrong.extend(manifest(history, *id, stored));
+        }
+        wrong.extend(report(history, *id, stored));
+        let mut times = stored.events.windows(2);
+        if let Some(pair) = times.find(|pair| pair[1].at < pair[0].at) {
+            wrong.push(format!("event {} comes before the one before", pair[1].seq));
+        }
+        let wrong = wrong.into_iter();
+        broken.extend(wrong.map(|what| Breach::from(format!("{id}: {what}"))));
+    }
+    broken
+}
+
+/// A document of a job; `None` where a fault took or spoilt it when nobody could have noticed, or where
+/// it is missing, which `result_before_done` says.
+fn read(history: &History, id: JobId, stored: &Stored, file: &str) -> Option<Value> {
+    if history.taken.contains(&(id, file.to_owned())) {
+        return None;
+    }
+    let content = stored.artifacts.get(file)?;
+    Some(serde_json::from_slice(content).unwrap_or(Value::Null))
+}
+
+fn results(history: &History, id: JobId, stored: &Stored) -> Vec<String> {
+    let Some(told) = read(history, id, stored, "results.json") else {
+        return Vec::new();
+    };
+    let counts = told["counts"].as_object().map(|counts| {
+        let each = counts.iter();
+        each.map(|(key, count)| (key.clone(), count.as_u64().unwrap_or_default()))
+            .collect::<BTreeMap<_, _>>()
+    });
+    let mut wrong = Vec::new();
+    if let Some(stored) = stored.counts()
+        && counts.as_ref() != Some(&stored)
+    {
+        wrong.push("results.json has other counts than are stored".to_owned());
+    }
+    let device = stored.job.ledger.last().map(|entry| entry.device.as_str());
+    if told["device_id"].as_str() != device {
+        wrong.push(format!("results.json is not of {device:?}"));
+    }
+    if told["shots"].as_u64() != Some(stored.job.spec.shots.into()) {
+        wrong.push("results.json tells of other shots".to_owned());
+    }
+    wrong
+}
+
+fn manifest(history: &History, id: JobId, stored: &Stored) -> Vec<String> {
+    let Some(told) = read(history, id, stored, "meta.json") else {
+        return Vec::new();
+    };
+    let mut wrong = Vec::new();
+    let listed = told["artifacts"].as_array().cloned().unwrap_or_default();
+    let listed: BTreeMap<_, _> = listed
+        .iter()
+        .filter_map(|one| Some((one["path"].as_str()?, one["sha256"].as_str()?)))
+        .collect();
+    let hash = |sum: Sha256Sum| sum.to_string();
+    for artifact in &stored.job.artifacts {
+        let sum = hash(artifact.sha256);
+        if listed.get(artifact.file.as_str()) != Some(&sum.as_str()) {
+            wrong.push(format!(
+                "meta.json does not list {} as it is",
+                artifact.file
+            ));
+        }
+        let own = artifact.file == "results.json";
+        if own && told["hashes"]["results_sha256"].as_str() != Some(&sum) {
+            wrong.push("meta.json has another hash of the results".to_owned());
+        }
+    }
+    let program = hash(stored.job.spec.program_sha256);
+    if told["hashes"]["program_sha256"].as_str() != Some(&program) {
+        wrong.push("meta.json has another hash of the program".to_owned());
+    }
+    wrong
+}
+
+/// What is said to be written about an end without success.
+fn report(history: &History, id: JobId, stored: &Stored) -> Vec<String> {
+    let mut events = stored.events.iter().map(|recorded| &recorded.event);
+    let is_written = events.any(|event| matches!(event, Event::Reported { written: true }));
+    let is_taken = history.taken.contains(&(id, "error.json".to_owned()));
+    if !is_written || is_taken {
+        return Vec::new();
+    }
+    let Some(told) = read(history, id, stored, "error.json") else {
+        return vec!["error.json was reported as written, and is not there".to_owned()];
+    };
+    let code = stored.job.error().map(|(code, _)| code.to_string());
+    let same = told["error_code"].as_str() == code.as_deref();
+    let wrong = (!same).then(|| format!("error.json does not tell of {code:?}"));
+    wrong.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::invariants::sample::{good, job};
+
+    /// What is wrong when a document of the one job says this.
+    fn says(file: &str, document: &Value) -> usize {
+        let mut history = good();
+        let stored = history.stored.get_mut(&job()).unwrap();
+        let content = serde_json::to_vec(document).unwrap();
+        stored.artifacts.insert(file.to_owned(), content);
+        check(&history).len()
+    }
+
+    #[test]
+    fn results_that_say_something_else_are_refused() {
+        assert_eq!(check(&good()), [""; 0]);
+        let with = |counts: Value, device: &str| {
+            let results = json!({ "counts": counts, "device_id": device, "shots": 10 });
+            says("results.json", &results)
+        };
+        assert_eq!(with(json!({ "00": 4, "11": 6 }), "qpu"), 0);
+        assert_eq!(with(json!({}), "qpu"), 1);
+        assert_eq!(with(json!({ "00": 4, "11": 6 }), "another"), 1);
+        assert_eq!(says("results.json", &Value::Null), 3);
+    }
+
+    #[test]
+    fn a_manifest_with_another_hash_is_refused() {
+        let stored = &good().stored[&job()];
+        let results = stored.job.artifacts[0].sha256.to_string();
+        let program = stored.job.spec.program_sha256.to_string();
+        let with = |results_sha256: &str| {
+            let listed = [json!({ "path": "results.json", "sha256": results })];
+            let hashes = json!({ "results_sha256": results_sha256, "program_sha256": program });
+            says(
+                "meta.json",
+                &json!({ "artifacts": listed, "hashes": hashes }),
+            )
+        };
+        assert_eq!(with(&results), 0);
+        assert_eq!(with(&program), 1);
+    }
+
+    #[test]
+    fn a_report_that_is_nowhere_is_refused() {
+        let mut history = good();
+        let stored = history.stored.get_mut(&job()).unwrap();
+        stored.events.last_mut().unwrap().event = Event::Reported { written: true };
+        assert_eq!(check(&history).len(), 1);
+    }
+
+    #[test]
+    fn times_that_go_back_are_refused() {
+        let mut history = good();
+        let stored = history.stored.get_mut(&job()).unwrap();
+        stored.events[3].at.0 += 1;
+        assert_eq!(check(&history).len(), 1);
+    }
+}
