@@ -125,7 +125,8 @@ pub(super) struct Plan {
 }
 
 /// Runs seeds in so many processes, and hands over what they tell; stops when that returns
-/// `false`. Says how many processes died.
+/// `false`. A run at which a process died, or which does not end, is told as such. Says how many
+/// processes that were.
 pub(super) fn run(plan: &Plan, processes: usize, mut take: impl FnMut(Told) -> bool) -> usize {
     let (tell, told) = mpsc::channel();
     let mut children: Vec<Child> = (0..processes as u64)
@@ -149,10 +150,14 @@ pub(super) fn run(plan: &Plan, processes: usize, mut take: impl FnMut(Told) -> b
         .collect();
     drop(tell);
     let (mut stopped, mut silent) = (false, false);
+    // Each process takes every so-manieth seed, one after the other.
+    let mut next: Vec<u64> = (0..processes as u64).collect();
     let patience = MERCY + Duration::from_millis(plan.millis.unwrap_or(0));
     loop {
         match told.recv_timeout(patience) {
             Ok(told) => {
+                let process = told.number as usize % processes;
+                next[process] = told.number + processes as u64;
                 if !take(told) {
                     stopped = true;
                     break;
@@ -167,7 +172,7 @@ pub(super) fn run(plan: &Plan, processes: usize, mut take: impl FnMut(Told) -> b
     }
     drop(told);
     let mut died = 0;
-    for child in &mut children {
+    for (child, number) in children.iter_mut().zip(next) {
         if stopped || silent {
             // One that has ended by itself need not be told.
             let _ = child.kill();
@@ -180,7 +185,10 @@ pub(super) fn run(plan: &Plan, processes: usize, mut take: impl FnMut(Told) -> b
             code::CRASH,
             code::VACUOUS,
         ];
-        died += usize::from(!stopped && !known.iter().any(|code| ended == Some((*code).into())));
+        if !stopped && !known.iter().any(|code| ended == Some((*code).into())) {
+            died += 1;
+            take(Told::lost(number, seed_of(&plan.from, number)));
+        }
     }
     died
 }
@@ -238,7 +246,8 @@ impl Harvest {
             *all += 1;
             *other += u64::from(*changed);
         }
-        if told.number % ALONE_EVERY == ALONE_EVERY / 2 {
+        let has_ended = !told.hash.is_empty();
+        if told.number % ALONE_EVERY == ALONE_EVERY / 2 && has_ended {
             self.alone += 1;
             let same = alone(told.seed).is_some_and(|hash| hash == told.hash);
             self.different += u64::from(!same);

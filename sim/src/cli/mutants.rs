@@ -139,10 +139,9 @@ impl Mutants {
             program: program.to_owned(),
         };
         let mut caught = false;
-        let mut died = 0;
         let processes = std::thread::available_parallelism().map_or(1, usize::from);
         if plan.seeds > 0 {
-            died = farm::run(&plan, processes, |one| {
+            farm::run(&plan, processes, |one| {
                 caught |= one.code != code::WELL;
                 told.push(one);
                 !(caught && told.len() as u64 >= self.seeds)
@@ -159,10 +158,6 @@ impl Mutants {
                 last = number;
                 *row.by.entry(one.promise.clone()).or_default() += 1;
             }
-        }
-        if died > 0 {
-            row.caught += died as u64;
-            row.by.insert("the process died".to_owned(), died as u64);
         }
         let mut cpu = BTreeMap::new();
         for one in &told {

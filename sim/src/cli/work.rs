@@ -44,7 +44,7 @@ pub(super) struct Work {
 }
 
 /// What a process of a farm tells of one run.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Told {
     pub(super) number: u64,
     pub(super) seed: u64,
@@ -62,6 +62,20 @@ pub(super) struct Told {
     pub(super) without: Option<(String, bool)>,
     /// Seconds of CPU of the process so far.
     pub(super) cpu: f64,
+}
+
+impl Told {
+    /// Of a run that has told nothing.
+    pub(super) fn lost(number: u64, seed: u64) -> Self {
+        Self {
+            number,
+            seed,
+            code: code::CRASH,
+            promise: "a run comes to an end".to_owned(),
+            complaint: "its process died, or it does not end".to_owned(),
+            ..Self::default()
+        }
+    }
 }
 
 impl Work {
