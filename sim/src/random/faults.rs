@@ -64,8 +64,8 @@ pub(super) fn draw(scenario: &Scenario, chance: &mut Chance) -> Vec<Step> {
         0..17 => draw.dies(),
         17..24 => draw.stands_still(),
         24..42 => draw.network(),
-        42..62 => draw.stores(),
-        62..76 => draw.clocks_and_devices(),
+        42..61 => draw.stores(),
+        61..74 => draw.clocks_and_devices(),
         _ => draw.lies(),
     }
 }
@@ -425,8 +425,8 @@ impl Draw<'_> {
             WhimPlan::Unavailable,
         ];
         let (whim, methods) = match self.chance.within(0, 99) {
-            0..44 => (self.chance.one_of(&execute), &["ExecuteCircuit"][..]),
-            44..64 => (self.chance.one_of(&compile), &["CompileCircuit"][..]),
+            0..48 => (self.chance.one_of(&execute), &["ExecuteCircuit"][..]),
+            48..67 => (self.chance.one_of(&compile), &["CompileCircuit"][..]),
             _ => (self.chance.one_of(&any), &KERNELS_CALLS[..]),
         };
         let whim = whim.clone();

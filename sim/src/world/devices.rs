@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::stream::BoxStream;
@@ -28,6 +29,8 @@ pub struct HeardDevices {
     process: Process,
     trace: Trace,
     known: Mutex<BTreeMap<String, Known>>,
+    /// When the last list was asked for, in nanoseconds.
+    list_asked: AtomicU64,
 }
 
 impl HeardDevices {
@@ -44,6 +47,7 @@ impl HeardDevices {
             process,
             trace,
             known: Mutex::default(),
+            list_asked: AtomicU64::default(),
         }
     }
 
@@ -59,9 +63,7 @@ impl HeardDevices {
         if asked >= known.asked {
             (known.asked, known.hardware) = (asked, Some(hardware));
         }
-        if let Some(listed) = listed.filter(|_| asked >= known.list_asked) {
-            (known.list_asked, known.listed) = (asked, listed);
-        }
+        known.listed = listed.unwrap_or(known.listed);
         let word = Word {
             at: self.trace.now(),
             life: self.process.life(),
@@ -94,15 +96,23 @@ struct Known {
     /// When it was asked what it said last.
     asked: Duration,
     hardware: Option<Hardware>,
-    /// When the last list was asked for, and whether the device was in it.
-    list_asked: Duration,
+    /// Whether the device was in the last list.
     listed: bool,
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl Devices for HeardDevices {
     async fn list(&self) -> Result<Vec<DeviceInfo>, CallError> {
         let asked = self.trace.now();
         let listed = self.driver.list().await?;
+        // A list that was asked for before the last one tells nothing.
+        let last = self.list_asked.fetch_max(nanos(asked), Ordering::Relaxed);
+        if nanos(asked) < last {
+            return Ok(listed);
+        }
         for device in &self.devices {
             let there = listed.iter().find(|info| info.id.as_str() == device);
             let hardware = there.map_or(Hardware::Offline, |info| info.hardware);

@@ -7,6 +7,7 @@ use qrtx::job::state::State;
 
 use super::Breach;
 use crate::history::{History, News, Stored, Told};
+use crate::turns::SETTLED;
 
 /// Says which answer is another than the store's.
 pub fn check(history: &History) -> Vec<Breach> {
@@ -71,6 +72,13 @@ fn unexplained(history: &History, told: &Told, state: State, reasons: usize) -> 
     let mut troubles = history.store_troubles.iter();
     let until = |to: Duration| to + Duration::from_millis(history.limits.backoff_ms_max);
     if troubles.any(|&(from, to)| from <= told.at && told.at <= until(to)) {
+        return None;
+    }
+    // And what was decided a moment ago is on its way into the store.
+    let mut next = history.committed.iter().filter(|commit| {
+        commit.job == told.job && told.at < commit.at && commit.at <= told.at + SETTLED
+    });
+    if next.any(|commit| commit.state != state) {
         return None;
     }
     let has_turn = stored.into_iter().chain(asked).any(|turn| turn <= told.at);
