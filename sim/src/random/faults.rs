@@ -65,7 +65,7 @@ pub(super) fn draw(scenario: &Scenario, chance: &mut Chance) -> Vec<Step> {
         17..24 => draw.stands_still(),
         24..42 => draw.network(),
         42..61 => draw.stores(),
-        61..74 => draw.clocks_and_devices(),
+        61..73 => draw.clocks_and_devices(),
         _ => draw.lies(),
     }
 }
@@ -415,12 +415,12 @@ impl Draw<'_> {
             WhimPlan::Hang,
             WhimPlan::Late(late),
             WhimPlan::Late(late),
+            WhimPlan::Late(late),
             WhimPlan::Garbage,
             WhimPlan::Garbage,
             WhimPlan::Garbage,
             WhimPlan::Busy,
             WhimPlan::Busy,
-            WhimPlan::Unavailable,
             WhimPlan::Unavailable,
             WhimPlan::Unavailable,
         ];

@@ -103,7 +103,7 @@ pub fn scenario(seed: u64) -> Scenario {
     }
     let meet = together::draw(&mut scenario, &mut Chance::new(seed, "together"));
     let mut chance = Chance::new(seed, "faults");
-    let (least, most) = if meet { (1, 5) } else { (5, 9) };
+    let (least, most) = if meet { (1, 5) } else { (6, 9) };
     for _ in 0..chance.within(least, most) {
         let steps = faults::draw(&scenario, &mut chance);
         scenario.steps.extend(steps);

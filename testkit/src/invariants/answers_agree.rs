@@ -74,10 +74,11 @@ fn unexplained(history: &History, told: &Told, state: State, reasons: usize) -> 
     if troubles.any(|&(from, to)| from <= told.at && told.at <= until(to)) {
         return None;
     }
-    // And what was decided a moment ago is on its way into the store.
-    let mut next = history.committed.iter().filter(|commit| {
-        commit.job == told.job && told.at < commit.at && commit.at <= told.at + SETTLED
-    });
+    // And what was decided a moment ago was on its way into the store.
+    let mut next = history
+        .committed
+        .iter()
+        .filter(|commit| commit.job == told.job && commit.at.abs_diff(told.at) <= SETTLED);
     if next.any(|commit| commit.state != state) {
         return None;
     }
