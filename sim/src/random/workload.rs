@@ -68,7 +68,11 @@ fn crowd(scenario: &mut Scenario, seed: u64, (jobs, tenants): (usize, usize), sp
         calibrations,
         ..
     } = workload.trace();
-    let short = |time: Duration| Span(time.mul_f64(span.as_secs_f64() / DAY.as_secs_f64()));
+    // In whole milliseconds, as it would be written by hand.
+    let short = |time: Duration| {
+        let time = time.mul_f64(span.as_secs_f64() / DAY.as_secs_f64());
+        Span(millis(u64::try_from(time.as_millis()).expect("a day")))
+    };
     let jobs = arrivals.into_iter().map(|arrival| JobPlan {
         client: u32::try_from(arrival.tenant % 3).expect("it is less than three"),
         tenant: format!("tenant-{}", arrival.tenant + 1),
