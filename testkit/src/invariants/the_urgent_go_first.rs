@@ -41,7 +41,8 @@ pub fn check(history: &History) -> Vec<Breach> {
             continue;
         }
         let passed_over = waits.iter().find(|other| {
-            let waited = other.since + SETTLED < earliest && other.until.0 > latest + SETTLED;
+            let waited = other.since < history.lived_since(earliest, SETTLED)
+                && other.until.0 > latest + SETTLED;
             waited && other.queue == picked.queue && other.place < picked.place
         });
         if let Some(Wait { job, .. }) = passed_over {
