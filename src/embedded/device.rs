@@ -140,13 +140,24 @@ fn size(fate: &Fate) -> usize {
     }
 }
 
-impl<C: Clock> Shared<C> {
+/// Whoever asked is gone, and a simulation that goes on would hold up the end of the process.
+impl<C> Drop for EmbeddedDevice<C> {
+    fn drop(&mut self) {
+        for execution in self.shared.memory().executions.values() {
+            execution.stop.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+impl<C> Shared<C> {
     fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory
             .lock()
             .expect("no code panics while it holds the memory")
     }
+}
 
+impl<C: Clock> Shared<C> {
     /// Starts the work of a new execution; does nothing for one that is known.
     ///
     /// # Errors

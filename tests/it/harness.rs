@@ -149,12 +149,14 @@ pub(crate) async fn until(client: &mut Client, job_id: &str, kind: &str) {
         after_seq: 0,
     };
     let mut events = client.watch_job(request).await.unwrap().into_inner();
+    let mut seen = Vec::new();
     while let Some(event) = events.message().await.unwrap() {
         if event.kind == kind {
             return;
         }
+        seen.push(event.message);
     }
-    panic!("{job_id} ended without {kind}");
+    panic!("{job_id} ended without {kind}: {seen:#?}");
 }
 
 pub(crate) async fn status(client: &mut Client, job_id: &str) -> wire::JobStatus {

@@ -1,11 +1,14 @@
 //! A job goes all the way.
 
+use std::sync::mpsc;
+use std::time::Duration;
+
 use qrtx::grpc::proto::kernel as wire;
 use qrtx::ids::Sha256Sum;
 use serde_json::{Value, json};
 
-use crate::circuits::{aqo, bell};
-use crate::harness::{Deployment, enqueue, events, finish, history, request, status};
+use crate::circuits::{aqo, bell, endless};
+use crate::harness::{Deployment, enqueue, events, finish, history, request, status, until};
 
 #[tokio::test]
 async fn a_bell_job_completes_and_its_artifacts_are_what_they_are_said_to_be() {
@@ -241,4 +244,24 @@ async fn many_jobs_at_once_all_complete() {
     let completed =
         "eigen_kernel_job_state_transitions_total{from=\"Completing\",to=\"Completed\"} 50";
     assert!(metrics.contains(completed), "{metrics}");
+}
+
+#[test]
+fn a_deployment_that_stops_stops_its_simulations() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let mut deployment = Deployment::embedded().await;
+        let mut client = deployment.client().await;
+        let running = enqueue(&mut client, request(endless())).await;
+        until(&mut client, &running, "PhaseReached").await;
+        deployment.stop().await;
+    });
+    let (ended, end) = mpsc::channel();
+    std::thread::spawn(move || {
+        // Waits for what runs off the async threads.
+        drop(runtime);
+        ended.send(()).unwrap();
+    });
+    end.recv_timeout(Duration::from_secs(20))
+        .expect("nothing is simulated for a kernel that is gone");
 }

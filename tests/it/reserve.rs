@@ -221,15 +221,15 @@ async fn a_job_that_runs_in_a_reserved_slot_has_it_again_after_a_restart() {
         .reservation_id;
     let waiting = enqueue(&mut client, request(bell())).await;
     let ran = enqueue(&mut client, named(bell(), &id)).await;
-    let queued = enqueue(&mut client, named(endless(), &id)).await;
     finish(&mut client, &ran).await;
-    until(&mut client, &queued, "PhaseReached").await;
+    let running = enqueue(&mut client, named(endless(), &id)).await;
+    until(&mut client, &running, "PhaseReached").await;
     deployment.stop().await;
     deployment.start().await;
     let mut client = deployment.client().await;
     // The simulator runs what it had begun again, in the slot that is reserved for it.
-    until(&mut client, &queued, "Retried").await;
-    cancel(&mut client, &queued).await;
+    until(&mut client, &running, "Retried").await;
+    cancel(&mut client, &running).await;
     assert_eq!(
         status(&mut client, &waiting).await.state(),
         wire::TaskState::Queued
