@@ -194,6 +194,17 @@ impl Book {
         }
     }
 
+    /// When the first of the devices that are held back may work again, if they stay; without another
+    /// word from anybody.
+    pub fn next_release(&self) -> Option<Monotonic> {
+        let pages = self.pages();
+        let held = pages
+            .devices
+            .values()
+            .filter_map(|page| page.steadiness.held());
+        held.map(|held| held.ends).min()
+    }
+
     /// Whether something was heard that [`Book::lanes`] has not told yet.
     pub fn has_news(&self) -> bool {
         self.pages().has_news

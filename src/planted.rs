@@ -165,11 +165,21 @@ pub enum Bug {
     DrainingIsIgnored,
     /// A kernel that starts does not take over which devices drain.
     RecoveryForgetsDraining,
+    /// A device that was lost often enough is held back after each later loss, however rare.
+    LossesNeverAge,
+    /// The device draws a seed though the job has one.
+    SeedNotSent,
+    /// All tenants have the same weight.
+    WeightsAreIgnored,
+    /// What a tenant has used of a device counts for nothing.
+    UseIsNotCharged,
+    /// An ended job is forgotten though its key is still to be found.
+    KeyedAreForgotten,
 }
 
 impl Bug {
     /// Every mistake, by its name.
-    pub const ALL: [(&str, Self); 80] = [
+    pub const ALL: [(&str, Self); 85] = [
         ("key-forgotten", Self::KeyForgotten),
         ("admits-all", Self::AdmitsAll),
         ("withdrawal-forgotten", Self::WithdrawalForgotten),
@@ -259,6 +269,11 @@ impl Bug {
         ("hold-forgotten", Self::HoldForgotten),
         ("draining-is-ignored", Self::DrainingIsIgnored),
         ("recovery-forgets-draining", Self::RecoveryForgetsDraining),
+        ("losses-never-age", Self::LossesNeverAge),
+        ("seed-not-sent", Self::SeedNotSent),
+        ("weights-are-ignored", Self::WeightsAreIgnored),
+        ("use-is-not-charged", Self::UseIsNotCharged),
+        ("keyed-are-forgotten", Self::KeyedAreForgotten),
     ];
 }
 

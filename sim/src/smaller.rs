@@ -202,9 +202,7 @@ impl<F: FnMut(&Scenario, u64) -> bool> Search<F> {
                 run.limits.0.remove(&limit);
             });
             if !gone {
-                self.with(|run| {
-                    run.limits.0.insert(limit, 1);
-                });
+                self.with(|run| run.limits.set(&limit, 1));
             }
         }
     }

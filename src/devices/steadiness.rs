@@ -50,7 +50,7 @@ pub struct Held {
     /// When it may work again, if it stays.
     pub until: Timestamp,
     /// The same on the clock that does not jump.
-    ends: Monotonic,
+    pub ends: Monotonic,
 }
 
 /// What is remembered of a device's coming and going: a bounded number of losses.
@@ -110,7 +110,7 @@ impl Steadiness {
     fn hold(&self, at: Moment, patience: Patience) -> Option<Held> {
         let oldest = *self.losses.front()?;
         let too_many = self.losses.len() >= patience.losses
-            && at.monotonic.since(oldest) <= patience.within
+            && (at.monotonic.since(oldest) <= patience.within || planted(Bug::LossesNeverAge))
             && !planted(Bug::HoldForgotten);
         too_many.then_some(Held {
             lost_as: self.lost_as.unwrap_or(Hardware::Offline),

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{ReservationId, Sha256Sum};
 use crate::job::target::Target;
 use crate::job::trace::TraceContext;
+use crate::planted::{Bug, planted};
 use crate::time::Timestamp;
 
 /// How a program is written.
@@ -115,7 +116,8 @@ impl JobSpec {
             .iter()
             .chain(&self.metadata)
             .filter(|(key, _)| PARAMETER.iter().any(|prefix| key.starts_with(prefix)));
-        let seed = self.seed.map(|seed| ("seed".to_owned(), seed.to_string()));
+        let seed = self.seed.filter(|_| !planted(Bug::SeedNotSent));
+        let seed = seed.map(|seed| ("seed".to_owned(), seed.to_string()));
         parameters
             .map(|(key, value)| (key.clone(), value.clone()))
             .chain(seed)

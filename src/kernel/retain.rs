@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::ids::JobId;
 use crate::kernel::Kernel;
 use crate::limits::{KEY_KEPT_MIN, Limits};
+use crate::planted::{Bug, planted};
 use crate::ports::store::{Ended, JobStore as _};
 use crate::ports::{Clock as _, Env};
 use crate::time::Timestamp;
@@ -44,7 +45,8 @@ impl Policy {
             let beyond = excess > 0;
             excess = excess.saturating_sub(1);
             // Whoever repeats a request must find its job (D21).
-            if job.keyed && self.now.since(job.created_at) < KEY_KEPT_MIN {
+            let keyed = job.keyed && !planted(Bug::KeyedAreForgotten);
+            if keyed && self.now.since(job.created_at) < KEY_KEPT_MIN {
                 spared += u64::from(beyond);
             } else if old || beyond {
                 due.push(job.id);

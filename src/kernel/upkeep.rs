@@ -12,6 +12,7 @@ use crate::kernel::slot::Gist;
 use crate::ports::devices::Devices as _;
 use crate::ports::{Clock as _, Env};
 use crate::schedule::timers::Alarm;
+use crate::time::Monotonic;
 
 impl<E: Env> Kernel<E> {
     /// One ordered set of alarms, one sleeping task (D17).
@@ -53,10 +54,15 @@ impl<E: Env> Kernel<E> {
     pub(super) async fn poll_devices(self: Arc<Self>) {
         loop {
             self.refresh_devices().await;
-            self.env
-                .clock()
-                .sleep(Duration::from_millis(self.limits.device_poll_ms))
-                .await;
+            let clock = self.env.clock();
+            let next = clock.monotonic() + Duration::from_millis(self.limits.device_poll_ms);
+            // Whoever has stayed for long enough works again then, not with the next poll.
+            let within = |it: &Monotonic| clock.monotonic() < *it && *it < next;
+            while let Some(release) = self.devices.next_release().filter(within) {
+                clock.sleep_until(release).await;
+                self.show_lanes();
+            }
+            clock.sleep_until(next).await;
         }
     }
 

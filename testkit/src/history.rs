@@ -12,7 +12,7 @@ use qrtx::job::state::{PublicState, State};
 use qrtx::limits::Limits;
 use qrtx::ports::devices::Hardware;
 
-use crate::neighbours::Run;
+use crate::neighbours::{Method, Run};
 
 /// Everything that can be held against a kernel.
 #[derive(Debug, Clone, Default)]
@@ -48,6 +48,8 @@ pub struct History {
     pub drained: Vec<Drained>,
     /// Every call of a kernel to a neighbour, in order.
     pub asked: Vec<Asked>,
+    /// What reached compiler and driver to be compiled and executed, in order.
+    pub passed: Vec<Passed>,
     /// Files that a power failure took or tore: nobody could have noticed.
     pub taken: BTreeSet<(JobId, String)>,
     /// Requests to run what is no circuit, by job.
@@ -233,6 +235,21 @@ pub struct Asked {
     pub end: String,
 }
 
+/// A request for a job, as it reached a neighbour.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passed {
+    /// When, since the start of the run.
+    pub at: Duration,
+    /// For which job.
+    pub job: JobId,
+    /// To do what.
+    pub method: Method,
+    /// In whose name; empty if it does not say.
+    pub tenant: String,
+    /// The options in it.
+    pub options: BTreeMap<String, String>,
+}
+
 /// A submit that was turned away.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
@@ -287,6 +304,27 @@ pub struct Told {
     pub news: News,
 }
 
+/// What a client asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wish {
+    /// For which tenant it is.
+    pub tenant: String,
+    /// The hash of its program.
+    pub program: Sha256Sum,
+    /// Where it is to run.
+    pub target: String,
+    /// How often.
+    pub shots: u32,
+    /// With which seed, if its client has said so.
+    pub seed: Option<i64>,
+    /// What the compiler is to be told.
+    pub options: BTreeMap<String, String>,
+    /// How urgent it is.
+    pub priority: u8,
+    /// How long it may take, if its client has said so.
+    pub timeout: Option<Duration>,
+}
+
 /// What a client was told of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum News {
@@ -294,18 +332,8 @@ pub enum News {
     Accepted {
         /// The client's key.
         key: String,
-        /// For which tenant it is.
-        tenant: String,
-        /// The hash of its program.
-        program: Sha256Sum,
-        /// Where it was to run.
-        target: String,
-        /// How often.
-        shots: u32,
-        /// How urgent it was.
-        priority: u8,
-        /// How long it may take, if its client has said so.
-        timeout: Option<Duration>,
+        /// What it asked for.
+        wish: Wish,
     },
     /// An event of a watch. A watch that is resumed goes on behind the last event.
     Event {

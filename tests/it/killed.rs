@@ -16,7 +16,7 @@ use qrtx::os::clock::SystemClock;
 use qrtx::os::jobs;
 use qrtx::ports::JobStore as _;
 use qrtx::ports::store::Filter;
-use qrtx_testkit::history::{History, News, Stored, Told};
+use qrtx_testkit::history::{History, News, Stored, Told, Wish};
 use qrtx_testkit::invariants;
 use qrtx_testkit::neighbours::driver::device;
 use qrtx_testkit::neighbours::{Call, DriverDouble, Method, Served};
@@ -99,12 +99,16 @@ impl World {
             let job: JobId = job_id.parse().unwrap();
             let accepted = News::Accepted {
                 key,
-                tenant: "tenant-default".to_owned(),
-                program: Sha256Sum::of(&wanted.program),
-                target: self.device.to_owned(),
-                shots: 100,
-                priority: 50,
-                timeout: None,
+                wish: Wish {
+                    tenant: "tenant-default".to_owned(),
+                    program: Sha256Sum::of(&wanted.program),
+                    target: self.device.to_owned(),
+                    shots: 100,
+                    seed: wanted.seed,
+                    options: wanted.compiler_options.into_iter().collect(),
+                    priority: 50,
+                    timeout: None,
+                },
             };
             self.hear(number, job, accepted);
             if count % 7 == 3 {

@@ -1,9 +1,11 @@
 //! Devices that an operator takes out of use, and such as go away again and again, in a random run.
 
+use std::time::Duration;
+
 use super::faults::Draw;
 use super::{PAID, SIMULATOR};
 use crate::chance::Chance;
-use crate::scenario::{Act, DeviceSays, Draining, Flapping, Scenario, Step, When};
+use crate::scenario::{Act, DeviceSays, Draining, Flapping, Scenario, Span, Step, When};
 
 /// Of a hundred runs, so many have an operator, and so many a kernel that soon loses its patience.
 const PERCENT: u64 = 15;
@@ -35,12 +37,18 @@ pub(super) fn flaps(scenario: &mut Scenario, chance: &mut Chance) {
     if !chance.percent(PERCENT) {
         return;
     }
-    let bounds = [
+    for (name, value) in [
         ("device_losses", chance.within(1, 2)),
         ("device_hold_ms", *chance.one_of(&[5_000, 15_000, 30_000])),
-    ];
-    let bounds = bounds.map(|(name, value)| (name.to_owned(), value));
-    scenario.limits.0.extend(bounds);
+        (
+            "device_losses_ms",
+            *chance.one_of(&[3_000, 10_000, 600_000]),
+        ),
+    ] {
+        scenario.limits.set(name, value);
+    }
+    // Somebody sees whether it is held back for longer than it should be.
+    scenario.look_every = Some(Span(Duration::from_millis(chance.within(300, 900))));
     let mut draw = Draw { scenario, chance };
     let act = Act::Flap(Flapping {
         id: (*draw.chance.one_of(&[SIMULATOR, PAID])).to_owned(),

@@ -5,14 +5,15 @@ mod devices;
 mod disk;
 mod faults;
 mod reservations;
+mod rush;
 mod together;
 mod workload;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use faults::EVENTS;
 use reservations::reservations;
+use serde_json::json;
 
 use crate::chance::Chance;
 use crate::scenario::{
@@ -66,6 +67,9 @@ fn empty(name: &str, seed: u64) -> Scenario {
 
 /// The random run that `seed` stands for.
 pub fn scenario(seed: u64) -> Scenario {
+    if let Some(rush) = rush::instead(seed) {
+        return rush;
+    }
     let mut chance = Chance::new(seed, "workload");
     let mut scenario = Scenario {
         askable: chance.percent(65),
@@ -85,14 +89,14 @@ pub fn scenario(seed: u64) -> Scenario {
     jobs(&mut scenario, &mut chance);
     // In a few runs a device takes longer than it may, or for longer than anybody waits.
     if chance.percent(6) {
-        let bound = ("execute_ms".to_owned(), 500);
-        scenario.limits.0.extend([bound]);
+        scenario.limits.set("execute_ms", 500);
         scenario.run_takes = Span(millis(*chance.one_of(&[1_000, 3_000, 60_000])));
     }
     tenants(&mut scenario, &mut Chance::new(seed, "tenants"));
     workload::instead(&mut scenario, seed, &mut Chance::new(seed, "crowd"));
     reservations(&mut scenario, &mut Chance::new(seed, "reservations"));
     classes(&mut scenario, &mut Chance::new(seed, "classes"));
+    options(&mut scenario, &mut Chance::new(seed, "options"));
     keys(&mut scenario, &mut Chance::new(seed, "keys"));
     let mut chance = Chance::new(seed, "cancels");
     for _ in 0..chance.within(0, 3) {
@@ -147,39 +151,44 @@ fn millis(number: u64) -> Duration {
 
 /// Shorter than usual where a bound is minutes: what is to be seen is that there is one.
 fn bounds(chance: &mut Chance) -> Bounds {
-    let mut bounds: BTreeMap<_, _> = [
+    let mut bounds = Bounds::default();
+    for (name, value) in [
         ("compile_ms", 20_000),
         ("execute_ms", 60_000),
         ("persist_ms", 120_000),
         ("artifact_ms", 10_000),
         ("first_contact_ms", 30_000),
         ("backoff_ms_max", 8_000),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .into();
+    ] {
+        bounds.set(name, value);
+    }
     if chance.percent(30) {
-        bounds.insert("jobs_waiting".to_owned(), chance.within(4, 8));
+        bounds.set("jobs_waiting", chance.within(4, 8));
     }
     if chance.percent(35) {
-        bounds.insert("compile_slots".to_owned(), chance.within(1, 2));
-        bounds.insert("store_slots".to_owned(), 1);
+        bounds.set("compile_slots", chance.within(1, 2));
+        bounds.set("store_slots", 1);
     }
     if chance.percent(20) {
-        bounds.insert("compile_tries".to_owned(), chance.within(1, 2));
-        bounds.insert("execute_attempts".to_owned(), chance.within(1, 2));
+        bounds.set("compile_tries", chance.within(1, 2));
+        bounds.set("execute_attempts", chance.within(1, 2));
     }
     if chance.percent(20) {
         let step = *chance.one_of(&[1, 20, 200]);
-        bounds.insert("age_step_ms".to_owned(), step);
+        bounds.set("age_step_ms", step);
     }
     // Counts have objects of their own.
     if chance.percent(20) {
-        bounds.insert("counts_bytes_inline_max".to_owned(), 0);
+        bounds.set("counts_bytes_inline_max", 0);
     }
     if chance.percent(40) {
-        bounds.insert("jobs_at_hand".to_owned(), chance.within(0, 2));
+        bounds.set("jobs_at_hand", chance.within(0, 2));
     }
-    Bounds(bounds)
+    if chance.percent(15) {
+        bounds.set("retain_jobs", chance.within(1, 4));
+        bounds.set("retain_poll_ms", chance.within(500, 3_000));
+    }
+    bounds
 }
 
 /// In some runs an operator looks at the devices, more often than the kernel asks for them.
@@ -222,21 +231,13 @@ fn jobs(scenario: &mut Scenario, chance: &mut Chance) {
         };
         scenario.jobs.push(JobPlan {
             client: u32::try_from(chance.within(0, clients - 1)).expect("few clients"),
-            tenant: String::new(),
             at: Span(millis(at)),
-            count: 1,
-            every: Span::default(),
-            device: device.to_owned(),
-            reservation: None,
-            key: None,
-            like: None,
             program,
             shots: u32::try_from(chance.within(1, 200)).expect("few shots"),
             priority: i32::try_from(chance.within(urgent, 100 - urgent)).expect("a priority"),
-            takes: None,
             timeout: timeout.map(Span),
-            unwatched: false,
             poison: program == ProgramPlan::EigenLang && chance.percent(5),
+            ..JobPlan::plain(device)
         });
     }
 }
@@ -252,11 +253,32 @@ fn tenants(scenario: &mut Scenario, chance: &mut Chance) {
     }
     if chance.percent(40) {
         let most = chance.within(1, 2);
-        scenario.limits.0.insert("tenant_running".to_owned(), most);
+        scenario.limits.set("tenant_running", most);
     }
     if chance.percent(20) {
         let most = chance.within(2, 4);
-        scenario.limits.0.insert("tenant_waiting".to_owned(), most);
+        scenario.limits.set("tenant_waiting", most);
+    }
+    if chance.percent(30) {
+        let weights = json!({ "tenant-1": chance.within(2, 5) });
+        scenario.limits.set("tenant_weights", weights);
+    }
+}
+
+/// Some clients say what they want of compiler and device.
+fn options(scenario: &mut Scenario, chance: &mut Chance) {
+    for job in &mut scenario.jobs {
+        if chance.percent(30) {
+            job.seed = Some(i64::try_from(chance.within(0, 1 << 40)).expect("it is less"));
+        }
+        // A compiler of sources is told no parameter: its circuits have none.
+        let parameter = ("param.theta", 9, job.program == ProgramPlan::Aqo);
+        for (name, most, may_be) in [("optimization_level", 3, true), parameter] {
+            if chance.percent(20) && may_be {
+                let value = chance.within(0, most).to_string();
+                job.options.insert(name.to_owned(), value);
+            }
+        }
     }
 }
 

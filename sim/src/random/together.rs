@@ -42,7 +42,7 @@ pub(super) fn draw(scenario: &mut Scenario, chance: &mut Chance) -> bool {
     true
 }
 
-fn dies(draw: &mut Draw<'_>, when: When) -> Step {
+pub(super) fn dies(draw: &mut Draw<'_>, when: When) -> Step {
     let act = Act::Kill(Kill {
         node: "kernel".to_owned(),
         down: draw.millis(20, 150),
@@ -104,8 +104,7 @@ fn dies_before_an_intent(scenario: &mut Scenario, chance: &mut Chance) -> Vec<St
 
 /// Counts have objects of their own, and the power fails just after one is named.
 fn dies_with_large_counts(scenario: &mut Scenario, chance: &mut Chance) -> Vec<Step> {
-    let bound = ("counts_bytes_inline_max".to_owned(), 0);
-    scenario.limits.0.extend([bound]);
+    scenario.limits.set("counts_bytes_inline_max", 0);
     let mut draw = Draw { scenario, chance };
     let moment = *draw
         .chance
@@ -135,8 +134,7 @@ fn goes_on_at_its_bound(scenario: &mut Scenario, _: &mut Chance) -> Vec<Step> {
 
 fn has_bound(scenario: &mut Scenario, run_takes_s: u64) -> Duration {
     let bound = millis(500);
-    let limit = ("execute_ms".to_owned(), 500);
-    scenario.limits.0.extend([limit]);
+    scenario.limits.set("execute_ms", 500);
     scenario.run_takes = Span(Duration::from_secs(run_takes_s));
     (scenario.askable, scenario.unstoppable) = (true, false);
     bound

@@ -9,8 +9,7 @@ use qrtx_testkit::workload::{Trace, Workload};
 use super::{PAID, SIMULATOR, millis};
 use crate::chance::Chance;
 use crate::scenario::{
-    Act, DevicePlan, DeviceSays, DeviceTrouble, JobPlan, ProgramPlan, Scenario, Span, Step,
-    StorePlan, When,
+    Act, DevicePlan, DeviceSays, DeviceTrouble, JobPlan, Scenario, Span, Step, StorePlan, When,
 };
 
 /// What such a run is called where scenarios are named.
@@ -77,19 +76,9 @@ fn crowd(scenario: &mut Scenario, seed: u64, (jobs, tenants): (usize, usize), sp
         client: u32::try_from(arrival.tenant % 3).expect("it is less than three"),
         tenant: format!("tenant-{}", arrival.tenant + 1),
         at: short(arrival.at),
-        count: 1,
-        every: Span::default(),
-        device: DEVICES[arrival.device].to_owned(),
-        reservation: None,
-        key: None,
-        like: None,
-        program: ProgramPlan::Aqo,
-        shots: 100,
         priority: arrival.priority.into(),
         takes: Some(Span(short(arrival.takes).0.max(millis(1)))),
-        timeout: None,
-        unwatched: false,
-        poison: false,
+        ..JobPlan::plain(DEVICES[arrival.device])
     });
     scenario.jobs = jobs.collect();
     let calibrated = calibrations.into_iter().map(|window| Step {

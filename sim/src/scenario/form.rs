@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use qrtx::job::state::State;
 use qrtx::limits::Limits;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::span::Span;
 use super::step::Step;
@@ -97,9 +98,14 @@ impl StorePlan {
 /// Bounds of the kernel, by the names that `qrtx.toml` has for them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Bounds(pub BTreeMap<String, u64>);
+pub struct Bounds(pub BTreeMap<String, Value>);
 
 impl Bounds {
+    /// Changes one of them.
+    pub fn set(&mut self, name: &str, value: impl Into<Value>) {
+        self.0.insert(name.to_owned(), value.into());
+    }
+
     fn is_usual(&self) -> bool {
         self.0.is_empty()
     }
@@ -164,6 +170,12 @@ pub struct JobPlan {
     /// How often to run it.
     #[serde(default = "hundred")]
     pub shots: u32,
+    /// The seed that its device is to be given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<i64>,
+    /// What its compiler is to be told; its device, too, where they are named `param.…`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub options: BTreeMap<String, String>,
     /// How urgent it is, from 0 to 100.
     #[serde(default = "fifty")]
     pub priority: i32,
@@ -179,6 +191,32 @@ pub struct JobPlan {
     /// Whether the compiler hangs whenever it is given this program.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub poison: bool,
+}
+
+impl JobPlan {
+    /// A job like any other, for `device`.
+    pub fn plain(device: &str) -> Self {
+        Self {
+            client: 0,
+            tenant: String::new(),
+            at: Span::default(),
+            count: one(),
+            every: Span::default(),
+            device: device.to_owned(),
+            reservation: None,
+            key: None,
+            like: None,
+            program: ProgramPlan::default(),
+            shots: hundred(),
+            seed: None,
+            options: BTreeMap::new(),
+            priority: fifty(),
+            takes: None,
+            timeout: None,
+            unwatched: false,
+            poison: false,
+        }
+    }
 }
 
 /// A slot that a client reserves.

@@ -12,7 +12,7 @@ use qrtx::grpc::Channel;
 use qrtx::grpc::proto::kernel::{self as wire, kernel_gateway_client::KernelGatewayClient};
 use qrtx::ids::{JobId, Sha256Sum};
 use qrtx::job::state::State;
-use qrtx_testkit::history::{Cancel, News, Refusal, Refused, Told};
+use qrtx_testkit::history::{Cancel, News, Refusal, Refused, Told, Wish};
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
@@ -35,10 +35,15 @@ fn program(planned: &Planned) -> (Vec<u8>, &'static str) {
     match planned.plan.program {
         ProgramPlan::Aqo => {
             let theta = 0.01 * (ordinal + 1) as f64;
+            let options = planned.plan.options.keys();
+            let parameters = options.filter_map(|name| name.strip_prefix("param."));
+            let turned: String = parameters
+                .map(|name| format!(r#"{{"op":"RZ","q":[0],"params":{{"theta":"{name}"}}}},"#))
+                .collect();
             let circuit = format!(
                 r#"{{"version":"1.0.0","qubits":2,"operations":[
-                    {{"op":"RX","q":[0],"params":{{"theta":{theta}}}}},{{"op":"CX","q":[0,1]}},
-                    {{"op":"MEASURE","q":[0,1],"c":[0,1]}}]}}"#
+                    {{"op":"RX","q":[0],"params":{{"theta":{theta}}}}},{turned}
+                    {{"op":"CX","q":[0,1]}},{{"op":"MEASURE","q":[0,1],"c":[0,1]}}]}}"#
             );
             (circuit.into_bytes(), "aqo_json")
         }
@@ -160,6 +165,8 @@ impl Client {
             target: plan.device.clone(),
             reservation_id,
             shots: Some(plan.shots.into()),
+            seed: plan.seed,
+            compiler_options: plan.options.clone().into_iter().collect(),
             priority: Some(plan.priority),
             idempotency_key: key.clone(),
             tenant_id: plan.tenant.clone(),
@@ -179,12 +186,16 @@ impl Client {
                     let job = answer.job_id.parse().expect("a job id");
                     let accepted = News::Accepted {
                         key,
-                        tenant: self.tenant(),
-                        program: sha256,
-                        target: plan.device.clone(),
-                        shots: plan.shots,
-                        priority: u8::try_from(plan.priority).unwrap_or(u8::MAX),
-                        timeout: plan.timeout.map(|span| span.0),
+                        wish: Wish {
+                            tenant: self.tenant(),
+                            program: sha256,
+                            target: plan.device.clone(),
+                            shots: plan.shots,
+                            seed: plan.seed,
+                            options: plan.options.clone(),
+                            priority: u8::try_from(plan.priority).unwrap_or(u8::MAX),
+                            timeout: plan.timeout.map(|span| span.0),
+                        },
                     };
                     self.hears(job, accepted, "is accepted");
                     return Some(job);

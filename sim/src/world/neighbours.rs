@@ -4,6 +4,7 @@
 use qrtx::grpc::proto::internal::DeviceStatus;
 use qrtx::ids::JobId;
 use qrtx::ports::Clock as _;
+use qrtx_testkit::history::Passed;
 use qrtx_testkit::neighbours::driver::End;
 use qrtx_testkit::neighbours::{
     CompilerDouble, DriverDouble, Method, Rule, Run, Scope, Whim, device,
@@ -13,7 +14,7 @@ use crate::nemesis::Nemesis;
 use crate::scenario::{DeviceFact, DeviceSays, Scenario};
 use crate::trace::{Lane, Trace};
 use crate::world::client::marked;
-use crate::world::clock::SimulatedClock;
+use crate::world::clock::{BEFORE_START, SimulatedClock};
 
 /// Both doubles.
 #[derive(Debug, Clone)]
@@ -60,6 +61,31 @@ impl Doubles {
         if node == "driver-manager" {
             self.driver.forget();
         }
+    }
+
+    /// What reached them to be compiled and executed, in order.
+    pub fn passed(&self) -> Vec<Passed> {
+        let mut calls = self.compiler.calls();
+        calls.extend(self.driver.calls());
+        calls.sort_by_key(|call| call.at);
+        let passed = calls.into_iter().filter_map(|call| {
+            let work = [
+                Method::ValidateCircuit,
+                Method::CompileCircuit,
+                Method::ExecuteCircuit,
+            ];
+            let job = call.header("x-correlation-id")?.parse().ok()?;
+            let tenant = call.header("x-eigen-tenant-id").unwrap_or_default();
+            let tenant = tenant.to_owned();
+            work.contains(&call.method).then(|| Passed {
+                at: call.at.0.saturating_sub(BEFORE_START),
+                job,
+                method: call.method,
+                tenant,
+                options: call.options,
+            })
+        });
+        passed.collect()
     }
 
     /// Adds to what a neighbour does wrong.

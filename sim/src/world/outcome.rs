@@ -138,6 +138,7 @@ impl World {
                     },
                 })
                 .collect(),
+            passed: self.doubles.passed(),
             taken: self.kept.qfs.taken(),
             unreadable: self.doubles.driver.unreadable(),
             paid: self

@@ -1,16 +1,27 @@
 //! What a client was told is in the store (D11), and one key stands for one job (D21).
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use qrtx::job::Job;
 
 use super::Breach;
-use crate::history::{History, News};
+use crate::history::{History, News, Wish};
 
-/// How long a job may take.
-fn allowed(job: &Job) -> Duration {
-    job.spec.expires_at.since(job.created_at)
+/// What the store has of what a client asked for. How long it may take is told if the client did
+/// say.
+fn kept(job: &Job, timed: bool) -> Wish {
+    let spec = &job.spec;
+    let allowed = spec.expires_at.since(job.created_at);
+    Wish {
+        tenant: spec.owner.tenant.clone(),
+        program: spec.program_sha256,
+        target: spec.target.as_str().to_owned(),
+        shots: spec.shots,
+        seed: spec.seed,
+        options: spec.compiler_options.clone(),
+        priority: spec.priority,
+        timeout: timed.then_some(allowed),
+    }
 }
 
 /// Says what was told and is not kept.
@@ -29,28 +40,15 @@ pub fn check(history: &History) -> Vec<Breach> {
             continue;
         };
         match &told.news {
-            News::Accepted {
-                key,
-                tenant,
-                program,
-                target,
-                shots,
-                priority,
-                timeout,
-            } => {
-                let first = *keys.entry((tenant, key)).or_insert(told.job);
+            News::Accepted { key, wish } => {
+                let first = *keys.entry((&wish.tenant, key)).or_insert(told.job);
                 if first != told.job {
                     broken.push(Breach::at(
                         told.at,
                         format!("key {key:?} is {first} and {}", told.job),
                     ));
                 }
-                let spec = &stored.job.spec;
-                let same = (spec.owner.tenant == *tenant && spec.program_sha256 == *program)
-                    && (spec.target.as_str() == target.as_str() && spec.shots == *shots)
-                    && spec.priority == *priority
-                    && timeout.is_none_or(|timeout| allowed(&stored.job) == timeout);
-                if !same {
+                if *wish != kept(&stored.job, wish.timeout.is_some()) {
                     let (client, job) = (&told.client, told.job);
                     broken.push(Breach::at(
                         told.at,
@@ -132,10 +130,10 @@ mod tests {
     #[test]
     fn the_job_of_somebody_else_is_refused() {
         let mut history = good();
-        let News::Accepted { program, .. } = &mut history.told[0].news else {
+        let News::Accepted { wish, .. } = &mut history.told[0].news else {
             panic!("a client is told first that its job is accepted");
         };
-        *program = qrtx::ids::Sha256Sum::of(b"another program");
+        wish.program = qrtx::ids::Sha256Sum::of(b"another program");
         assert_eq!(check(&history).len(), 1);
     }
 }

@@ -7,7 +7,10 @@ use std::time::Duration;
 use qrtx::devices::Status;
 
 use super::Breach;
+use super::unsteady_devices_rest::rests;
 use crate::history::{Asked, History, Look, Word};
+
+const A_MOMENT_MS: u64 = 100;
 
 /// Says what was told of a device, and never heard.
 pub fn check(history: &History) -> Vec<Breach> {
@@ -22,7 +25,7 @@ pub fn check(history: &History) -> Vec<Breach> {
                     .iter()
                     .any(|life| may_be_in_reach(history, *life, look))
             };
-            let is_so = words.any(|word| may_be(history, word, *told))
+            let is_so = words.any(|word| may_be(history, word, *told, look))
                 && (*told == Status::Unreachable || in_reach());
             if !is_so {
                 let told = told.name();
@@ -96,12 +99,11 @@ fn may_be_in_reach(history: &History, life: u32, look: &Look) -> bool {
 
 /// Whether a device that was heard of so may be told so: an operator and its own past may keep it from
 /// work, and so does a driver-manager that is out of reach.
-fn may_be(history: &History, word: &Word, told: Status) -> bool {
+fn may_be(history: &History, word: &Word, told: Status, look: &Look) -> bool {
     let itself = match word.listed {
         true => word.hardware.into(),
         false => Status::Offline,
     };
-    let before = || of_device(history, word.life, &word.device).filter(|other| other.at <= word.at);
     match told {
         Status::Unreachable => true,
         told if told == itself => true,
@@ -109,11 +111,21 @@ fn may_be(history: &History, word: &Word, told: Status) -> bool {
             let mut drained = history.drained.iter();
             word.is_up() && drained.any(|drained| drained.device == word.device)
         }
-        Status::Offline | Status::Error => {
-            word.is_up() && history.limits.device_losses > 0 && before().any(Word::is_lost)
-        }
+        Status::Offline | Status::Error => word.is_up() && may_rest(history, word, look),
         _ => false,
     }
+}
+
+/// Whether a device has to rest while somebody looks; to a moment, because the kernel heard of it a
+/// little before the answer was seen here.
+fn may_rest(history: &History, word: &Word, look: &Look) -> bool {
+    let words = of_device(history, word.life, &word.device);
+    let words: Vec<_> = words.filter(|word| word.at <= look.at).collect();
+    let mut limits = history.limits.clone();
+    limits.device_losses_ms += A_MOMENT_MS;
+    limits.device_hold_ms += A_MOMENT_MS;
+    let mut rests = rests(&words, &limits).into_iter();
+    rests.any(|(from, until)| from <= look.at && look.asked <= until)
 }
 
 #[cfg(test)]
@@ -186,7 +198,7 @@ mod tests {
 
     #[test]
     fn what_keeps_a_device_from_work_must_be_so() {
-        let up = [Hardware::Offline, Hardware::Online];
+        let up = [Hardware::Online, Hardware::Offline, Hardware::Online];
         assert_eq!(told_of(&up, Some(Status::Draining), |_| {}), 1);
         let drained = |history: &mut History| {
             let device = history.words[0].device.clone();
@@ -196,6 +208,11 @@ mod tests {
         assert_eq!(told_of(&up, Some(Status::Draining), drained), 0);
         let held = |history: &mut History| history.limits.device_losses = 1;
         assert_eq!(told_of(&up, Some(Status::Offline), held), 0);
-        assert_eq!(told_of(&up[1..], Some(Status::Offline), held), 1);
+        assert_eq!(told_of(&up[2..], Some(Status::Offline), held), 1);
+        let stayed = |history: &mut History| {
+            held(history);
+            history.limits.device_hold_ms = 5_000;
+        };
+        assert_eq!(told_of(&up, Some(Status::Offline), stayed), 1);
     }
 }

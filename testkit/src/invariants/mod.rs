@@ -18,6 +18,7 @@
 //! | attempts_have_reasons | no second run without a reason, none is paid for twice | D14, D18 |
 //! | tokens_rise | an older execution never follows a newer one | D8 |
 //! | only_circuits_run | garbage never reaches a device | D19 |
+//! | wishes_are_passed_on | compiler and device are told what the client asked for, and for whom | proto, D9 |
 //! | runs_where_it_may | on the device, or of the class, that the client named | proto target |
 //! | no_retry_storm | a neighbour in trouble is not made worse | D18 |
 //! | backlog_is_bounded | too much to do is refused, and does not pile up | D17 |
@@ -94,6 +95,7 @@ pub mod the_fenced_stop;
 pub mod the_urgent_go_first;
 pub mod tokens_rise;
 pub mod unsteady_devices_rest;
+pub mod wishes_are_passed_on;
 
 use std::time::Duration;
 
@@ -148,7 +150,7 @@ pub struct Invariant {
 }
 
 /// All of them.
-pub const ALL: [Invariant; 44] = [
+pub const ALL: [Invariant; 45] = [
     safety("ends_are_final", ends_are_final::check),
     safety("one_device_one_run", one_device_one_run::check),
     safety("acked_is_durable", acked_is_durable::check),
@@ -161,6 +163,7 @@ pub const ALL: [Invariant; 44] = [
     safety("attempts_have_reasons", attempts_have_reasons::check),
     safety("tokens_rise", tokens_rise::check),
     safety("only_circuits_run", only_circuits_run::check),
+    safety("wishes_are_passed_on", wishes_are_passed_on::check),
     safety("runs_where_it_may", runs_where_it_may::check),
     safety("no_retry_storm", no_retry_storm::check),
     safety("backlog_is_bounded", backlog_is_bounded::check),

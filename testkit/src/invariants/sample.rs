@@ -17,7 +17,7 @@ use qrtx::job::state::{PublicState, State};
 use qrtx::job::trace::TraceContext;
 use qrtx::time::{Monotonic, Timestamp};
 
-use crate::history::{Asked, Committed, History, News, Stored, Told};
+use crate::history::{Asked, Committed, History, News, Stored, Told, Wish};
 use crate::neighbours::Run;
 use crate::neighbours::driver::End;
 
@@ -130,12 +130,16 @@ pub(super) fn good() -> History {
         &mut history,
         News::Accepted {
             key: "key 0".to_owned(),
-            tenant: "t".to_owned(),
-            program: Sha256Sum::of(CIRCUIT),
-            target: "qpu".to_owned(),
-            shots: 10,
-            priority: 50,
-            timeout: None,
+            wish: Wish {
+                tenant: "t".to_owned(),
+                program: Sha256Sum::of(CIRCUIT),
+                target: "qpu".to_owned(),
+                shots: 10,
+                seed: None,
+                options: BTreeMap::new(),
+                priority: 50,
+                timeout: None,
+            },
         },
     );
     for recorded in &events {

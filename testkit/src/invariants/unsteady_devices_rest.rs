@@ -42,7 +42,7 @@ pub fn check(history: &History) -> Vec<Breach> {
 }
 
 /// From when until when a device of which this was heard is to rest.
-fn rests(words: &[&Word], limits: &Limits) -> Vec<(Duration, Duration)> {
+pub(super) fn rests(words: &[&Word], limits: &Limits) -> Vec<(Duration, Duration)> {
     let [within, hold] =
         [limits.device_losses_ms, limits.device_hold_ms].map(Duration::from_millis);
     let turns = words
