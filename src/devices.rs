@@ -444,3 +444,6 @@ impl Page {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
