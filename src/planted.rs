@@ -175,11 +175,15 @@ pub enum Bug {
     UseIsNotCharged,
     /// An ended job is forgotten though its key is still to be found.
     KeyedAreForgotten,
+    /// system-api's stream begins with the first event, whatever its client has seen.
+    StreamBeginsAnew,
+    /// system-api is told that a cancel was accepted when it was too late.
+    LateCancelAccepted,
 }
 
 impl Bug {
     /// Every mistake, by its name.
-    pub const ALL: [(&str, Self); 85] = [
+    pub const ALL: [(&str, Self); 87] = [
         ("key-forgotten", Self::KeyForgotten),
         ("admits-all", Self::AdmitsAll),
         ("withdrawal-forgotten", Self::WithdrawalForgotten),
@@ -274,6 +278,8 @@ impl Bug {
         ("weights-are-ignored", Self::WeightsAreIgnored),
         ("use-is-not-charged", Self::UseIsNotCharged),
         ("keyed-are-forgotten", Self::KeyedAreForgotten),
+        ("stream-begins-anew", Self::StreamBeginsAnew),
+        ("late-cancel-accepted", Self::LateCancelAccepted),
     ];
 }
 

@@ -9,7 +9,7 @@ use qrtx_testkit::invariants::{self, Breach, Kind};
 
 use crate::rare;
 use crate::record::Records;
-use crate::scenario::{Scenario, Span};
+use crate::scenario::{Scenario, Span, is_watch};
 use crate::trace::Line;
 
 /// What was to be seen of a run.
@@ -238,7 +238,7 @@ impl Verdict {
     fn answers(&mut self, outcome: &Outcome, most: Duration) {
         let calls = outcome.records.calls.iter();
         let asked =
-            calls.filter(|call| call.from.starts_with("client-") && call.method != "WatchJob");
+            calls.filter(|call| call.from.starts_with("client-") && !is_watch(&call.method));
         for call in asked {
             let until = call.ended.unwrap_or(outcome.ended);
             let took = until.saturating_sub(call.sent);

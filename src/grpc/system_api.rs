@@ -23,6 +23,7 @@ use crate::job::request::JobRequest;
 use crate::job::state::{Phase, PublicState, State};
 use crate::job::{Job, Receipt};
 use crate::kernel::{Kernel, Told};
+use crate::planted::{Bug, planted};
 use crate::ports::{Clock as _, Env};
 
 /// The gateway of the existing system-api.
@@ -163,6 +164,7 @@ impl<E: Env> KernelGatewayService for SystemApiGateway<E> {
         let reason_code = match answer.told {
             Told::Receipt(Receipt::NotStarted | Receipt::StoppedOnDevice { .. }) => "ACCEPTED",
             Told::Receipt(Receipt::StopUnconfirmed) => "ACCEPTED_STOP_UNCONFIRMED",
+            Told::TooLate if planted(Bug::LateCancelAccepted) => "ACCEPTED",
             Told::TooLate => {
                 let what = match answer.state {
                     State::Completing => "the job's results are being stored".to_owned(),
@@ -236,9 +238,13 @@ impl<E: Env> KernelGatewayService for SystemApiGateway<E> {
             shown = shown.max(recorded.state.public());
             Ok((recorded.seq, update(&recorded, shown)))
         });
+        let seen = match planted(Bug::StreamBeginsAnew) {
+            true => 0,
+            false => last_event_seq,
+        };
         let updates = updates.filter_map(move |next| async move {
             match next {
-                Ok((seq, update)) => (seq > last_event_seq).then_some(Ok(update)),
+                Ok((seq, update)) => (seq > seen).then_some(Ok(update)),
                 Err(why) => Some(Err(why)),
             }
         });

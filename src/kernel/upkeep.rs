@@ -2,6 +2,8 @@
 //! one that asks for the devices.
 
 use std::collections::BTreeSet;
+use std::future::{self, Future};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +14,6 @@ use crate::kernel::slot::Gist;
 use crate::ports::devices::Devices as _;
 use crate::ports::{Clock as _, Env};
 use crate::schedule::timers::Alarm;
-use crate::time::Monotonic;
 
 impl<E: Env> Kernel<E> {
     /// One ordered set of alarms, one sleeping task (D17).
@@ -52,17 +53,32 @@ impl<E: Env> Kernel<E> {
 
     /// Asks for the devices again and again.
     pub(super) async fn poll_devices(self: Arc<Self>) {
+        let pause = Duration::from_millis(self.limits.device_poll_ms);
         loop {
-            self.refresh_devices().await;
-            let clock = self.env.clock();
-            let next = clock.monotonic() + Duration::from_millis(self.limits.device_poll_ms);
-            // Whoever has stayed for long enough works again then, not with the next poll.
-            let within = |it: &Monotonic| clock.monotonic() < *it && *it < next;
-            while let Some(release) = self.devices.next_release().filter(within) {
-                clock.sleep_until(release).await;
-                self.show_lanes();
+            self.while_rests_end(self.refresh_devices()).await;
+            self.while_rests_end(self.env.clock().sleep(pause)).await;
+        }
+    }
+
+    /// Waits for `work`, which may take long. Whichever device has rested for long enough meanwhile works
+    /// again then, not with the next word about it.
+    async fn while_rests_end(&self, work: impl Future<Output = ()>) {
+        let clock = self.env.clock();
+        let mut work = pin!(work);
+        loop {
+            let release = self.devices.next_release();
+            let release = release.filter(|release| clock.monotonic() < *release);
+            let rest = async {
+                match release {
+                    Some(release) => clock.sleep_until(release).await,
+                    None => future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                () = &mut work => return,
+                () = rest => self.show_lanes(),
             }
-            clock.sleep_until(next).await;
         }
     }
 

@@ -344,14 +344,23 @@ pub enum News {
         /// The state after it.
         state: State,
     },
+    /// An update of a stream of system-api's. One that is resumed goes on behind the last.
+    Update {
+        /// Its number.
+        seq: u64,
+        /// How the job was shown then.
+        shown: PublicState,
+        /// Which stage that was, by its name.
+        stage: String,
+    },
     /// Where the job is, as system-api asks for it.
     Public(PublicState),
     /// The results of an ended job.
     Results {
         /// The job's end.
         state: State,
-        /// The device that ran it last; empty if none did.
-        device: String,
+        /// The device that ran it last, empty if none did; `None` if the answer does not tell.
+        device: Option<String>,
         /// What was counted.
         counts: BTreeMap<String, i64>,
     },

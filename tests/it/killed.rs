@@ -166,7 +166,7 @@ impl World {
         let results = results.into_inner();
         let news = News::Results {
             state: State::ALL[results.state as usize - 1],
-            device: results.device_id,
+            device: Some(results.device_id),
             counts: results.counts.into_iter().collect(),
         };
         self.hear(client, job, news);

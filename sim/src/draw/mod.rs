@@ -29,7 +29,13 @@ const LANES: [&str; 6] = [
     "job store",
 ];
 /// Calls that would be most of the picture and say little; they can be shown.
-const NOISE: [&str; 4] = ["ListDevices", "GetJobStatus", "WatchExecution", "WatchJob"];
+const NOISE: [&str; 5] = [
+    "ListDevices",
+    "GetJobStatus",
+    "WatchExecution",
+    "WatchJob",
+    "StreamJobUpdates",
+];
 
 /// The picture of a run.
 pub fn html(scenario: &Scenario, seed: u64, outcome: &Outcome, verdict: &Verdict) -> String {
@@ -306,6 +312,10 @@ impl Picture<'_> {
                 News::Event { seq, kind, .. } => {
                     (noise("events_are_gapless"), format!("{name}: {seq} {kind}"))
                 }
+                News::Update { seq, stage, .. } => (
+                    noise("events_are_gapless"),
+                    format!("{name}: {seq} {stage}"),
+                ),
                 News::Explained { state, .. } => {
                     ("noise", format!("{name} is explained: {}", state.name()))
                 }

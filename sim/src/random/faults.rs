@@ -6,9 +6,10 @@ use std::time::Duration;
 use super::{PAID, SIMULATOR, any_job};
 use crate::chance::Chance;
 use crate::scenario::{
-    Act, ArtifactsTrouble, CallPoint, DeviceFact, DevicePoint, DeviceSays, DeviceTrouble,
-    Direction, EpochPoint, Jump, Kill, Lasting, Leg, Moment, ObjectFault, ObjectOp, ObjectPoint,
-    Pause, Point, Scenario, Span, Step, StoreFault, StorePlan, StoreTrouble, When, WhimPlan,
+    Act, ArtifactsTrouble, CLIENTS_CALLS, CallPoint, DeviceFact, DevicePoint, DeviceSays,
+    DeviceTrouble, Direction, EpochPoint, Jump, Kill, Lasting, Leg, Moment, ObjectFault, ObjectOp,
+    ObjectPoint, Pause, Point, Scenario, Span, Step, StoreFault, StorePlan, StoreTrouble, When,
+    WhimPlan,
 };
 
 /// Events at whose commit something may happen; those of every job more often than the rest.
@@ -47,8 +48,6 @@ const KERNELS_CALLS: [&str; 12] = [
     "WatchExecution",
     "ListDevices",
 ];
-/// Calls of clients.
-const CLIENTS_CALLS: [&str; 4] = ["EnqueueJob", "WatchJob", "CancelJob", "GetJobResults"];
 const FILES: [&str; 4] = [
     "compiled.aqo.json",
     "results.json",

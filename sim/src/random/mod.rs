@@ -26,6 +26,8 @@ pub const NAME: &str = "random";
 
 /// In so many of a hundred runs the jobs are on a disk. Such a run takes nearly twice as long.
 const ON_DISK: u64 = 11;
+/// Of a hundred jobs, so many come by way of system-api.
+const SYSTEM_API: u64 = 15;
 const SIMULATOR: &str = "sim:a";
 const PAID: &str = "qpu:b";
 
@@ -97,6 +99,7 @@ pub fn scenario(seed: u64) -> Scenario {
     reservations(&mut scenario, &mut Chance::new(seed, "reservations"));
     classes(&mut scenario, &mut Chance::new(seed, "classes"));
     options(&mut scenario, &mut Chance::new(seed, "options"));
+    ways(&mut scenario, &mut Chance::new(seed, "ways"));
     keys(&mut scenario, &mut Chance::new(seed, "keys"));
     let mut chance = Chance::new(seed, "cancels");
     for _ in 0..chance.within(0, 3) {
@@ -262,6 +265,13 @@ fn tenants(scenario: &mut Scenario, chance: &mut Chance) {
     if chance.percent(30) {
         let weights = json!({ "tenant-1": chance.within(2, 5) });
         scenario.limits.set("tenant_weights", weights);
+    }
+}
+
+/// Some jobs come by way of system-api, whose contract has no reservations.
+fn ways(scenario: &mut Scenario, chance: &mut Chance) {
+    for job in &mut scenario.jobs {
+        job.system_api = chance.percent(SYSTEM_API) && job.reservation.is_none();
     }
 }
 

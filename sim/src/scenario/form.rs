@@ -185,6 +185,9 @@ pub struct JobPlan {
     /// How long it may take, of the client's own accord.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Span>,
+    /// Whether it comes by way of system-api, and its client hears of it so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub system_api: bool,
     /// Whether its client goes away once it is accepted, and asks for nothing more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unwatched: bool,
@@ -213,6 +216,7 @@ impl JobPlan {
             priority: fifty(),
             takes: None,
             timeout: None,
+            system_api: false,
             unwatched: false,
             poison: false,
         }

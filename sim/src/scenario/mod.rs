@@ -30,6 +30,7 @@ pub use step::{
     CallPoint, DeviceFact, DevicePoint, EpochPoint, Leg, Moment, ObjectOp, ObjectPoint, Point,
     Step, SyncPoint, When,
 };
+pub use words::{CLIENTS_CALLS, is_watch};
 
 /// One job of a scenario, out of a [`JobPlan`].
 #[derive(Debug, Clone)]

@@ -26,7 +26,7 @@ const EVENTS: [&str; 18] = [
 ];
 
 /// The calls that are made here.
-const METHODS: [&str; 18] = [
+const METHODS: [&str; 19] = [
     "CancelExecution",
     "CancelJob",
     "CompileCircuit",
@@ -42,10 +42,25 @@ const METHODS: [&str; 18] = [
     "OptimizeCircuit",
     "ReleaseReservation",
     "ReserveDevice",
+    "StreamJobUpdates",
     "ValidateCircuit",
     "WatchExecution",
     "WatchJob",
 ];
+
+/// Calls of clients about their jobs.
+pub const CLIENTS_CALLS: [&str; 5] = [
+    "EnqueueJob",
+    "WatchJob",
+    "StreamJobUpdates",
+    "CancelJob",
+    "GetJobResults",
+];
+
+/// Whether a call is a stream that goes on for as long as there is something to tell.
+pub fn is_watch(method: &str) -> bool {
+    matches!(method, "WatchJob" | "StreamJobUpdates")
+}
 
 /// Whether a moment is one that there is.
 pub(super) fn check(when: &When) -> Result<(), String> {

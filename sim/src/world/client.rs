@@ -2,6 +2,7 @@
 //! often the stream breaks, and writes down whatever it is told.
 
 mod questions;
+mod system_api;
 
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
@@ -118,7 +119,10 @@ impl Client {
         let mut cancel = pin!(self.clone().cancel_if_wanted(job).fuse());
         let mut watch = pin!(
             async {
-                self.watch(job).await;
+                match self.planned.plan.system_api {
+                    true => self.stream(job).await,
+                    false => self.watch(job).await,
+                }
                 self.fetch(job).await;
                 self.look_up(job).await;
             }
@@ -166,7 +170,7 @@ impl Client {
             reservation_id,
             shots: Some(plan.shots.into()),
             seed: plan.seed,
-            compiler_options: plan.options.clone().into_iter().collect(),
+            compiler_options: plan.options.clone(),
             priority: Some(plan.priority),
             idempotency_key: key.clone(),
             tenant_id: plan.tenant.clone(),
@@ -175,15 +179,13 @@ impl Client {
         };
         loop {
             let asked = self.trace.now();
-            let (mut client, request) = (self.ours(), request.clone());
-            let answered = self
-                .patiently(async move { client.enqueue_job(request).await })
-                .await;
+            let answered = match plan.system_api {
+                true => self.submit_as_system_api(&key).await,
+                false => self.submit_ours(request.clone()).await,
+            };
             match answered {
-                Ok(answer) => {
-                    let answer = answer.into_inner();
-                    self.trace.records().merged += usize::from(answer.deduplicated);
-                    let job = answer.job_id.parse().expect("a job id");
+                Ok(id) => {
+                    let job = id.parse().expect("a job id");
                     let accepted = News::Accepted {
                         key,
                         wish: Wish {
@@ -211,6 +213,15 @@ impl Client {
             }
             madsim::time::sleep(PAUSE).await;
         }
+    }
+
+    /// Submits once; gives the job's id.
+    async fn submit_ours(&self, request: wire::EnqueueJobRequest) -> Result<String, Status> {
+        let mut client = self.ours();
+        let answered = self.patiently(async move { client.enqueue_job(request).await });
+        let answer = answered.await?.into_inner();
+        self.trace.records().merged += usize::from(answer.deduplicated);
+        Ok(answer.job_id)
     }
 
     fn tenant(&self) -> String {
@@ -322,35 +333,37 @@ impl Client {
     /// Asks for it until there is an answer.
     async fn cancel(&self, job: JobId) {
         loop {
-            let reason = "the scenario says so".to_owned();
-            let request = wire::CancelJobRequest {
-                job_id: job.to_string(),
-                reason,
+            let answered = match self.planned.plan.system_api {
+                true => self.cancel_as_system_api(job).await,
+                false => self.cancel_ours(job).await,
             };
-            let mut client = self.ours();
-            match self
-                .patiently(async move { client.cancel_job(request).await })
-                .await
-            {
-                Ok(answer) => {
-                    let answer = answer.into_inner();
-                    let receipt = answer.receipt().as_str_name().to_owned();
+            match answered {
+                Ok((receipt, shots_used)) => {
                     let said = format!("cancel: {receipt}");
-                    let shots_used = answer.shots_used;
-                    self.hears(
-                        job,
-                        News::Receipt {
-                            receipt,
-                            shots_used,
-                        },
-                        &said,
-                    );
+                    let news = News::Receipt {
+                        receipt,
+                        shots_used,
+                    };
+                    self.hears(job, news, &said);
                     return;
                 }
                 Err(why) => self.note(&format!("cancel failed: {}", why.message())),
             }
             madsim::time::sleep(PAUSE).await;
         }
+    }
+
+    /// Asks once for the job to be cancelled.
+    async fn cancel_ours(&self, job: JobId) -> Result<(String, Option<i64>), Status> {
+        let request = wire::CancelJobRequest {
+            job_id: job.to_string(),
+            reason: "the scenario says so".to_owned(),
+        };
+        let mut client = self.ours();
+        let answered = self.patiently(async move { client.cancel_job(request).await });
+        let answer = answered.await?.into_inner();
+        let receipt = answer.receipt().as_str_name().to_owned();
+        Ok((receipt, answer.shots_used))
     }
 
     async fn patiently<T>(

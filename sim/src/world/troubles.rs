@@ -7,7 +7,7 @@ use std::time::Duration;
 use qrtx::limits::Limits;
 
 use crate::record::{Fired, Records};
-use crate::scenario::{Act, Scenario, When};
+use crate::scenario::{Act, CLIENTS_CALLS, Scenario, When};
 
 type Span = (Duration, Duration);
 
@@ -251,8 +251,9 @@ fn behind_the_kernel(when: &When, act: &Act) -> bool {
         Act::Cut(way) | Act::Partition(way) => neighbour(&way.from) || neighbour(&way.to),
         Act::Pause(pause) => neighbour(&pause.node),
         Act::Lose | Act::Swallow | Act::Duplicate | Act::Reorder | Act::Delay(_) => match when {
-            When::Call(call) => !["EnqueueJob", "WatchJob", "CancelJob", "GetJobResults", ""]
-                .contains(&call.method.as_str()),
+            When::Call(call) => {
+                !call.method.is_empty() && !CLIENTS_CALLS.contains(&call.method.as_str())
+            }
             _ => false,
         },
         _ => false,

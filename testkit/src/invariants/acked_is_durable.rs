@@ -69,6 +69,20 @@ pub fn check(history: &History) -> Vec<Breach> {
                     ));
                 }
             }
+            News::Update { seq, stage, .. } => {
+                let mut kept = stored.events.iter();
+                let same = kept.any(|kept| {
+                    let of_state = kept.state.name();
+                    kept.seq == *seq && kept.phase.map_or(of_state, |phase| phase.name()) == stage
+                });
+                if !same {
+                    let (client, job) = (&told.client, told.job);
+                    broken.push(Breach::at(
+                        told.at,
+                        format!("{client} was told update {seq} of {job}, {stage}: not stored"),
+                    ));
+                }
+            }
             News::Public(_)
             | News::Results { .. }
             | News::Receipt { .. }

@@ -123,9 +123,10 @@ fn may_rest(history: &History, word: &Word, look: &Look) -> bool {
     let words: Vec<_> = words.filter(|word| word.at <= look.at).collect();
     let mut limits = history.limits.clone();
     limits.device_losses_ms += A_MOMENT_MS;
-    limits.device_hold_ms += A_MOMENT_MS;
+    // A kernel that stands still, or has just stood still, does not know yet that a rest is over.
+    let asked = history.lived_since(look.asked, Duration::from_millis(A_MOMENT_MS));
     let mut rests = rests(&words, &limits).into_iter();
-    rests.any(|(from, until)| from <= look.at && look.asked <= until)
+    rests.any(|(from, until)| from <= look.at && asked <= until)
 }
 
 #[cfg(test)]

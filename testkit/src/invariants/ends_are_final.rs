@@ -21,6 +21,7 @@ pub fn check(history: &History) -> Vec<Breach> {
             }
             News::Accepted { .. }
             | News::Public(_)
+            | News::Update { .. }
             | News::Receipt { .. }
             | News::Explained { .. }
             | News::History(_)
@@ -56,7 +57,7 @@ mod tests {
         tell(
             &mut history,
             News::Results {
-                device: "qpu".to_owned(),
+                device: Some("qpu".to_owned()),
                 state: State::Failed,
                 counts: Default::default(),
             },

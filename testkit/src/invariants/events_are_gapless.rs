@@ -11,7 +11,7 @@ pub fn check(history: &History) -> Vec<Breach> {
     let mut broken = Vec::new();
     for ((client, job), told) in history.told_apart() {
         let seqs = told.into_iter().filter_map(|told| match &told.news {
-            News::Event { seq, .. } => Some((Some(told.at), *seq)),
+            News::Event { seq, .. } | News::Update { seq, .. } => Some((Some(told.at), *seq)),
             News::Accepted { .. }
             | News::Public(_)
             | News::Results { .. }

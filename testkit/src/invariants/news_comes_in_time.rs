@@ -19,7 +19,7 @@ pub fn check(history: &History) -> Vec<Breach> {
     for told in &history.told {
         let who = told.client.as_str();
         since.entry((who, told.job)).or_insert(told.at);
-        if let News::Event { seq, .. } = told.news {
+        if let News::Event { seq, .. } | News::Update { seq, .. } = told.news {
             heard.entry((who, told.job, seq)).or_insert(told.at);
         }
     }

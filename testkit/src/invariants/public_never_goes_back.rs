@@ -17,30 +17,47 @@ const ENDS: [PublicState; 4] = [
 pub fn check(history: &History) -> Vec<Breach> {
     let mut broken = Vec::new();
     for ((client, job), told) in history.told_apart() {
-        let mut furthest: Option<PublicState> = None;
-        for told in told {
-            let News::Public(state) = &told.news else {
-                continue;
-            };
-            if let Some(before) = furthest.filter(|before| state < before) {
-                broken.push(Breach::at(
-                    told.at,
-                    format!("{client} saw {job} go from {before:?} to {state:?}"),
-                ));
-            }
-            furthest = furthest.max(Some(*state));
-            let stored = history.stored.get(&job).map(|stored| stored.job.state);
-            let ended = stored.filter(|stored| ENDS.contains(state) && stored.public() != *state);
-            if let Some(stored) = ended {
-                let stored = stored.name();
-                broken.push(Breach::at(
-                    told.at,
-                    format!("{client} was shown {job} as {state:?}, and it ended {stored}"),
-                ));
+        let stored = history.stored.get(&job).map(|stored| stored.job.state);
+        // A stream may be behind of what is answered meanwhile.
+        for way in [answered, streamed] {
+            let mut furthest: Option<PublicState> = None;
+            for (told, state) in told
+                .iter()
+                .filter_map(|told| Some((told, way(&told.news)?)))
+            {
+                if let Some(before) = furthest.filter(|before| state < *before) {
+                    broken.push(Breach::at(
+                        told.at,
+                        format!("{client} saw {job} go from {before:?} to {state:?}"),
+                    ));
+                }
+                furthest = furthest.max(Some(state));
+                let over = ENDS.contains(&state);
+                if let Some(stored) = stored.filter(|stored| over && stored.public() != state) {
+                    let stored = stored.name();
+                    broken.push(Breach::at(
+                        told.at,
+                        format!("{client} was shown {job} as {state:?}, and it ended {stored}"),
+                    ));
+                }
             }
         }
     }
     broken
+}
+
+fn answered(news: &News) -> Option<PublicState> {
+    match news {
+        News::Public(shown) => Some(*shown),
+        _ => None,
+    }
+}
+
+fn streamed(news: &News) -> Option<PublicState> {
+    match news {
+        News::Update { shown, .. } => Some(*shown),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

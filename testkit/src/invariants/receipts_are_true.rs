@@ -28,13 +28,16 @@ pub fn check(history: &History) -> Vec<Breach> {
                 format!("a cancel of {} was told {before}, then {receipt}", told.job),
             ));
         }
-        let why = match receipt.trim_start_matches("CANCEL_RECEIPT_") {
+        let receipt = receipt.trim_start_matches("CANCEL_RECEIPT_");
+        let why = match receipt {
             "NOT_STARTED" => started(history, told),
+            "ACCEPTED" => goes_on(history, told),
             "STOPPED_ON_DEVICE" => not_stopped(history, told, *shots_used),
             "TOO_LATE" => in_time(history, told),
             "STOP_UNCONFIRMED" => known(history, told),
             _ => Some("that is no receipt".to_owned()),
         };
+        let why = why.or_else(|| ended_otherwise(history, told).filter(|_| receipt != "TOO_LATE"));
         broken.extend(why.map(|why| {
             let (job, at) = (told.job, told.at.as_secs_f64());
             let how = format!("a cancel of {job} was told {receipt} at {at:.3} s: {why}");
@@ -42,6 +45,13 @@ pub fn check(history: &History) -> Vec<Breach> {
         }));
     }
     broken
+}
+
+/// Who is told that it was cancelled does not find another end.
+fn ended_otherwise(history: &History, told: &Told) -> Option<String> {
+    let state = history.stored.get(&told.job)?.job.state;
+    let other = state.is_terminal() && state != State::Cancelled;
+    other.then(|| format!("it ended {}", state.name()))
 }
 
 fn runs<'h>(history: &'h History, told: &Told) -> impl Iterator<Item = &'h crate::neighbours::Run> {
@@ -54,10 +64,17 @@ fn started(history: &History, told: &Told) -> Option<String> {
     (fired > 0).then(|| format!("{fired} shots were fired"))
 }
 
-fn not_stopped(history: &History, told: &Told, shots_used: Option<i64>) -> Option<String> {
+/// What system-api is told of a job that did not start, or was stopped.
+fn goes_on(history: &History, told: &Told) -> Option<String> {
     let mut all = runs(history, told);
-    if all.any(|run| run.ended.is_none_or(|ended| ended.0 > told.at)) {
-        return Some("it went on".to_owned());
+    all.any(|run| run.ended.is_none_or(|ended| ended.0 > told.at))
+        .then(|| "it went on".to_owned())
+}
+
+fn not_stopped(history: &History, told: &Told, shots_used: Option<i64>) -> Option<String> {
+    let on = goes_on(history, told);
+    if on.is_some() {
+        return on;
     }
     let last = runs(history, told).last();
     let fired = last.map_or(0, |run| run.shots_fired);
@@ -112,6 +129,14 @@ mod tests {
     use super::*;
     use crate::invariants::sample::{good, job, secs, tell};
 
+    /// The job was cancelled after all.
+    fn cancelled() -> History {
+        let mut history = good();
+        let stored = history.stored.get_mut(&job()).unwrap();
+        stored.job.state = State::Cancelled;
+        history
+    }
+
     fn told(receipts: &[&str], at: Duration) -> Vec<Breach> {
         let mut history = good();
         for receipt in receipts {
@@ -137,8 +162,23 @@ mod tests {
     }
 
     #[test]
+    fn a_cancel_that_is_accepted_is_the_end() {
+        let accepted = |mut history: History| {
+            let news = News::Receipt {
+                receipt: "ACCEPTED".to_owned(),
+                shots_used: None,
+            };
+            tell(&mut history, news);
+            history.told.last_mut().unwrap().at = secs(1_000);
+            check(&history).len()
+        };
+        assert_eq!(accepted(cancelled()), 0);
+        assert_eq!(accepted(good()), 1);
+    }
+
+    #[test]
     fn a_receipt_that_says_less_than_is_known_is_refused() {
-        let mut history = good();
+        let mut history = cancelled();
         let unconfirmed = News::Receipt {
             receipt: "CANCEL_RECEIPT_STOP_UNCONFIRMED".to_owned(),
             shots_used: None,
@@ -171,7 +211,7 @@ mod tests {
 
     #[test]
     fn what_a_stop_has_cost_is_told() {
-        let mut history = good();
+        let mut history = cancelled();
         history.driver_was_well = true;
         let stopped = |shots_used| News::Receipt {
             receipt: "CANCEL_RECEIPT_STOPPED_ON_DEVICE".to_owned(),
@@ -198,6 +238,7 @@ mod tests {
     fn a_receipt_that_changes_is_refused() {
         assert_eq!(told(&["TOO_LATE"], secs(1_000)), [""; 0]);
         let receipts = ["TOO_LATE", "STOP_UNCONFIRMED"];
-        assert_eq!(told(&receipts, secs(1_000)).len(), 1);
+        let broken = told(&receipts, secs(1_000));
+        assert!(broken[0].how.contains("TOO_LATE, then"), "{broken:?}");
     }
 }

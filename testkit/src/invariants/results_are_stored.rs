@@ -30,9 +30,12 @@ pub fn check(history: &History) -> Vec<Breach> {
             continue;
         };
         let ran_on = stored.job.ledger.last().map(|entry| entry.device.as_str());
-        if ran_on != Some(device.as_str()) {
+        if device
+            .as_ref()
+            .is_some_and(|device| ran_on != Some(device.as_str()))
+        {
             let (client, job) = (&told.client, told.job);
-            let how = format!("{client} was told that {device} ran {job}, and not {ran_on:?}");
+            let how = format!("{client} was told that {device:?} ran {job}, and not {ran_on:?}");
             broken.push(Breach::at(told.at, how));
         }
         if let Some(stored) = stored.counts() {

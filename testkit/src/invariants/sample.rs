@@ -158,7 +158,7 @@ pub(super) fn good() -> History {
         &mut history,
         News::Results {
             state: job.state,
-            device: "qpu".to_owned(),
+            device: Some("qpu".to_owned()),
             counts: counts::<i64>(),
         },
     );

@@ -1,10 +1,13 @@
 //! What a client asks about its job: where it is, what came of it, why it waits.
 
+use std::collections::BTreeMap;
+
 use qrtx::grpc::proto::internal::{self, kernel_gateway_service_client as system_api};
 use qrtx::grpc::proto::kernel as wire;
 use qrtx::ids::JobId;
 use qrtx::job::state::{PublicState, State};
 use qrtx_testkit::history::News;
+use tonic::Status;
 
 use super::{Client, PAUSE};
 
@@ -12,6 +15,9 @@ use super::{Client, PAUSE};
 const CURIOUS_EVERY: usize = 4;
 /// One in so many is asked why it waits.
 const WHY_EVERY: usize = 2;
+
+/// The end of a job, the device that is named, and what was counted.
+pub(super) type Fetched = (State, Option<String>, BTreeMap<String, i64>);
 
 impl Client {
     /// What the one real client of this kernel would show now.
@@ -33,33 +39,37 @@ impl Client {
 
     pub(super) async fn fetch(&self, job: JobId) {
         loop {
-            let request = wire::GetJobResultsRequest {
-                job_id: job.to_string(),
+            let asked = match self.planned.plan.system_api {
+                true => self.fetch_as_system_api(job).await,
+                false => self.fetch_ours(job).await,
             };
-            let mut client = self.ours();
-            let asked = self
-                .patiently(async move { client.get_job_results(request).await })
-                .await;
             match asked {
-                Ok(answer) => {
-                    let answer = answer.into_inner();
-                    let state = state(answer.state());
-                    let said = format!("results: {}, {:?}", state.name(), answer.counts);
-                    self.hears(
-                        job,
-                        News::Results {
-                            state,
-                            device: answer.device_id,
-                            counts: answer.counts,
-                        },
-                        &said,
-                    );
+                Ok((state, device, counts)) => {
+                    let said = format!("results: {}, {counts:?}", state.name());
+                    let news = News::Results {
+                        state,
+                        device,
+                        counts,
+                    };
+                    self.hears(job, news, &said);
                     return;
                 }
                 Err(why) => self.note(&format!("results failed: {}", why.message())),
             }
             madsim::time::sleep(PAUSE).await;
         }
+    }
+
+    /// Asks for the results once.
+    async fn fetch_ours(&self, job: JobId) -> Result<Fetched, Status> {
+        let request = wire::GetJobResultsRequest {
+            job_id: job.to_string(),
+        };
+        let mut client = self.ours();
+        let asked = self.patiently(async move { client.get_job_results(request).await });
+        let answer = asked.await?.into_inner();
+        let state = state(answer.state());
+        Ok((state, Some(answer.device_id), answer.counts))
     }
 
     /// Why it is not running.
@@ -169,7 +179,7 @@ pub(super) fn state(told: wire::TaskState) -> State {
     known.expect("the kernel tells states that it has")
 }
 
-fn public(told: internal::TaskState) -> Option<PublicState> {
+pub(super) fn public(told: internal::TaskState) -> Option<PublicState> {
     Some(match told {
         internal::TaskState::Pending => PublicState::Pending,
         internal::TaskState::Compiling | internal::TaskState::Optimizing => PublicState::Compiling,
