@@ -167,14 +167,19 @@ impl Verdict {
             let stored = by_ordinal
                 .get(&ordinal)
                 .and_then(|id| outcome.history.stored.get(id));
+            let of_job = scenario.expect.job.get(&ordinal);
+            let refused = of_job.is_some_and(|expected| expected.refused);
             let Some(stored) = stored else {
-                if !scenario.loose {
+                if !scenario.loose && !refused {
                     let promise = "the scenario's end";
                     let how = format!("job {ordinal} never came to the kernel");
                     self.liveness.push(Broken::new(promise, how));
                 }
                 continue;
             };
+            if refused {
+                self.expected(format!("job {ordinal} was not turned away"));
+            }
             let (state, wanted) = (stored.job.state, scenario.ends_of(ordinal));
             if state.is_terminal() && !wanted.is_empty() && !wanted.contains(&state) {
                 let why = stored

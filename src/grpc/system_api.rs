@@ -86,21 +86,25 @@ fn error(job: &Job) -> (String, String, String) {
     })
 }
 
-fn request(sent: EnqueueJobRequest) -> JobRequest {
-    // Without a key, the same request sent again is the same job: the client's retry.
+/// Without a key, the same request sent again is the same job: the client's retry. Empty for one
+/// that has a key, or no id.
+fn made_up_key(sent: &EnqueueJobRequest) -> String {
+    let Some(metadata) = &sent.metadata else {
+        return String::new();
+    };
+    if metadata.request_id.is_empty() || !metadata.idempotency_key.is_empty() {
+        return String::new();
+    }
     let content = EnqueueJobRequest {
         metadata: None,
         ..sent.clone()
     };
+    let sum = Sha256Sum::of(&content.encode_to_vec());
+    format!("request:{}:{sum}", metadata.request_id)
+}
+
+fn request(sent: EnqueueJobRequest) -> JobRequest {
     let metadata = sent.metadata.unwrap_or_default();
-    let idempotency_key = match (
-        metadata.idempotency_key.as_str(),
-        metadata.request_id.as_str(),
-    ) {
-        ("", "") => String::new(),
-        ("", id) => format!("request:{id}:{}", Sha256Sum::of(&content.encode_to_vec())),
-        (key, _) => key.to_owned(),
-    };
     JobRequest {
         name: sent.name,
         program: sent.program,
@@ -115,7 +119,7 @@ fn request(sent: EnqueueJobRequest) -> JobRequest {
         compiler_options: sent.compiler_options,
         metadata: sent.metadata_kvs,
         timeout: metadata.deadline.map(convert::span),
-        idempotency_key,
+        idempotency_key: metadata.idempotency_key,
         tenant: metadata.tenant_id,
         project: metadata.project_id,
         subject: metadata.subject,
@@ -128,8 +132,12 @@ fn request(sent: EnqueueJobRequest) -> JobRequest {
 impl<E: Env> KernelGatewayService for SystemApiGateway<E> {
     async fn enqueue_job(&self, sent: Request<EnqueueJobRequest>) -> Answer<EnqueueJobResponse> {
         let (headers, _, message) = sent.into_parts();
+        let made_up = made_up_key(&message);
         let mut request = request(message);
         crate::grpc::context::receive(&headers, &mut request);
+        if request.idempotency_key.is_empty() {
+            request.idempotency_key = made_up;
+        }
         let submitted = self.0.submit(request).await.map_err(|why| status(&why))?;
         Ok(Response::new(EnqueueJobResponse {
             job_id: submitted.job.id.to_string(),

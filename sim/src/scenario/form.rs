@@ -299,6 +299,9 @@ pub struct ExpectJob {
     /// The fewest and the most runs on devices.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub executions: Option<[usize; 2]>,
+    /// Whether it is turned away for good, so that it never comes to be.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub refused: bool,
 }
 
 fn simulator() -> String {

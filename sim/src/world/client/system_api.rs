@@ -6,7 +6,8 @@ use qrtx::grpc::proto::internal::{self, kernel_gateway_service_client as system_
 use qrtx::ids::JobId;
 use qrtx::job::state::{PublicState, State};
 use qrtx_testkit::history::News;
-use tonic::Status;
+use tonic::metadata::MetadataMap;
+use tonic::{Extensions, Request, Status};
 use tonic_types::StatusExt as _;
 
 use super::questions::{Fetched, public};
@@ -19,13 +20,14 @@ impl Client {
         Gateway::new(self.channel.clone())
     }
 
-    /// What system-api makes of the job, under `key`.
-    fn as_system_api(&self, key: &str) -> internal::EnqueueJobRequest {
+    /// What system-api makes of the job, under `key`. Of every other job the key and the tenant are in
+    /// the headers alone.
+    fn as_system_api(&self, key: &str) -> Request<internal::EnqueueJobRequest> {
         let plan = &self.planned.plan;
         let (program, format) = program(&self.planned);
         let seed = plan.seed.map(|seed| ("seed".to_owned(), seed.to_string()));
         let shots = ("shots".to_owned(), plan.shots.to_string());
-        internal::EnqueueJobRequest {
+        let mut message = internal::EnqueueJobRequest {
             metadata: Some(internal::RequestMetadata {
                 contract_version: "1.0.0".to_owned(),
                 request_id: format!("req_{}", self.planned.ordinal),
@@ -43,7 +45,20 @@ impl Client {
             priority: plan.priority,
             compiler_options: plan.options.clone(),
             metadata_kvs: seed.into_iter().chain([shots]).collect(),
+        };
+        let mut headers = MetadataMap::new();
+        if let Some(metadata) = &mut message.metadata
+            && !self.planned.ordinal.is_multiple_of(2)
+        {
+            for (name, value) in [
+                ("x-eigen-idempotency-key", &mut metadata.idempotency_key),
+                ("x-eigen-tenant-id", &mut metadata.tenant_id),
+            ] {
+                let value = std::mem::take(value);
+                headers.insert(name, value.parse().expect("a plain word"));
+            }
         }
+        Request::from_parts(headers, Extensions::default(), message)
     }
 
     /// Submits once; gives the job's id.
