@@ -173,12 +173,8 @@ impl Nemesis {
                 Whim::RunThenFail(Code::ResourceExhausted, Evidence::Nothing)
             }
             WhimPlan::BreaksOff => Whim::RunThenLoseReply(Loss::Reset),
-            WhimPlan::Busy => Whim::Refuse {
-                code: Code::ResourceExhausted,
-                message: "too much to do".to_owned(),
-                retry_ms: Some(BUSY_FOR.as_millis() as u64),
-                evidence: Evidence::ErrorInfo,
-            },
+            WhimPlan::Busy => busy_for(BUSY_FOR),
+            WhimPlan::BusyForLong => busy_for(Duration::from_secs(3_600)),
             WhimPlan::Unavailable => Whim::Refuse {
                 code: Code::Unavailable,
                 message: "not available".to_owned(),
@@ -251,3 +247,13 @@ const METHODS: [Method; 10] = [
     Method::CancelExecution,
     Method::WatchExecution,
 ];
+
+/// It has too much to do, and says when to try again.
+fn busy_for(span: Duration) -> Whim {
+    Whim::Refuse {
+        code: Code::ResourceExhausted,
+        message: "too much to do".to_owned(),
+        retry_ms: u64::try_from(span.as_millis()).ok(),
+        evidence: Evidence::ErrorInfo,
+    }
+}

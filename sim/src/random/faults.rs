@@ -420,6 +420,7 @@ impl Draw<'_> {
             WhimPlan::Garbage,
             WhimPlan::Busy,
             WhimPlan::Busy,
+            WhimPlan::BusyForLong,
             WhimPlan::Unavailable,
             WhimPlan::Unavailable,
         ];

@@ -292,8 +292,15 @@ fn options(scenario: &mut Scenario, chance: &mut Chance) {
     }
 }
 
-/// In some runs a client takes whichever device is free, if it has none reserved.
+/// In some runs a client takes whichever device is free, if it has none reserved, and in a few one
+/// wants a device that there is not.
 fn classes(scenario: &mut Scenario, chance: &mut Chance) {
+    if chance.percent(5) {
+        let job = any_job(scenario, chance);
+        if scenario.jobs[job].reservation.is_none() {
+            scenario.jobs[job].device = "qpu:elsewhere".to_owned();
+        }
+    }
     if !chance.percent(20) {
         return;
     }

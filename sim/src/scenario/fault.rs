@@ -149,6 +149,8 @@ pub enum WhimPlan {
     SomebodySaysBusy,
     /// It is too busy: try again in half a second.
     Busy,
+    /// It is too busy: try again in an hour. Nobody waits for that long.
+    BusyForLong,
     /// It does nothing, and it or somebody on the way says that it is not available.
     Unavailable,
 }
@@ -157,9 +159,12 @@ impl WhimPlan {
     /// Whether a neighbour can misbehave like that when it is called so.
     pub fn fits(&self, method: &str) -> bool {
         match self {
-            Self::Hang | Self::Late(_) | Self::Garbage | Self::Busy | Self::Unavailable => {
-                CALLS.contains(&method)
-            }
+            Self::Hang
+            | Self::Late(_)
+            | Self::Garbage
+            | Self::Busy
+            | Self::BusyForLong
+            | Self::Unavailable => CALLS.contains(&method),
             Self::EmptyCircuit | Self::AnotherJob => {
                 ["CompileCircuit", "CompileJob"].contains(&method)
             }

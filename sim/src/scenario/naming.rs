@@ -110,7 +110,7 @@ pub fn kind(when: &When, act: &Act) -> &'static str {
                 "ran-and-says-failed"
             }
             WhimPlan::BreaksOff => "answer-breaks-off",
-            WhimPlan::Busy => "busy",
+            WhimPlan::Busy | WhimPlan::BusyForLong => "busy",
             WhimPlan::Unavailable => "neighbour-unavailable",
         },
         Act::StoreFails(trouble) => store(
