@@ -17,11 +17,11 @@ use qrtx_sim::scenario::{self, KINDS};
 use qrtx_sim::verdict::code;
 use serde_json::{Value, json};
 
+use super::progress::Progress;
 use super::work::{Told, Work};
 
 /// One in so many runs is repeated alone.
 const ALONE_EVERY: u64 = 500;
-const PROGRESS_EVERY: Duration = Duration::from_secs(2);
 /// What a process is given for its last run when the time is over.
 const MERCY: Duration = Duration::from_secs(60);
 
@@ -85,21 +85,22 @@ impl Farm {
         #[expect(clippy::disallowed_methods, reason = "real time is what a farm has")]
         let begun = Instant::now();
         let mut harvest = Harvest::default();
-        let mut shown = begun;
+        let mut progress = Progress::new();
         let crashed = run(&plan, processes, |told| {
             if told.code != code::WELL {
-                eprintln!("\r{}", failure_line(&told));
+                progress.say(failure_line(&told));
+            }
+            if !harvest.repeats(&told) {
+                let seed = told.seed;
+                progress.say(format!(
+                    "seed {seed} goes another way alone than in a batch"
+                ));
             }
             harvest.take(told);
-            if shown.elapsed() > PROGRESS_EVERY {
-                #[expect(clippy::disallowed_methods, reason = "real time is what a farm has")]
-                let now = Instant::now();
-                shown = now;
-                harvest.progress(begun.elapsed());
-            }
+            progress.tell(|| harvest.so_far(begun.elapsed()));
             true
         });
-        eprintln!();
+        progress.end();
         let summary = harvest.summary(&from, begun.elapsed(), processes, crashed);
         match self.json {
             true => say!("{summary}"),
@@ -246,18 +247,6 @@ impl Harvest {
             *all += 1;
             *other += u64::from(*changed);
         }
-        let has_ended = !told.hash.is_empty();
-        if told.number % ALONE_EVERY == ALONE_EVERY / 2 && has_ended {
-            self.alone += 1;
-            let same = alone(told.seed).is_some_and(|hash| hash == told.hash);
-            self.different += u64::from(!same);
-            if !same {
-                eprintln!(
-                    "\rseed {} goes another way alone than in a batch",
-                    told.seed
-                );
-            }
-        }
         let cpu = self.cpu.entry(told.number % 64).or_default();
         *cpu = cpu.max(told.cpu);
         if told.code != code::WELL {
@@ -265,15 +254,27 @@ impl Harvest {
         }
     }
 
-    fn progress(&self, elapsed: Duration) {
+    /// Now and then a seed is run again, in a process of its own; whether it went the same way.
+    fn repeats(&mut self, told: &Told) -> bool {
+        let has_ended = !told.hash.is_empty();
+        if told.number % ALONE_EVERY != ALONE_EVERY / 2 || !has_ended {
+            return true;
+        }
+        self.alone += 1;
+        let same = alone(told.seed).is_some_and(|hash| hash == told.hash);
+        self.different += u64::from(!same);
+        same
+    }
+
+    fn so_far(&self, elapsed: Duration) -> String {
         let rate = self.runs as f64 / elapsed.as_secs_f64() * 60.0;
         let reached = self.rare.len();
-        eprint!(
-            "\r{} seeds, {} failed, {rate:.0} a minute, {reached} of {} rare states   ",
+        format!(
+            "{} seeds, {} failed, {rate:.0} a minute, {reached} of {} rare states",
             self.runs,
             self.failures.len(),
             rare::ALL.len()
-        );
+        )
     }
 
     fn summary(

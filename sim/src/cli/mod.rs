@@ -21,6 +21,7 @@ mod farm;
 mod log;
 mod matrix;
 mod mutants;
+mod progress;
 mod run;
 mod self_check;
 mod shrink;

@@ -2,7 +2,6 @@
 //! writes what is left as a scenario. Any part of a log is a log, so nothing need be mended.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 use clap::Args;
 use qrtx_sim::scenario::{self, LoadError, Scenario};
@@ -12,9 +11,9 @@ use qrtx_sim::world;
 use serde_json::json;
 
 use super::load;
+use super::progress::Progress;
 
 /// Between two words on how far it is.
-const EVERY: Duration = Duration::from_secs(2);
 
 #[derive(Args)]
 pub(super) struct Shrink {
@@ -50,12 +49,18 @@ impl Shrink {
             return Ok(code::WELL);
         };
         let promise = broken.promise;
-        let mut progress = Progress::new(&scenario);
+        let (mut progress, mut runs) = (Progress::new(), 0);
+        let mut least = (scenario.steps.len(), scenario.planned().len());
         let fails = |candidate: &Scenario, seed: u64| {
             let verdict = Verdict::of(candidate, &world::run(candidate, seed));
             let first = verdict.first();
             let fails = first.is_some_and(|broken| broken.promise == promise);
-            progress.ran(candidate, fails);
+            runs += 1;
+            if fails {
+                least = (candidate.steps.len(), candidate.planned().len());
+            }
+            let (steps, jobs) = least;
+            progress.tell(|| format!("{runs} runs: {steps} steps and {jobs} jobs are left"));
             fails
         };
         let Smaller {
@@ -63,7 +68,7 @@ impl Shrink {
             seed: found,
             tries,
         } = smaller(&scenario, seed, fails);
-        eprintln!();
+        progress.end();
         let path = self.out.unwrap_or_else(|| {
             PathBuf::from(format!("fault-scenarios/regressions/seed-{seed}.toml"))
         });
@@ -96,39 +101,5 @@ impl Shrink {
             say!("again: cargo sim run {}{with}", path.display());
         }
         Ok(verdict.exit_code())
-    }
-}
-
-/// Tells who waits how far it is.
-struct Progress {
-    runs: usize,
-    /// Steps and jobs that are left.
-    left: (usize, usize),
-    shown: Instant,
-}
-
-impl Progress {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "real time is what a person waits"
-    )]
-    fn new(scenario: &Scenario) -> Self {
-        Self {
-            runs: 0,
-            left: (scenario.steps.len(), scenario.planned().len()),
-            shown: Instant::now(),
-        }
-    }
-
-    fn ran(&mut self, candidate: &Scenario, fails: bool) {
-        self.runs += 1;
-        if fails {
-            self.left = (candidate.steps.len(), candidate.planned().len());
-        }
-        if self.shown.elapsed() > EVERY {
-            let ((steps, jobs), runs) = (self.left, self.runs);
-            eprint!("\r{runs} runs: {steps} steps and {jobs} jobs are left   ");
-            self.shown += self.shown.elapsed();
-        }
     }
 }

@@ -175,12 +175,8 @@ impl Nemesis {
             WhimPlan::BreaksOff => Whim::RunThenLoseReply(Loss::Reset),
             WhimPlan::Busy => busy_for(BUSY_FOR),
             WhimPlan::BusyForLong => busy_for(Duration::from_secs(3_600)),
-            WhimPlan::Unavailable => Whim::Refuse {
-                code: Code::Unavailable,
-                message: "not available".to_owned(),
-                retry_ms: None,
-                evidence: Evidence::Nothing,
-            },
+            WhimPlan::Unavailable => says(Code::Unavailable, "not available"),
+            WhimPlan::Aborts => says(Code::Aborted, "try again"),
         };
         let rule = Rule {
             scope: self.of_call(&site, method),
@@ -255,5 +251,15 @@ fn busy_for(span: Duration) -> Whim {
         message: "too much to do".to_owned(),
         retry_ms: u64::try_from(span.as_millis()).ok(),
         evidence: Evidence::ErrorInfo,
+    }
+}
+
+/// It or somebody on the way says so, without a word on who it was.
+fn says(code: Code, message: &str) -> Whim {
+    Whim::Refuse {
+        code,
+        message: message.to_owned(),
+        retry_ms: None,
+        evidence: Evidence::Nothing,
     }
 }

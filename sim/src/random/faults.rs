@@ -403,6 +403,7 @@ impl Draw<'_> {
             WhimPlan::NegativeCounts,
             WhimPlan::WrongWidth,
             WhimPlan::WrongWidth,
+            WhimPlan::WrongWidth,
             WhimPlan::BreaksOff,
             WhimPlan::BreaksOff,
             WhimPlan::SaysFailed,
@@ -423,6 +424,7 @@ impl Draw<'_> {
             WhimPlan::BusyForLong,
             WhimPlan::Unavailable,
             WhimPlan::Unavailable,
+            WhimPlan::Aborts,
         ];
         let (whim, methods) = match self.chance.within(0, 99) {
             0..48 => (self.chance.one_of(&execute), &["ExecuteCircuit"][..]),

@@ -322,16 +322,28 @@ fn keys(scenario: &mut Scenario, chance: &mut Chance) {
     for job in [one, other] {
         scenario.jobs[job].key = Some("a key that two have".to_owned());
     }
-    // They may want the same, but for how often.
-    if one != other && chance.percent(50) {
-        let first = scenario.jobs[one].clone();
-        scenario.jobs[other] = JobPlan {
+    // They may want the same, but for one thing.
+    if one != other && chance.percent(60) {
+        let mut second = JobPlan {
             client: scenario.jobs[other].client,
             at: scenario.jobs[other].at,
-            shots: scenario.jobs[other].shots,
             like: Some(one),
-            ..first
+            ..scenario.jobs[one].clone()
         };
+        match chance.within(0, 4) {
+            0 => second.shots += 1,
+            1 => second.seed = Some(second.seed.unwrap_or_default() + 1),
+            2 => second.priority = (second.priority + 1) % 101,
+            3 => {
+                let level = ("optimization_level".to_owned(), "9".to_owned());
+                second.options.extend([level]);
+            }
+            _ => {
+                let other = [SIMULATOR, PAID][usize::from(second.device == SIMULATOR)];
+                other.clone_into(&mut second.device);
+            }
+        }
+        scenario.jobs[other] = second;
     }
 }
 

@@ -153,6 +153,8 @@ pub enum WhimPlan {
     BusyForLong,
     /// It does nothing, and it or somebody on the way says that it is not available.
     Unavailable,
+    /// It does nothing, and it or somebody on the way breaks the call off.
+    Aborts,
 }
 
 impl WhimPlan {
@@ -164,7 +166,8 @@ impl WhimPlan {
             | Self::Garbage
             | Self::Busy
             | Self::BusyForLong
-            | Self::Unavailable => CALLS.contains(&method),
+            | Self::Unavailable
+            | Self::Aborts => CALLS.contains(&method),
             Self::EmptyCircuit | Self::AnotherJob => {
                 ["CompileCircuit", "CompileJob"].contains(&method)
             }

@@ -111,7 +111,7 @@ pub fn kind(when: &When, act: &Act) -> &'static str {
             }
             WhimPlan::BreaksOff => "answer-breaks-off",
             WhimPlan::Busy | WhimPlan::BusyForLong => "busy",
-            WhimPlan::Unavailable => "neighbour-unavailable",
+            WhimPlan::Unavailable | WhimPlan::Aborts => "neighbour-unavailable",
         },
         Act::StoreFails(trouble) => store(
             trouble.how,

@@ -163,7 +163,7 @@ impl Client {
         };
         let timeout = plan.timeout.map(|span| prost_duration(span.0));
         let request = wire::EnqueueJobRequest {
-            name: format!("job {}", self.planned.ordinal),
+            name: self.called(),
             program,
             program_format: format.to_owned(),
             target: plan.device.clone(),
@@ -213,6 +213,12 @@ impl Client {
             }
             madsim::time::sleep(PAUSE).await;
         }
+    }
+
+    /// The job's name; one that is like another differs from it in what its plan says, and not in that.
+    fn called(&self) -> String {
+        let ordinal = self.planned.plan.like.unwrap_or(self.planned.ordinal);
+        format!("job {ordinal}")
     }
 
     /// Submits once; gives the job's id.

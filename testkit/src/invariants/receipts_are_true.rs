@@ -83,19 +83,19 @@ fn not_stopped(history: &History, told: &Told, shots_used: Option<i64>) -> Optio
     wrong.then(|| format!("{fired} shots were fired, and {named} were told"))
 }
 
-/// Too late is who cancels what has ended, or whose counts were there.
+/// Too late is who cancels what has ended, or whose counts are stored.
 fn in_time(history: &History, told: &Told) -> Option<String> {
     let state = history.stored.get(&told.job).map(|stored| stored.job.state);
     if state == Some(State::Cancelled) {
         return Some("and it was cancelled".to_owned());
     }
-    let ran = runs(history, told).any(|run| run.ended.is_some_and(|ended| ended.0 <= told.at));
     let mut commits = history.committed.iter();
-    let ended = commits
-        .any(|commit| commit.job == told.job && commit.at <= told.at && commit.state.is_terminal());
+    let over = |state: State| state == State::Completing || state.is_terminal();
+    let is_over =
+        commits.any(|commit| commit.job == told.job && commit.at <= told.at && over(commit.state));
     // Nobody can say it where nobody wrote down when things were stored.
-    (!ran && !ended && !history.committed.is_empty())
-        .then(|| "it had neither ended nor run".to_owned())
+    (!is_over && !history.committed.is_empty())
+        .then(|| "neither its end nor its counts were stored".to_owned())
 }
 
 /// What a driver has confirmed, or never heard of, is no doubt.

@@ -38,7 +38,7 @@ impl Client {
                 source_service: "system-api".to_owned(),
                 ..Default::default()
             }),
-            name: format!("job {}", self.planned.ordinal),
+            name: self.called(),
             program,
             program_format: format.to_owned(),
             target: plan.device.clone(),
