@@ -103,11 +103,11 @@ impl Client {
                     Ok(Ok(None)) | Err(_) => break,
                     Ok(Err(why)) => {
                         self.note(&format!("stream broke: {}", why.message()));
-                        madsim::time::sleep(PAUSE).await;
                         break;
                     }
                 }
             }
+            madsim::time::sleep(PAUSE).await;
         }
     }
 
