@@ -55,7 +55,7 @@ type Lanes = Registry<LaneKey, DeviceId, Lane>;
 /// at each device; a job that asks for what no other does, at each device; a device that is new, or
 /// tells something new of itself, at each group. None looks at all jobs, but for one that comes when
 /// the table of ids is full, so that it doubles: O(1) on the mean.
-/// An enqueue with its pick costs 3 to 6.5 times a plain heap's at a million jobs (DESIGN.md).
+/// An enqueue with its pick costs about 2.5 times a plain heap's at a million jobs (DESIGN.md).
 #[derive(Debug)]
 pub struct Scheduler {
     lanes: Lanes,
