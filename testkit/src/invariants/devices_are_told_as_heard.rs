@@ -2,6 +2,7 @@
 //! answer comes, of all of which it has heard, and of none that it takes jobs while it is not known
 //! whether it is there (issue 6).
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use qrtx::devices::Status;
@@ -15,22 +16,28 @@ const A_MOMENT_MS: u64 = 100;
 /// Says what was told of a device, and never heard.
 pub fn check(history: &History) -> Vec<Breach> {
     let mut broken = Vec::new();
-    for look in &history.looks {
+    let mut untrue = BTreeMap::new();
+    for look in history
+        .looks
+        .iter()
+        .filter(|look| !just_woke(history, look))
+    {
         let lives = lives(history, look);
         for (device, told) in &look.devices {
             let heard = |life: &u32| heard(history, *life, device, look);
-            let mut words = lives.iter().flat_map(heard);
+            let words: Vec<_> = lives.iter().flat_map(heard).collect();
             let in_reach = || {
                 lives
                     .iter()
                     .any(|life| may_be_in_reach(history, *life, look))
             };
-            let is_so = words.any(|word| may_be(history, word, *told, look))
+            let is_so = words.iter().any(|word| may_be(history, word, *told, look))
                 && (*told == Status::Unreachable || in_reach());
-            if !is_so {
-                let told = told.name();
-                let how = format!("{device} was told to be {told}, and was not heard to be so");
-                broken.push(Breach::at(look.at, how));
+            if is_so {
+                untrue.remove(device);
+            } else if untrue.insert(device, *told) != Some(*told) {
+                // Who looks again sees the same.
+                broken.push(Breach::at(look.at, untold(device, *told, words.last())));
             }
         }
         let known = |life: &u32, device: &str| {
@@ -47,6 +54,32 @@ pub fn check(history: &History) -> Vec<Breach> {
         }));
     }
     broken
+}
+
+/// Whether a kernel stood still while it was asked, or just before: it answers before it has looked
+/// around.
+fn just_woke(history: &History, look: &Look) -> bool {
+    let moment = Duration::from_millis(A_MOMENT_MS);
+    let mut pauses = history.pauses.iter();
+    pauses.any(|(from, until)| *from <= look.at && look.asked <= *until + moment)
+}
+
+/// Why somebody was told wrongly how a device is.
+fn untold(device: &str, told: Status, last: Option<&&Word>) -> String {
+    let name = told.name();
+    let Some(word) = last else {
+        return format!("{device} was told to be {name}, and nothing was heard of it");
+    };
+    let said = match word.listed {
+        true => word.hardware.name(),
+        false => "not in the list",
+    };
+    let at = word.at.as_secs_f64();
+    let rest = match told {
+        Status::Offline | Status::Error if word.is_up() => ", and it need not rest any more",
+        _ => "",
+    };
+    format!("{device} was told to be {name}; the last word of it, at {at:.3} s, was {said}{rest}")
 }
 
 /// The lives of the kernel of which one has answered.
@@ -123,10 +156,9 @@ fn may_rest(history: &History, word: &Word, look: &Look) -> bool {
     let words: Vec<_> = words.filter(|word| word.at <= look.at).collect();
     let mut limits = history.limits.clone();
     limits.device_losses_ms += A_MOMENT_MS;
-    // A kernel that stands still, or has just stood still, does not know yet that a rest is over.
-    let asked = history.lived_since(look.asked, Duration::from_millis(A_MOMENT_MS));
+    limits.device_hold_ms += A_MOMENT_MS;
     let mut rests = rests(&words, &limits).into_iter();
-    rests.any(|(from, until)| from <= look.at && asked <= until)
+    rests.any(|(from, until)| from <= look.at && look.asked <= until)
 }
 
 #[cfg(test)]
@@ -215,5 +247,10 @@ mod tests {
             history.limits.device_hold_ms = 5_000;
         };
         assert_eq!(told_of(&up, Some(Status::Offline), stayed), 1);
+        let still = |history: &mut History| {
+            stayed(history);
+            history.pauses.push((secs(6), secs(20)));
+        };
+        assert_eq!(told_of(&up, Some(Status::Offline), still), 0);
     }
 }
