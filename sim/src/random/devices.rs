@@ -40,10 +40,7 @@ pub(super) fn flaps(scenario: &mut Scenario, chance: &mut Chance) {
     for (name, value) in [
         ("device_losses", chance.within(1, 2)),
         ("device_hold_ms", *chance.one_of(&[5_000, 15_000, 30_000])),
-        (
-            "device_losses_ms",
-            *chance.one_of(&[2_000, 5_000, 600_000]),
-        ),
+        ("device_losses_ms", *chance.one_of(&[2_000, 5_000, 600_000])),
     ] {
         scenario.limits.set(name, value);
     }
