@@ -252,7 +252,11 @@ fn a_deployment_that_stops_stops_its_simulations() {
     runtime.block_on(async {
         let mut deployment = Deployment::embedded().await;
         let mut client = deployment.client().await;
-        let running = enqueue(&mut client, request(endless())).await;
+        let for_a_quarter_of_an_hour = wire::EnqueueJobRequest {
+            shots: Some(100_000),
+            ..request(endless())
+        };
+        let running = enqueue(&mut client, for_a_quarter_of_an_hour).await;
         until(&mut client, &running, "PhaseReached").await;
         deployment.stop().await;
     });

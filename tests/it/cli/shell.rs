@@ -250,7 +250,7 @@ fn plain(text: &str) -> String {
         (r"STATE +AGE", "STATE  AGE"),
         (r"\d+ bytes", "# bytes"),
         (r"\.json +\d+\n", ".json  #\n"),
-        (r"; \d+ shots fired", "; # shots fired"),
+        (r"; \d+ shots? fired", "; # shots fired"),
         (
             r#""(bytes|shots_used|execution_seconds|seconds)": [0-9.e-]+"#,
             r#""$1": #"#,
