@@ -1,6 +1,8 @@
 //! A run as it was seen from outside: what clients were told, what devices did, what is stored.
 //! Nothing in here comes from the kernel's own view of itself but the store's content.
 
+mod told;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -8,9 +10,11 @@ use qrtx::devices::Status;
 use qrtx::ids::{JobId, Sha256Sum};
 use qrtx::job::Job;
 use qrtx::job::event::{Counts, Recorded};
-use qrtx::job::state::{PublicState, State};
+use qrtx::job::state::State;
 use qrtx::limits::Limits;
 use qrtx::ports::devices::Hardware;
+
+pub use told::{News, Told, Wish};
 
 use crate::neighbours::{Method, Run};
 
@@ -289,101 +293,6 @@ pub struct Cancel {
     pub asked: Duration,
     /// When it had its answer.
     pub answered: Option<Duration>,
-}
-
-/// Something that a client was told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told {
-    /// When it reached the client, since the start of the run.
-    pub at: Duration,
-    /// Who was told.
-    pub client: String,
-    /// About which job.
-    pub job: JobId,
-    /// What.
-    pub news: News,
-}
-
-/// What a client asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wish {
-    /// For which tenant it is.
-    pub tenant: String,
-    /// The hash of its program.
-    pub program: Sha256Sum,
-    /// Where it is to run.
-    pub target: String,
-    /// How often.
-    pub shots: u32,
-    /// With which seed, if its client has said so.
-    pub seed: Option<i64>,
-    /// What the compiler is to be told.
-    pub options: BTreeMap<String, String>,
-    /// How urgent it is.
-    pub priority: u8,
-    /// How long it may take, if its client has said so.
-    pub timeout: Option<Duration>,
-}
-
-/// What a client was told of a job.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum News {
-    /// It is accepted, for this idempotency key.
-    Accepted {
-        /// The client's key.
-        key: String,
-        /// What it asked for.
-        wish: Wish,
-    },
-    /// An event of a watch. A watch that is resumed goes on behind the last event.
-    Event {
-        /// Its number.
-        seq: u64,
-        /// Its name.
-        kind: String,
-        /// The state after it.
-        state: State,
-    },
-    /// An update of a stream of system-api's. One that is resumed goes on behind the last.
-    Update {
-        /// Its number.
-        seq: u64,
-        /// How the job was shown then.
-        shown: PublicState,
-        /// Which stage that was, by its name.
-        stage: String,
-    },
-    /// Where the job is, as system-api asks for it.
-    Public(PublicState),
-    /// The results of an ended job.
-    Results {
-        /// The job's end.
-        state: State,
-        /// The device that ran it last, empty if none did; `None` if the answer does not tell.
-        device: Option<String>,
-        /// What was counted.
-        counts: BTreeMap<String, i64>,
-    },
-    /// Why the job is not running.
-    Explained {
-        /// Where it was then.
-        state: State,
-        /// How many things hold it.
-        reasons: usize,
-    },
-    /// The whole history of a job that has ended: number, kind and state of each event.
-    History(Vec<(u64, String, State)>),
-    /// Where the list of its tenant's jobs has a job that has ended; `None` if it has not.
-    Listed(Option<State>),
-    /// Which other jobs stood in that list, as far as it was read.
-    Beside(Vec<JobId>),
-    /// A cancel was answered.
-    Receipt {
-        /// In these words.
-        receipt: String,
-        /// What the execution that it stopped had cost by then.
-        shots_used: Option<i64>,
-    },
 }
 
 /// A job as it is stored.
