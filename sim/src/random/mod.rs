@@ -299,6 +299,7 @@ fn classes(scenario: &mut Scenario, chance: &mut Chance) {
         let job = any_job(scenario, chance);
         if scenario.jobs[job].reservation.is_none() {
             scenario.jobs[job].device = "qpu:elsewhere".to_owned();
+            scenario.jobs[job].nowhere = true;
         }
     }
     if !chance.percent(20) {
@@ -341,6 +342,7 @@ fn keys(scenario: &mut Scenario, chance: &mut Chance) {
             _ => {
                 let other = [SIMULATOR, PAID][usize::from(second.device == SIMULATOR)];
                 other.clone_into(&mut second.device);
+                second.nowhere = false;
             }
         }
         scenario.jobs[other] = second;

@@ -44,7 +44,7 @@ impl Scenario {
                 Ok(id) => target.names(&id, &device.backend_type),
                 Err(_) => false,
             };
-            if !self.devices.iter().any(named) {
+            if !job.nowhere && !self.devices.iter().any(named) {
                 return Err(format!(
                     "no device is called {target:?}, or is of that class"
                 ));

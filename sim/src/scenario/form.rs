@@ -155,6 +155,9 @@ pub struct JobPlan {
     pub every: Span,
     /// Where they shall run.
     pub device: String,
+    /// Whether there is no such device, on purpose.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub nowhere: bool,
     /// In which reserved slot, by its place in the scenario, from 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reservation: Option<usize>,
@@ -206,6 +209,7 @@ impl JobPlan {
             count: one(),
             every: Span::default(),
             device: device.to_owned(),
+            nowhere: false,
             reservation: None,
             key: None,
             like: None,
