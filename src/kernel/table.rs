@@ -229,7 +229,6 @@ impl Table {
         let early = planted(Bug::SlotFreedAtEnd) && ended;
         let lets_go = (after.holds().is_none() || early) && !picked;
         let compiles = matches!(after.state, State::Validating | State::Compiling);
-        let stores = matches!(after.duty(), Some(Duty::Complete | Duty::Report));
         slot.resume_at = None;
         if !picked {
             slot.astir().turn = None;
@@ -241,9 +240,6 @@ impl Table {
         }
         if !compiles && !planted(Bug::CompileSlotLeaks) {
             self.compile.leave(id);
-        }
-        if !stores {
-            self.store.leave(id);
         }
         if lets_go {
             self.scheduler.remove(id);
