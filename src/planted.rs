@@ -69,6 +69,10 @@ pub enum Bug {
     TenantLimitForgotten,
     /// Of a class that a job is for, only what its circuit needs is looked at.
     ClassForgotten,
+    /// What a client requires of a device beyond the class is not looked at.
+    RequirementsForgotten,
+    /// For a class, a program is compiled only to what all its devices have.
+    CommonGroundOnly,
     /// A slot that is given back is given on when somebody comes, not at once.
     SlotIdles,
     /// System-api is shown a job's state as it is, also when that goes back.
@@ -183,7 +187,7 @@ pub enum Bug {
 
 impl Bug {
     /// Every mistake, by its name.
-    pub const ALL: [(&str, Self); 87] = [
+    pub const ALL: [(&str, Self); 89] = [
         ("key-forgotten", Self::KeyForgotten),
         ("admits-all", Self::AdmitsAll),
         ("withdrawal-forgotten", Self::WithdrawalForgotten),
@@ -219,6 +223,8 @@ impl Bug {
         ("urgent-go-last", Self::UrgentGoLast),
         ("tenant-limit-forgotten", Self::TenantLimitForgotten),
         ("class-forgotten", Self::ClassForgotten),
+        ("requirements-forgotten", Self::RequirementsForgotten),
+        ("common-ground-only", Self::CommonGroundOnly),
         ("slot-idles", Self::SlotIdles),
         ("shown-goes-back", Self::ShownGoesBack),
         ("commit-not-synced", Self::CommitNotSynced),

@@ -24,7 +24,8 @@ pub(super) struct Submission {
     #[arg(long, value_name = "N", value_parser = text::parse_whole::<i64>, allow_hyphen_values = true)]
     seed: Option<i64>,
     /// The device that shall run it, or a class of which the first that is free does:
-    /// backend:simulator, 'sim:*', or '*' for any
+    /// backend:simulator, 'sim:*', or '*' for any; behind it may stand what the device must have,
+    /// as in '*?qubits=20&ops=CX,RZ&formats=QASM3'
     #[arg(long, value_name = "DEVICE", default_value = "sim:local")]
     target: String,
     /// 0 to 100, higher is more urgent [default: 50]

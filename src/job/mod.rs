@@ -9,6 +9,7 @@ pub mod history;
 pub mod key;
 pub mod ledger;
 pub mod request;
+pub mod requirements;
 pub mod salvage;
 pub mod shared_spec;
 pub mod spec;

@@ -1,4 +1,8 @@
 //! Where a job may run, as its client says: on one device, or on any of a class.
+//!
+//! As text: a device's id; `backend:simulator`, all of that backend type; `sim:*`, all whose ids
+//! begin so; `*`, all. Behind a `?` may stand what the device must have ([`Requirements`]), as in
+//! `*?qubits=20&ops=CX,RZ`; `sim:a?qubits=20` is a class of one device at most.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,6 +11,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{BadId, DeviceId};
+use crate::job::requirements::Requirements;
 
 /// A device, or a class of devices; on the wire and in the store a text.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -18,24 +23,41 @@ pub enum Target {
     Class(Class),
 }
 
-/// A class of devices: `backend:simulator` are those of that backend type, `sim:*` those whose
-/// ids begin so, and `*` are all.
+/// A class of devices. Many records name one, so clones share it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Class(Arc<str>);
+pub struct Class(Arc<Written>);
+
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Written {
+    text: Box<str>,
+    /// The bytes of `text` before the `?`.
+    family_bytes: usize,
+    requires: Requirements,
+}
 
 const BACKEND: &str = "backend:";
+const EACH: char = '*';
+const WITH: char = '?';
 
 impl Target {
     /// The target as text.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Device(device) => device.as_str(),
-            Self::Class(class) => &class.0,
+            Self::Class(class) => &class.0.text,
         }
     }
 
-    /// Whether a device is the one that is named, or of the class; whether it can run the circuit
-    /// is another question.
+    /// What a device must have, whatever the circuit is.
+    pub fn requires(&self) -> Option<&Requirements> {
+        match self {
+            Self::Device(_) => None,
+            Self::Class(class) => Some(&class.0.requires),
+        }
+    }
+
+    /// Whether a device is the one that is named, or of the class; whether it has what is required
+    /// and can run the circuit are other questions.
     pub fn names(&self, device: &DeviceId, backend_type: &str) -> bool {
         match self {
             Self::Device(named) => named == device,
@@ -46,11 +68,14 @@ impl Target {
 
 impl Class {
     fn has(&self, device: &DeviceId, backend_type: &str) -> bool {
-        if let Some(wanted) = self.0.strip_prefix(BACKEND) {
+        let family = &self.0.text[..self.0.family_bytes];
+        if let Some(wanted) = family.strip_prefix(BACKEND) {
             return wanted == backend_type;
         }
-        let start = self.0.strip_suffix('*');
-        start.is_some_and(|start| device.as_str().starts_with(start))
+        match family.strip_suffix(EACH) {
+            Some(start) => device.as_str().starts_with(start),
+            None => device.as_str() == family,
+        }
     }
 }
 
@@ -68,7 +93,7 @@ impl fmt::Debug for Target {
 
 impl fmt::Debug for Class {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.0.text)
     }
 }
 
@@ -78,10 +103,23 @@ impl FromStr for Target {
     fn from_str(text: &str) -> Result<Self, BadId> {
         // A class keeps to the same letters and length.
         let device: DeviceId = text.parse()?;
-        match text.starts_with(BACKEND) || text.ends_with('*') {
-            true => Ok(Self::Class(Class(text.into()))),
-            false => Ok(Self::Device(device)),
+        let (family, requires) = match text.split_once(WITH) {
+            Some(("", _)) => {
+                let wanted = "a target: before the ? stand a device's id, a class, or * for any";
+                return Err(BadId::new(text, wanted));
+            }
+            Some((family, requires)) => (family, Some(requires.parse()?)),
+            None => (text, None),
+        };
+        let is_class = family.starts_with(BACKEND) || family.ends_with(EACH);
+        if !is_class && requires.is_none() {
+            return Ok(Self::Device(device));
         }
+        Ok(Self::Class(Class(Arc::new(Written {
+            text: text.into(),
+            family_bytes: family.len(),
+            requires: requires.unwrap_or_default(),
+        }))))
     }
 }
 
@@ -128,6 +166,9 @@ mod tests {
         assert_eq!(named("*"), ["sim:local", "sim:b", "qpu-1"]);
         assert_eq!(named("backend:simulator"), ["sim:local"]);
         assert_eq!(named("backend:*"), [""; 0], "no backend is called so");
+        assert_eq!(named("*?qubits=5"), ["sim:local", "sim:b", "qpu-1"]);
+        assert_eq!(named("backend:ion?qubits=5"), ["qpu-1"]);
+        assert_eq!(named("sim:b?ops=CX"), ["sim:b"]);
         assert_eq!(
             named("sim"),
             [""; 0],
@@ -140,7 +181,14 @@ mod tests {
         let class: Target = "sim:*".parse().unwrap();
         assert_eq!(serde_json::to_string(&class).unwrap(), r#""sim:*""#);
         assert_eq!(serde_json::from_str::<Target>(r#""sim:*""#).unwrap(), class);
-        for bad in ["", "a\n*", &"x".repeat(129)] {
+        for bad in [
+            "",
+            "a\n*",
+            &"x".repeat(129),
+            "?qubits=5",
+            "sim:*?",
+            "*?qubits",
+        ] {
             assert!(bad.parse::<Target>().is_err(), "{bad:?}");
         }
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::DeviceId;
 use crate::job::event::CircuitFormat;
+use crate::job::requirements::{Requirements, names, op_name};
 use crate::job::target::Target;
 use crate::planted::{Bug, planted};
 
@@ -67,17 +68,20 @@ impl Want {
         }
     }
 
-    /// What a device that the target names lacks for the circuit.
+    /// What a device that the target names lacks of what is required, or for the circuit.
     pub fn lacks(&self, profile: &Profile) -> Option<String> {
-        let needs = self.needs.as_ref()?;
-        profile.capabilities.lacks(needs)
+        let device = &profile.capabilities;
+        let required = self.target.requires();
+        let required = required.filter(|_| !planted(Bug::RequirementsForgotten));
+        let required = required.and_then(|required| device.lacks_required(required));
+        required.or_else(|| device.lacks(self.needs.as_ref()?))
     }
 }
 
-impl From<DeviceId> for Want {
-    fn from(device: DeviceId) -> Self {
+impl<T: Into<Target>> From<T> for Want {
+    fn from(target: T) -> Self {
         Self {
-            target: device.into(),
+            target: target.into(),
             needs: None,
         }
     }
@@ -87,20 +91,15 @@ impl Capabilities {
     /// Reads `ops`, `qubits` and `formats` out of a device's capability map; what is not there or
     /// makes no sense is not known.
     pub fn parse(map: &BTreeMap<String, String>) -> Self {
-        let names = |key| {
-            map.get(key).map(|names| {
-                names
-                    .split(',')
-                    .map(|name| name.trim().to_uppercase())
-                    .filter(|name| !name.is_empty())
-                    .collect()
-            })
+        let set = |key: &str, name: fn(&str) -> String| {
+            let told = map.get(key)?;
+            Some(names(told).map(name).collect())
         };
         let qubits = map.get("qubits").or_else(|| map.get("max_qubits"));
         Self {
-            ops: names("ops"),
+            ops: set("ops", op_name),
             qubits: qubits.and_then(|qubits| qubits.trim().parse().ok()),
-            formats: names("formats"),
+            formats: set("formats", str::to_uppercase),
         }
     }
 
@@ -117,6 +116,37 @@ impl Capabilities {
         }
         self.lacks_format(needs.format)
             .or_else(|| self.lacks_ops(&needs.ops))
+    }
+
+    /// What the device lacks of what a client requires; `None` if it has all. Here what it does not
+    /// tell is missing: who asks for something wants to be sure of it.
+    pub fn lacks_required(&self, required: &Requirements) -> Option<String> {
+        if let Some(wanted) = required.qubits
+            && self.qubits.is_none_or(|most| most < wanted)
+        {
+            let has = match self.qubits {
+                Some(most) => format!("has {most}"),
+                None => "does not say how many it has".to_owned(),
+            };
+            return Some(format!("it must have {wanted} qubits, and {has}"));
+        }
+        let lacks = |what: &str, wanted: &BTreeSet<String>, told: &Option<BTreeSet<String>>| {
+            let has = |it: &&String| told.iter().flatten().any(|told| are_one(told, it));
+            let missing: Vec<_> = wanted
+                .iter()
+                .filter(|it| !has(it))
+                .map(String::as_str)
+                .collect();
+            let told: Vec<_> = told.iter().flatten().map(String::as_str).collect();
+            let has = match told.is_empty() {
+                true => "does not say which it has".to_owned(),
+                false => format!("has {}", told.join(", ")),
+            };
+            let missing = (!missing.is_empty()).then(|| missing.join(", "))?;
+            Some(format!("it must have the {what} {missing}, and {has}"))
+        };
+        lacks("operations", &required.ops, &self.ops)
+            .or_else(|| lacks("formats", &required.formats, &self.formats))
     }
 
     fn lacks_format(&self, format: CircuitFormat) -> Option<String> {
@@ -168,6 +198,16 @@ impl Capabilities {
     }
 }
 
+/// Whether a device tells what is wanted; of a format, the stem of the name is enough on either
+/// side (`QASM3`, `QASM3_TEXT`).
+fn are_one(told: &str, wanted: &str) -> bool {
+    let is_stem = |stem: &str, name: &str| {
+        let rest = name.strip_prefix(stem);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+    };
+    is_stem(told, wanted) || is_stem(wanted, told)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,6 +251,25 @@ mod tests {
             let anything = needs(qasm, Some(1_000), &["H"]);
             assert_eq!(device(silent).lacks(&anything), None);
         }
+    }
+
+    #[test]
+    fn what_is_required_must_be_told_and_what_a_device_lacks_of_it_is_named() {
+        let told = device(&[
+            ("qubits", "5"),
+            ("ops", "cnot,RZ"),
+            ("formats", "QASM3_TEXT"),
+        ]);
+        let lacks = |device: &Capabilities, required: &str| {
+            device.lacks_required(&required.parse().unwrap())
+        };
+        assert_eq!(lacks(&told, "qubits=5&ops=CX&formats=QASM3"), None);
+        insta::assert_snapshot!(lacks(&told, "qubits=6").unwrap(), @"it must have 6 qubits, and has 5");
+        insta::assert_snapshot!(lacks(&told, "ops=CX,CZ,H").unwrap(), @"it must have the operations CZ, H, and has CX, RZ");
+        insta::assert_snapshot!(lacks(&told, "formats=AQO").unwrap(), @"it must have the formats AQO, and has QASM3_TEXT");
+        let silent = device(&[]);
+        insta::assert_snapshot!(lacks(&silent, "qubits=1").unwrap(), @"it must have 1 qubits, and does not say how many it has");
+        insta::assert_snapshot!(lacks(&silent, "ops=CX").unwrap(), @"it must have the operations CX, and does not say which it has");
     }
 
     #[test]

@@ -63,10 +63,8 @@ async fn refuse_unknown_target<E: Env>(ctx: &Context<'_, E>, job: &Job) -> Resul
             return Ok(());
         }
     };
-    let mut each = devices.iter();
-    let is_named = each.any(|device| want.target.names(&device.id, &device.backend_type));
     ctx.devices.listed(devices, asked, ctx.env.clock().moment());
-    if is_named {
+    if ctx.devices.standing(&want) != Standing::Unknown {
         return Ok(());
     }
     let failure = Failure::new(Category::AllocationError, ctx.devices.unfit(&want));

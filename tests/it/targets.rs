@@ -184,6 +184,88 @@ async fn a_job_waits_for_the_one_device_of_its_class_that_fits_also_after_a_rest
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_runs_only_where_there_is_what_its_client_requires_also_after_a_restart() {
+    let (double, clock) = driver([
+        device("sim:large").capability("qubits", "20"),
+        device("sim:silent"),
+        device("sim:small").capability("qubits", "5"),
+    ]);
+    double.set_status("sim:large", DeviceStatus::Maintenance);
+    let served = Served::start(double.routes());
+    let mut deployment = deployed(&served).await;
+    let mut client = deployment.client().await;
+    let jobs = ["sim:*?qubits=6", "sim:large?qubits=20&ops=cnot"].map(|it| asked(it, bell()));
+    let mut waiting = Vec::new();
+    for job in jobs {
+        waiting.push(enqueue(&mut client, job).await);
+    }
+    for job in &waiting {
+        until(&mut client, job, "Compiled").await;
+    }
+    deployment.stop().await;
+    deployment.start().await;
+    client = deployment.client().await;
+    for job in &waiting {
+        let told = loop {
+            let told = explained(&mut client, job).await;
+            if told.queue.is_some() {
+                break told;
+            }
+            tokio::task::yield_now().await;
+        };
+        let sentences: Vec<_> = told.reasons.iter().map(|it| &*it.message).collect();
+        assert_eq!(sentences, ["sim:large is MAINTENANCE"]);
+    }
+    // Idle devices beside it are no reason to run a job where it must not.
+    assert!(double.runs().is_empty());
+    double.set_status("sim:large", DeviceStatus::Online);
+    for (number, job) in waiting.iter().enumerate() {
+        double.started(number + 1).await;
+        clock.advance(HOUR);
+        finish(&mut client, job).await;
+        assert_eq!(status(&mut client, job).await.device_id, "sim:large");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_client_requires_and_no_device_has_fails_before_anything_is_compiled() {
+    let (double, _) = driver([
+        device("sim:silent"),
+        device("sim:small").capability("qubits", "5"),
+    ]);
+    let served = Served::start(double.routes());
+    let deployment = deployed(&served).await;
+    let mut client = deployment.client().await;
+    let mut told = Vec::new();
+    for target in [
+        "*?qubits=6",
+        "sim:small?ops=CX,CCX",
+        "*?formats=QASM3",
+        "sim:else?qubits=1",
+    ] {
+        let job = enqueue(&mut client, asked(target, bell())).await;
+        let error = finish(&mut client, &job).await.error.unwrap();
+        assert_eq!(error.error_code, "AllocationError");
+        let events = history(&mut client, &job).await.events;
+        assert!(!events.iter().any(|event| event.kind == "Validated"));
+        told.push(format!("{target}\n    {}", error.error_summary));
+    }
+    insta::assert_snapshot!(told.join("\n"), @r"
+    *?qubits=6
+        sim:silent can not run it: it must have 6 qubits, and does not say how many it has; sim:small can not run it: it must have 6 qubits, and has 5
+    sim:small?ops=CX,CCX
+        sim:small can not run it: it must have the operations CCX, and has CX, MEASURE, RX, RY, RZ
+    *?formats=QASM3
+        sim:silent can not run it: it must have the formats QASM3, and has AQO_JSON; sim:small can not run it: it must have the formats QASM3, and has AQO_JSON
+    sim:else?qubits=1
+        there is no device sim:else?qubits=1; there are: sim:silent, sim:small
+    ");
+    let unreadable = asked("*?qubits", bell());
+    let refused = client.enqueue_job(unreadable).await.unwrap_err();
+    insta::assert_snapshot!(refused.message(), @r#"the request is not valid: target "qubits" is not what a device must have: qubits=20, ops=CX,RZ or formats=QASM3, each at most once and joined by &"#);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_circuit_is_made_of_what_the_devices_have_in_common_or_else_of_what_one_has() {
     let (double, clock) = driver([
         device("sim:cx").capability("ops", "RX,RY,RZ,CX,MEASURE"),
