@@ -18,6 +18,15 @@ pub use told::{News, Told, Wish};
 
 use crate::neighbours::{Method, Run};
 
+/// A device as it is.
+#[derive(Debug, Clone, Default)]
+pub struct Device {
+    /// For example `simulator`.
+    pub backend_type: String,
+    /// As in the driver's list.
+    pub capabilities: BTreeMap<String, String>,
+}
+
 /// Everything that can be held against a kernel.
 #[derive(Debug, Clone, Default)]
 pub struct History {
@@ -32,8 +41,8 @@ pub struct History {
     pub reserving: bool,
     /// Runs that each device takes at a time.
     pub slots: BTreeMap<String, usize>,
-    /// What kind of device each is.
-    pub backend_types: BTreeMap<String, String>,
+    /// What each device is and has.
+    pub devices: BTreeMap<String, Device>,
     /// What is stored at the end.
     pub stored: BTreeMap<JobId, Stored>,
     /// Every commit that was written, in order.

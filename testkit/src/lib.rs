@@ -6,6 +6,7 @@
 pub mod circuits;
 pub mod contract;
 pub mod disk;
+mod fitness;
 pub mod gated_store;
 pub mod hand_clock;
 pub mod history;

@@ -98,6 +98,7 @@ pub fn scenario(seed: u64) -> Scenario {
     workload::instead(&mut scenario, seed, &mut Chance::new(seed, "crowd"));
     reservations(&mut scenario, &mut Chance::new(seed, "reservations"));
     classes(&mut scenario, &mut Chance::new(seed, "classes"));
+    devices::differ(&mut scenario, &mut Chance::new(seed, "differ"));
     options(&mut scenario, &mut Chance::new(seed, "options"));
     ways(&mut scenario, &mut Chance::new(seed, "ways"));
     keys(&mut scenario, &mut Chance::new(seed, "keys"));
@@ -201,10 +202,9 @@ fn looks(chance: &mut Chance) -> Option<Span> {
 }
 
 fn devices(chance: &mut Chance) -> Vec<DevicePlan> {
-    let mut device = |id: &str, backend_type: &str, most| DevicePlan {
-        id: id.to_owned(),
-        backend_type: backend_type.to_owned(),
-        slots: u32::try_from(chance.within(1, most)).expect("few slots"),
+    let mut device = |id: &str, backend_type: &str, most| {
+        let slots = u32::try_from(chance.within(1, most)).expect("few slots");
+        DevicePlan::plain(id, backend_type, slots)
     };
     vec![
         device(SIMULATOR, "simulator", 4),

@@ -27,11 +27,7 @@ pub(super) fn instead(seed: u64) -> Option<Scenario> {
     let mut scenario = Scenario {
         askable: true,
         run_takes: Span(RUN_TAKES),
-        devices: vec![DevicePlan {
-            id: SIMULATOR.to_owned(),
-            backend_type: "simulator".to_owned(),
-            slots: 1,
-        }],
+        devices: vec![DevicePlan::plain(SIMULATOR, "simulator", 1)],
         ..empty(NAME, seed)
     };
     if chance.percent(60) {

@@ -28,11 +28,7 @@ pub(super) fn scenario(seed: u64) -> Scenario {
     scenario.devices = DEVICES
         .iter()
         .zip(["simulator", "superconducting"])
-        .map(|(id, backend_type)| DevicePlan {
-            id: (*id).to_owned(),
-            backend_type: backend_type.to_owned(),
-            slots: 1,
-        })
+        .map(|(id, backend_type)| DevicePlan::plain(id, backend_type, 1))
         .collect();
     crowd(&mut scenario, seed, (120, 12), Duration::from_secs(600));
     scenario

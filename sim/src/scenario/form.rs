@@ -132,6 +132,22 @@ pub struct DevicePlan {
     /// Runs it takes at a time.
     #[serde(default = "one")]
     pub slots: u32,
+    /// What it tells of what it can do, if that is not what others tell: `ops`, `qubits`,
+    /// `formats`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub capabilities: BTreeMap<String, String>,
+}
+
+impl DevicePlan {
+    /// A device that can do what others can.
+    pub fn plain(id: &str, backend_type: &str, slots: u32) -> Self {
+        Self {
+            id: id.to_owned(),
+            backend_type: backend_type.to_owned(),
+            slots,
+            capabilities: BTreeMap::new(),
+        }
+    }
 }
 
 /// Jobs that a client submits.
@@ -153,7 +169,7 @@ pub struct JobPlan {
     /// The time between two of them.
     #[serde(default)]
     pub every: Span,
-    /// Where they shall run.
+    /// Where they shall run: a device, a class, or what a device must have.
     pub device: String,
     /// Whether there is no such device, on purpose.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -30,7 +30,9 @@ impl Doubles {
     pub fn new(scenario: &Scenario, clock: impl Fn(&str) -> SimulatedClock) -> Self {
         let devices = scenario.devices.iter().map(|plan| {
             let sketch = device(&plan.id).backend_type(&plan.backend_type);
-            sketch.capability("slots", &plan.slots.to_string())
+            let sketch = sketch.capability("slots", &plan.slots.to_string());
+            let told = plan.capabilities.iter();
+            told.fold(sketch, |sketch, (key, value)| sketch.capability(key, value))
         });
         let mut driver = DriverDouble::new(clock("driver-manager")).with_devices(devices);
         if scenario.askable {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use madsim::runtime::Handle;
 use qrtx::ports::JobStore as _;
 use qrtx::ports::store::Filter;
-use qrtx_testkit::history::{Asked, Committed, History, Start, Stored};
+use qrtx_testkit::history::{Asked, Committed, Device, History, Start, Stored};
 
 use super::World;
 use super::clock::BEFORE_START;
@@ -102,11 +102,22 @@ impl World {
             slots: devices
                 .map(|device| (device.id.clone(), device.slots as usize))
                 .collect(),
-            backend_types: self
-                .scenario
-                .devices
-                .iter()
-                .map(|device| (device.id.clone(), device.backend_type.clone()))
+            devices: self
+                .doubles
+                .driver
+                .devices()
+                .into_iter()
+                .map(|(id, told)| {
+                    let backend_type = told.backend_type;
+                    let capabilities = told.capabilities.into_iter().collect();
+                    (
+                        id,
+                        Device {
+                            backend_type,
+                            capabilities,
+                        },
+                    )
+                })
                 .collect(),
             stored: BTreeMap::new(),
             committed: committed

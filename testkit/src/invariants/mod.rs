@@ -19,7 +19,8 @@
 //! | tokens_rise | an older execution never follows a newer one | D8 |
 //! | only_circuits_run | garbage never reaches a device | D19 |
 //! | wishes_are_passed_on | compiler and device are told what the client asked for, and for whom | proto, D9 |
-//! | runs_where_it_may | on the device, or of the class, that the client named | proto target |
+//! | runs_where_it_may | on the device, or of the class, that the client named, if it can | proto target |
+//! | who_fits_is_found | no job fails for want of a device that is there | issue 6 |
 //! | no_retry_storm | a neighbour in trouble is not made worse | D18 |
 //! | backlog_is_bounded | too much to do is refused, and does not pile up | D17 |
 //! | deadlines_are_kept | no deadline passes early or late | D19, D22 |
@@ -95,6 +96,7 @@ pub mod the_fenced_stop;
 pub mod the_urgent_go_first;
 pub mod tokens_rise;
 pub mod unsteady_devices_rest;
+pub mod who_fits_is_found;
 pub mod wishes_are_passed_on;
 
 use std::time::Duration;
@@ -150,7 +152,7 @@ pub struct Invariant {
 }
 
 /// All of them.
-pub const ALL: [Invariant; 45] = [
+pub const ALL: [Invariant; 46] = [
     safety("ends_are_final", ends_are_final::check),
     safety("one_device_one_run", one_device_one_run::check),
     safety("acked_is_durable", acked_is_durable::check),
@@ -165,6 +167,7 @@ pub const ALL: [Invariant; 45] = [
     safety("only_circuits_run", only_circuits_run::check),
     safety("wishes_are_passed_on", wishes_are_passed_on::check),
     safety("runs_where_it_may", runs_where_it_may::check),
+    safety("who_fits_is_found", who_fits_is_found::check),
     safety("no_retry_storm", no_retry_storm::check),
     safety("backlog_is_bounded", backlog_is_bounded::check),
     safety("deadlines_are_kept", deadlines_are_kept::check),

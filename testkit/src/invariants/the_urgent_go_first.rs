@@ -8,6 +8,7 @@ use qrtx::ids::{JobId, ReservationId};
 use qrtx::job::Job;
 use qrtx::job::target::Target;
 use qrtx::limits::TELL_WITHIN;
+use qrtx::schedule::fit::Needs;
 use qrtx::time::Timestamp;
 
 use super::Breach;
@@ -23,7 +24,12 @@ struct Wait<'a> {
     /// The earliest moment and the latest.
     until: (Duration, Duration),
     /// What it waited for, and whose it is: a reserved slot is not what others wait for.
-    queue: (&'a Target, Option<ReservationId>, &'a str),
+    queue: (
+        &'a Target,
+        Option<&'a Needs>,
+        Option<ReservationId>,
+        &'a str,
+    ),
     /// Told without the kernel's own rank, which may be what is wrong: priority with age, then the
     /// deadline, then the submission; less is more urgent.
     place: (i64, Timestamp, u64),
@@ -72,12 +78,13 @@ fn waits(history: &History) -> Vec<Wait<'_>> {
             submission,
             ..
         } = &history.stored.get(&job)?.job;
+        let needs = history.stored[&job].job.needs().map(AsRef::as_ref);
         let level = created_at.0.div_euclid(step) - i64::from(spec.priority);
         Some(Wait {
             job,
             since,
             until: (history.lived_since(turn, TELL_WITHIN), turn),
-            queue: (&spec.target, spec.reservation, &spec.owner.tenant),
+            queue: (&spec.target, needs, spec.reservation, &spec.owner.tenant),
             place: (level, spec.expires_at, *submission),
         })
     });

@@ -233,6 +233,11 @@ impl<C: Clock + Clone> DriverDouble<C> {
         }
     }
 
+    /// What each device says of itself, listed or not.
+    pub fn devices(&self) -> BTreeMap<String, DeviceInfo> {
+        self.state().devices.clone()
+    }
+
     /// Plays a restart: executions and tokens seen are forgotten, `remembers_since` is now.
     /// Tombstones are durable and stay; what the hardware runs, it goes on running.
     pub fn forget(&self) {

@@ -192,7 +192,12 @@ impl State {
             return Err(refusal::driver(Code::FailedPrecondition, &message, job));
         }
         let circuit = Circuit::read(data_of(request), &device.capabilities, job);
-        let circuit = circuit.inspect_err(|_| self.unreadable.push(job.to_owned()))?;
+        let circuit = circuit.inspect_err(|why| {
+            // A circuit with an operation that the device has not is one.
+            if why.code() != Code::Unimplemented {
+                self.unreadable.push(job.to_owned());
+            }
+        })?;
         let seed = seed_of(&request.options)?;
         fail_if_asked_to(request)?;
 
