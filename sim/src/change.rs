@@ -5,10 +5,11 @@ use std::fmt;
 use crate::chance::{mix, number_of};
 
 /// The files with the rules: where nothing is decided, nothing can be decided wrongly.
-pub const RULES: [&str; 9] = [
+pub const RULES: [&str; 10] = [
     "src/retry.rs",
     "src/reconcile.rs",
     "src/devices.rs",
+    "src/devices/fitting.rs",
     "src/job/fold.rs",
     "src/job/mod.rs",
     "src/kernel/judge.rs",
