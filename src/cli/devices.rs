@@ -11,20 +11,23 @@ use crate::cli::table::{Cell, Fit, Table};
 use crate::cli::terminal::{BAD, GOOD, ODD};
 use crate::cli::{terminal, text, view};
 use crate::grpc::proto::kernel as wire;
+use crate::schedule::fit::Capabilities;
 
 /// Flags of `qrtx devices`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 RUNNING is in how many of this kernel's slots on the device a job runs, and how
 many are reserved (`qrtx reserve`); WAITING how many of its jobs wait for one,
-WAIT what a job would wait that is submitted now.
+WAIT what a job would wait that is submitted now. What else a device says it has
+is in --json (`capabilities`); a job may ask for qubits, operations and formats
+(`qrtx submit --target`).
 HARDWARE is what the device itself says: jobs of everybody, and their wait. A
 device that is DRAINING was told so by `qrtx drain`. One that went away too
 often lately is held back after its return, until it has stayed for a while.
 
 Examples:
   qrtx devices
-  qrtx devices --json | jq -r '.devices[].device_id'
+  qrtx devices --json | jq -r '.devices[] | [.device_id, .capabilities.ops] | @tsv'
 
 Exit codes: 0 done, 2 wrong use, 3 the kernel cannot be reached or cannot serve now.")]
 pub(super) struct Arguments {
@@ -105,10 +108,16 @@ fn table(devices: &[wire::Device]) -> Table<7> {
                 format!("{jobs}, {}", text::span(f64::from(seconds)))
             }
         };
+        let told = device.capabilities.iter();
+        let told = told.map(|(key, value)| (key.clone(), value.clone()));
+        let kind = match Capabilities::parse(&told.collect()).qubits {
+            Some(qubits) => format!("{qubits}-qubit {}", device.backend_type),
+            None => device.backend_type.clone(),
+        };
         table.push([
             device.device_id.as_str().into(),
             Cell::styled(style, &state),
-            device.backend_type.as_str().into(),
+            kind.into(),
             running.into(),
             device.queue_depth.into(),
             wait.unwrap_or_default().into(),
@@ -180,6 +189,7 @@ mod tests {
             backend_type: "simulator".to_owned(),
             state: wire::DeviceState::Online as i32,
             slots: 2,
+            capabilities: [("qubits".to_owned(), "20".to_owned())].into(),
             ..wire::Device::default()
         };
         let busy = wire::Device {
