@@ -11,7 +11,6 @@ use crate::ids::DeviceId;
 use crate::job::event::OnUnknown;
 use crate::limits::Limits;
 use crate::planted::{Bug, planted};
-use crate::ports::compiler::Capabilities;
 use crate::ports::devices::{DeviceInfo, Hardware};
 use crate::schedule::fit::{Profile, Want};
 use crate::time::{Moment, Monotonic, Timestamp};
@@ -55,6 +54,8 @@ struct Pages {
 #[derive(Debug, Clone)]
 struct Page {
     info: DeviceInfo,
+    /// What it is and can do, by all that it ever told: what it leaves out stands as it was.
+    profile: Profile,
     /// When it said so.
     heard_at: Timestamp,
     /// When it was asked what it said then.
@@ -133,6 +134,7 @@ impl Book {
             let told = match listed.remove(id) {
                 Some(info) => {
                     let told = info.hardware;
+                    page.profile.hear(&info.backend_type, &info.capabilities);
                     page.info = info;
                     told
                 }
@@ -143,8 +145,11 @@ impl Book {
             page.hear(told, asked, at);
         }
         let new = listed.into_iter().map(|(id, info)| {
+            let mut profile = Profile::default();
+            profile.hear(&info.backend_type, &info.capabilities);
             let page = Page {
                 info,
+                profile,
                 heard_at: at.wall,
                 asked,
                 listed: true,
@@ -250,7 +255,7 @@ impl Book {
         }
         let lane = |page: &Page| Lane {
             device: page.info.id.clone(),
-            profile: page.profile(),
+            profile: page.profile.clone(),
             slots: self.slots(&page.info, limits),
             status: Status::of(&pages.known(page).obstacles()),
             lost_times: page.steadiness.lost_times(),
@@ -358,13 +363,6 @@ impl Page {
     fn hear(&mut self, hardware: Hardware, asked: Monotonic, at: Moment) {
         if asked >= self.asked || planted(Bug::OldWordsHold) {
             (self.info.hardware, self.heard_at, self.asked) = (hardware, at.wall, asked);
-        }
-    }
-
-    fn profile(&self) -> Profile {
-        Profile {
-            backend_type: self.info.backend_type.clone(),
-            capabilities: Capabilities::parse(&self.info.capabilities),
         }
     }
 }

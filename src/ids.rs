@@ -17,7 +17,7 @@ pub struct BadId {
 }
 
 impl BadId {
-    pub(crate) fn new(text: &str, wanted: &'static str) -> Self {
+    fn new(text: &str, wanted: &'static str) -> Self {
         // The text comes from outside and may be huge.
         Self {
             text: text.chars().take(64).collect(),

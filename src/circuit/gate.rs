@@ -52,6 +52,13 @@ pub enum Gate {
     Ccz,
 }
 
+/// The one name of an operation that is known by several, in any case: drivers and clients differ.
+pub fn op_name(told: &str) -> String {
+    let told = told.trim();
+    let gate = Gate::named(told, 0.0);
+    gate.map_or_else(|| told.to_uppercase(), |gate| gate.name().to_owned())
+}
+
 impl Gate {
     /// One of each gate, the angles being 1 where there is one.
     pub const ALL: [Self; 19] = [

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::limits::OPERATIONS_MAX;
-use super::{Circuit, Gate, Operation};
+use super::{Circuit, Gate, Operation, op_name};
 use rules::{Part, rules};
 
 mod rules;
@@ -93,12 +93,8 @@ struct Way {
 
 impl Device {
     fn with(ops: &BTreeSet<String>) -> Self {
-        let canonical = |op: &String| match Gate::named(op.trim(), 0.0) {
-            Some(gate) => gate.name().to_owned(),
-            None => op.trim().to_ascii_uppercase(),
-        };
         Self {
-            ops: ops.iter().map(canonical).collect(),
+            ops: ops.iter().map(|op| op_name(op)).collect(),
         }
     }
 

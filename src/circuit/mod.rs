@@ -26,7 +26,7 @@ mod wellformed;
 mod reference;
 
 pub use aqo::{AqoError, parse, parse_program, render};
-pub use gate::{Gate, Matrix2};
+pub use gate::{Gate, Matrix2, op_name};
 pub use limits::{
     AQO_BYTES_MAX, CLASSICAL_BITS_MAX, OPERATIONS_MAX, QUBITS_MAX, SIMULATED_QUBITS_MAX,
 };

@@ -113,7 +113,7 @@ fn ahead(queue: &wire::QueuePlace, width: Option<usize>) -> String {
         0 => "nobody".to_owned(),
         ahead => text::count(ahead as usize, "job"),
     };
-    let count = format!("{most}{jobs} ahead of it for {}", queue.waits_for);
+    let count = format!("{most}{jobs} ahead of it; it waits for {}", queue.waits_for);
     let mut told = text::paragraph("", &count, width);
     for job in &queue.named {
         let lead = format!("  {}, ", text::one_line(&job.job_id));

@@ -38,7 +38,7 @@ pub(super) struct Arguments {
     /// Only jobs that have not ended
     #[arg(long, conflicts_with = "states")]
     active: bool,
-    /// Only jobs for this device
+    /// Only jobs whose target is written so
     #[arg(long, value_name = "DEVICE")]
     target: Option<String>,
     /// Only jobs of this tenant

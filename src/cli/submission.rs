@@ -25,7 +25,7 @@ pub(super) struct Submission {
     seed: Option<i64>,
     /// The device that shall run it, or a class of which the first that is free does:
     /// backend:simulator, 'sim:*', or '*' for any; behind it may stand what the device must have,
-    /// as in '*?qubits=20&ops=CX,RZ&formats=QASM3'
+    /// as in '*?qubits=20&ops=CX,RZ'
     #[arg(long, value_name = "DEVICE", default_value = "sim:local")]
     target: String,
     /// 0 to 100, higher is more urgent [default: 50]

@@ -12,12 +12,27 @@ use crate::schedule::fit::Want;
 /// Whether there is a device for what is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
-    /// One that fits was listed at least once since start.
+    /// One that was listed since start fits, by what it told of itself.
     Known,
-    /// The driver-manager was reached and has never listed one that fits.
+    /// The driver-manager was reached, and none that it ever listed fits.
     Unknown,
     /// The driver-manager was never reached.
     NeverReached,
+}
+
+/// Devices of which it is told what they lack, and devices that are named at all: the text lies in
+/// events and answers.
+const LACKS_TOLD: usize = 5;
+const DEVICES_TOLD: usize = 20;
+
+/// The first of many, and how many more there are; `None` if there are none.
+fn listed(mut each: impl Iterator<Item = String>, most: usize, between: &str) -> Option<String> {
+    let told: Vec<_> = each.by_ref().take(most).collect();
+    let told = (!told.is_empty()).then(|| told.join(between))?;
+    Some(match each.count() {
+        0 => told,
+        more => format!("{told}{between}and {more} more"),
+    })
 }
 
 impl Book {
@@ -40,34 +55,39 @@ impl Book {
         let target = &want.target;
         let named = pages.named(target);
         let lack = named.filter_map(|page| {
-            let lack = want.lacks(&page.profile())?;
+            let lack = want.lacks(&page.profile)?;
             Some(format!("{} can not run it: {lack}", page.info.id))
         });
-        let lacks: Vec<_> = lack.collect();
-        if !lacks.is_empty() {
-            return lacks.join("; ");
+        if let Some(lacks) = listed(lack, LACKS_TOLD, "; ") {
+            return lacks;
         }
-        let known: Vec<_> = pages.devices.keys().map(DeviceId::as_str).collect();
-        format!(
-            "there is no device {target}; there are: {}",
-            known.join(", ")
-        )
+        let known = pages.devices.keys().map(ToString::to_string);
+        let known = listed(known, DEVICES_TOLD, ", ").unwrap_or_else(|| "none".to_owned());
+        match target {
+            Target::Device(id) => format!("there is no device {id}; there are: {known}"),
+            Target::Class(_) => {
+                let target = target.as_str();
+                format!("no device is meant by {target:?}; there are: {known}")
+            }
+        }
     }
 
     /// What the device says it can do.
     pub fn capabilities(&self, device: &DeviceId) -> Option<Capabilities> {
         let pages = self.pages();
         let page = pages.devices.get(device);
-        page.map(|page| page.profile().capabilities)
+        page.map(|page| page.profile.capabilities.clone())
     }
 
-    /// What a program may be compiled to for a target, in the order in which to try: what all
-    /// its devices that have what it requires have in common, then what each has, as far as that is more. Empty if nothing
-    /// is known of any.
+    /// What a program may be compiled to for a target, in the order in which to try: what all of
+    /// its devices have in common that have what it requires, then what each has, as far as that is
+    /// more. Empty if nothing is known of any.
     pub fn grounds(&self, target: &Target) -> Vec<Capabilities> {
         let pages = self.pages();
         let any = Want::from(target.clone());
-        let each = pages.fit(&any).map(|page| page.profile().capabilities);
+        let each = pages
+            .fit(&any)
+            .map(|page| page.profile.capabilities.clone());
         let each: BTreeSet<_> = each.collect();
         let common = Capabilities::common(&each);
         let more = each.into_iter().filter(|one| {
@@ -89,6 +109,6 @@ impl Pages {
     /// The devices on which a job may run that asks for this.
     pub(super) fn fit(&self, want: &Want) -> impl Iterator<Item = &Page> {
         let named = self.named(&want.target);
-        named.filter(move |page| want.fits(&page.info.id, Some(&page.profile())))
+        named.filter(move |page| want.fits(&page.info.id, Some(&page.profile)))
     }
 }

@@ -270,7 +270,7 @@ fn parse_target(target: &str) -> Result<Target, String> {
     }
     target
         .parse()
-        .map_err(|bad: crate::ids::BadId| bad.to_string())
+        .map_err(|bad: crate::job::target::BadTarget| bad.to_string())
 }
 
 fn parse_reservation(

@@ -3,26 +3,20 @@
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
-use crate::circuit::Gate;
-use crate::ids::BadId;
+use crate::circuit::op_name;
 
-/// What a device must say that it has. As text, for example `qubits=20&ops=CX,RZ&formats=QASM3`.
+/// What a device must tell that it has. As text, for example `qubits=20&ops=CX,RZ&formats=AQO`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Requirements {
     /// At least so many qubits.
     pub qubits: Option<u32>,
     /// These operations, by their names as of [`op_name`].
     pub ops: BTreeSet<String>,
-    /// One of these languages of circuits, in capitals; the stem of a name, as `AQO`, is enough.
+    /// These languages of compiled circuits, in capitals; the stem of a name, as `AQO`, is enough.
     pub formats: BTreeSet<String>,
 }
 
-/// The one name of an operation that is known by several, in any case: drivers and clients differ.
-pub fn op_name(told: &str) -> String {
-    let told = told.trim();
-    let gate = Gate::named(told, 0.0);
-    gate.map_or_else(|| told.to_uppercase(), |gate| gate.name().to_owned())
-}
+const EXAMPLE: &str = "qubits=20&ops=CX,RZ&formats=AQO";
 
 /// What is separated by commas, without blanks.
 pub fn names(told: &str) -> impl Iterator<Item = &str> {
@@ -31,28 +25,32 @@ pub fn names(told: &str) -> impl Iterator<Item = &str> {
 }
 
 impl FromStr for Requirements {
-    type Err = BadId;
+    type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, BadId> {
-        let bad = || {
-            let wanted = "what a device must have: qubits=20, ops=CX,RZ or formats=QASM3, each at \
-                          most once and joined by &";
-            BadId::new(text, wanted)
-        };
+    /// The error is a sentence for a person, with the part that is wrong.
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.trim().is_empty() {
+            return Err(format!("nothing stands behind the ?; it may be {EXAMPLE}"));
+        }
         let mut made = Self::default();
         for part in text.split('&') {
-            let (key, value) = part.split_once('=').ok_or_else(bad)?;
+            let wrong = |why: &str| format!("{part:?} {why}; it may be {EXAMPLE}");
+            let (key, value) = part.split_once('=').ok_or_else(|| wrong("has no ="))?;
             let is_new = match key.trim() {
                 "qubits" => {
-                    let qubits = value.trim().parse().map_err(|_| bad())?;
+                    let qubits = value.trim().parse();
+                    let qubits = qubits.map_err(|_| wrong("is no number up to 4294967295"))?;
                     made.qubits.replace(qubits).is_none()
+                }
+                "ops" | "formats" if names(value).next().is_none() => {
+                    return Err(wrong("names nothing"));
                 }
                 "ops" => fill(&mut made.ops, names(value).map(op_name)),
                 "formats" => fill(&mut made.formats, names(value).map(str::to_uppercase)),
-                _ => false,
+                _ => return Err(wrong("is none of qubits, ops and formats")),
             };
             if !is_new {
-                return Err(bad());
+                return Err(wrong("is said twice"));
             }
         }
         Ok(made)
@@ -63,7 +61,7 @@ impl FromStr for Requirements {
 fn fill(set: &mut BTreeSet<String>, names: impl Iterator<Item = String>) -> bool {
     let was_empty = set.is_empty();
     set.extend(names);
-    was_empty && !set.is_empty()
+    was_empty
 }
 
 #[cfg(test)]
@@ -79,21 +77,30 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_requirement_is_refused_and_told_how_to_write_one() {
-        for bad in [
+    fn what_is_no_requirement_is_refused_with_the_part_that_is_wrong() {
+        let wrong = |text: &str| text.parse::<Requirements>().unwrap_err();
+        let told = [
             "",
             "qubits",
-            "qubits=many",
+            "qubits=4294967296",
             "qubits=-1",
-            "ops=",
             "ops=,",
             "qubits=2&qubits=3",
             "ops=CX&ops=RZ",
-            "error_rate=0.1",
+            "qubits=2&error_rate=0.1",
             "qubits=2&",
-        ] {
-            let why = bad.parse::<Requirements>().unwrap_err().to_string();
-            assert!(why.contains("qubits=20"), "{bad:?}: {why}");
-        }
+        ]
+        .map(wrong);
+        insta::assert_snapshot!(told.join("\n"), @r#"
+        nothing stands behind the ?; it may be qubits=20&ops=CX,RZ&formats=AQO
+        "qubits" has no =; it may be qubits=20&ops=CX,RZ&formats=AQO
+        "qubits=4294967296" is no number up to 4294967295; it may be qubits=20&ops=CX,RZ&formats=AQO
+        "qubits=-1" is no number up to 4294967295; it may be qubits=20&ops=CX,RZ&formats=AQO
+        "ops=," names nothing; it may be qubits=20&ops=CX,RZ&formats=AQO
+        "qubits=3" is said twice; it may be qubits=20&ops=CX,RZ&formats=AQO
+        "ops=RZ" is said twice; it may be qubits=20&ops=CX,RZ&formats=AQO
+        "error_rate=0.1" is none of qubits, ops and formats; it may be qubits=20&ops=CX,RZ&formats=AQO
+        "" has no =; it may be qubits=20&ops=CX,RZ&formats=AQO
+        "#);
     }
 }

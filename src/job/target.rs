@@ -23,6 +23,11 @@ pub enum Target {
     Class(Class),
 }
 
+/// A text that is no target, and why, for a person.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BadTarget(String);
+
 /// A class of devices. Many records name one, so clones share it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Class(Arc<Written>);
@@ -98,17 +103,25 @@ impl fmt::Debug for Class {
 }
 
 impl FromStr for Target {
-    type Err = BadId;
+    type Err = BadTarget;
 
-    fn from_str(text: &str) -> Result<Self, BadId> {
+    fn from_str(text: &str) -> Result<Self, BadTarget> {
         // A class keeps to the same letters and length.
-        let device: DeviceId = text.parse()?;
+        let device: DeviceId = text.parse().map_err(|_| {
+            let start: String = text.chars().take(64).collect();
+            let wanted = "a target has 1 to 128 characters, none of them control";
+            BadTarget(format!("{start:?} is not one: {wanted}"))
+        })?;
         let (family, requires) = match text.split_once(WITH) {
             Some(("", _)) => {
-                let wanted = "a target: before the ? stand a device's id, a class, or * for any";
-                return Err(BadId::new(text, wanted));
+                let wanted = "before the ? stands a device's id, a class, or * for any";
+                return Err(BadTarget(format!("{text:?} names no device: {wanted}")));
             }
-            Some((family, requires)) => (family, Some(requires.parse()?)),
+            Some((family, requires)) => {
+                let requires = requires.parse();
+                let requires = requires.map_err(|why| BadTarget(format!("in {text:?}, {why}")))?;
+                (family, Some(requires))
+            }
             None => (text, None),
         };
         let is_class = family.starts_with(BACKEND) || family.ends_with(EACH);
@@ -132,8 +145,9 @@ impl From<DeviceId> for Target {
 impl TryFrom<String> for Target {
     type Error = BadId;
 
+    /// As it is stored: what was taken for a device's id before there were requirements is one.
     fn try_from(text: String) -> Result<Self, BadId> {
-        text.parse()
+        text.parse().or_else(|_| text.parse().map(Self::Device))
     }
 }
 

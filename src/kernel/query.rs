@@ -10,7 +10,7 @@ use crate::job::Job;
 use crate::job::event::{ArtifactRef, Counts, Recorded};
 use crate::job::history::{Stay, stays};
 use crate::job::state::{Phase, State};
-use crate::kernel::{Error, Held, Kernel, waits};
+use crate::kernel::{Error, Held, Kernel};
 use crate::ports::store::{Filter, JobStore as _, Page, ReadError};
 use crate::ports::{Clock as _, Env};
 use crate::schedule::Load;
@@ -250,13 +250,11 @@ impl<E: Env> Kernel<E> {
                 format!("waits for the slot of {id}{others}: {why}")
             }
             State::Queued => {
-                let (want, table) = (job.want(), self.table());
-                let target = &want.target;
-                let load = table.scheduler.load_of(&want);
-                let limit = || waits::tenant_limit(&table, &job.spec.owner.tenant);
-                let why = self.devices.why_waiting(&want).or_else(limit);
-                let why = why.unwrap_or_else(|| load.taken(""));
-                format!("waits for {target}{}: {why}", others(load.waiting))
+                let table = self.table();
+                let others = others(table.scheduler.waiting_as(job.id));
+                let why = table.why_queued(job, &self.devices);
+                let why = why.unwrap_or_else(|| "its turn has come".to_owned());
+                format!("waits for {}{others}: {why}", job.spec.target)
             }
             State::Allocating => "the device is being asked whether it is ready".to_owned(),
             State::Executing => match (&job.doubt, job.phase) {

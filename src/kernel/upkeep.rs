@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::devices::{Book, Standing, Status};
+use crate::devices::{Book, Status};
 use crate::job::state::State;
 use crate::kernel::Kernel;
 use crate::kernel::slot::Gist;
@@ -113,10 +113,8 @@ impl<E: Env> Kernel<E> {
                 true => table.take_unreached(),
                 false => BTreeSet::new(),
             };
-            for want in table.scheduler.wanted() {
-                if self.devices.standing(want) == Standing::Unknown {
-                    concerned.extend(table.scheduler.queue(want));
-                }
+            if reached {
+                concerned.extend(table.scheduler.stranded());
             }
             concerned
         });

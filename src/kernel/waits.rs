@@ -12,6 +12,9 @@ use crate::schedule::line::Line;
 use crate::schedule::reservation::Reservation;
 use crate::time::{Monotonic, Timestamp};
 
+/// Reasons that are told in one sentence: a class may have many devices.
+const REASONS_TOLD: usize = 4;
+
 /// What a waiting job waits for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Wait {
@@ -135,13 +138,38 @@ impl Table {
     }
 
     /// Who is ahead of a job in the queue of its device, and what beside them is between it and
-    /// its turn. Of devices that could all run it, each that does not is told, unless one is free.
+    /// its turn.
     fn device_holds_up(&self, job: &Job, book: &Book) -> (Vec<Reason>, Option<Queue>) {
         let Some(line) = self.scheduler.line(job.id) else {
             return (Vec::new(), None);
         };
-        let want = job.want();
-        let mut devices = book.obstacles(&want);
+        let place = job.spec.target.to_string();
+        let reasons = self.device_reasons(job, book);
+        (reasons, Some(Queue { place, line }))
+    }
+
+    /// What keeps a job from the devices that could run it, in a sentence; `None` if nothing does.
+    pub(super) fn why_queued(&self, job: &Job, book: &Book) -> Option<String> {
+        if !self.scheduler.is_waiting(job.id) {
+            return None;
+        }
+        let reasons = self.device_reasons(job, book);
+        let told: Vec<_> = reasons
+            .iter()
+            .take(REASONS_TOLD)
+            .map(|it| &*it.sentence)
+            .collect();
+        let told = (!told.is_empty()).then(|| told.join("; "))?;
+        Some(match reasons.len().saturating_sub(REASONS_TOLD) {
+            0 => told,
+            more => format!("{told}; and {more} more"),
+        })
+    }
+
+    /// What beside other jobs is between a job and its turn. Of devices that could all run it, each
+    /// that does not is told, unless one is free.
+    fn device_reasons(&self, job: &Job, book: &Book) -> Vec<Reason> {
+        let mut devices = book.obstacles(&job.want());
         let full = |device: &DeviceId| {
             let Load { free, slots, .. } = self.scheduler.load(device);
             free == 0 && slots > 0
@@ -165,8 +193,7 @@ impl Table {
         for (device, _) in devices.iter().filter(|(device, _)| full(device)) {
             reasons.push(self.full(device));
         }
-        let place = want.target.to_string();
-        (reasons, Some(Queue { place, line }))
+        reasons
     }
 
     /// What has the slots of a device that has none free.

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::circuit::op_name;
 use crate::ids::DeviceId;
 use crate::job::event::CircuitFormat;
-use crate::job::requirements::{Requirements, names, op_name};
+use crate::job::requirements::{Requirements, names};
 use crate::job::target::Target;
 use crate::planted::{Bug, planted};
 
@@ -54,6 +55,20 @@ pub struct Capabilities {
     pub formats: Option<BTreeSet<String>>,
 }
 
+impl Profile {
+    /// Takes in what a device tells anew of itself; what it leaves out stands as it was.
+    pub fn hear(&mut self, backend_type: &str, capabilities: &BTreeMap<String, String>) {
+        backend_type.clone_into(&mut self.backend_type);
+        let told = Capabilities::parse(capabilities);
+        let known = std::mem::take(&mut self.capabilities);
+        self.capabilities = Capabilities {
+            ops: told.ops.or(known.ops),
+            qubits: told.qubits.or(known.qubits),
+            formats: told.formats.or(known.formats),
+        };
+    }
+}
+
 impl Want {
     /// Whether the job may run on a device of which so much is known. The device that a target
     /// names by its id fits, known or not.
@@ -95,10 +110,10 @@ impl Capabilities {
             let told = map.get(key)?;
             Some(names(told).map(name).collect())
         };
-        let qubits = map.get("qubits").or_else(|| map.get("max_qubits"));
+        let number = |key| map.get(key)?.trim().parse().ok();
         Self {
             ops: set("ops", op_name),
-            qubits: qubits.and_then(|qubits| qubits.trim().parse().ok()),
+            qubits: number("qubits").or_else(|| number("max_qubits")),
             formats: set("formats", str::to_uppercase),
         }
     }
@@ -126,37 +141,45 @@ impl Capabilities {
         {
             let has = match self.qubits {
                 Some(most) => format!("has {most}"),
-                None => "does not say how many it has".to_owned(),
+                None => "does not tell a number".to_owned(),
             };
-            return Some(format!("it must have {wanted} qubits, and {has}"));
+            return Some(format!(
+                "the job asks for {wanted} qubits, and the device {has}"
+            ));
         }
-        let lacks = |what: &str, wanted: &BTreeSet<String>, told: &Option<BTreeSet<String>>| {
-            let has = |it: &&String| told.iter().flatten().any(|told| are_one(told, it));
-            let missing: Vec<_> = wanted
-                .iter()
-                .filter(|it| !has(it))
-                .map(String::as_str)
-                .collect();
-            let told: Vec<_> = told.iter().flatten().map(String::as_str).collect();
-            let has = match told.is_empty() {
-                true => "does not say which it has".to_owned(),
-                false => format!("has {}", told.join(", ")),
+        let lacks = |what: &str, missing: Vec<&str>, told: bool| {
+            let has = match told {
+                true => "does not have",
+                false => "does not tell that it has",
             };
             let missing = (!missing.is_empty()).then(|| missing.join(", "))?;
-            Some(format!("it must have the {what} {missing}, and {has}"))
+            Some(format!(
+                "the job asks for the {what} {missing}, which the device {has}"
+            ))
         };
-        lacks("operations", &required.ops, &self.ops)
-            .or_else(|| lacks("formats", &required.formats, &self.formats))
+        let has_op = |op: &String| self.ops.as_ref().is_some_and(|ops| ops.contains(op));
+        let ops = required
+            .ops
+            .iter()
+            .filter(|op| !has_op(op))
+            .map(String::as_str);
+        let takes = |wanted: &str| {
+            let told = self.formats.iter().flatten();
+            told.into_iter().any(|told| is_format(told, wanted))
+        };
+        let formats = required.formats.iter().map(String::as_str);
+        let formats = formats.filter(|wanted| !takes(wanted));
+        lacks("operations", ops.collect(), self.ops.is_some())
+            .or_else(|| lacks("formats", formats.collect(), self.formats.is_some()))
     }
 
     fn lacks_format(&self, format: CircuitFormat) -> Option<String> {
-        // Drivers differ on how much of the name they tell.
-        let (name, stem) = match format {
-            CircuitFormat::AqoJson => ("AQO_JSON", "AQO"),
-            CircuitFormat::Qasm3Text => ("QASM3_TEXT", "QASM3"),
+        let name = match format {
+            CircuitFormat::AqoJson => "AQO_JSON",
+            CircuitFormat::Qasm3Text => "QASM3_TEXT",
         };
         let formats = self.formats.as_ref()?;
-        if formats.is_empty() || formats.iter().any(|told| told.starts_with(stem)) {
+        if formats.is_empty() || formats.iter().any(|told| is_format(told, name)) {
             return None;
         }
         let formats: Vec<_> = formats.iter().map(String::as_str).collect();
@@ -198,9 +221,9 @@ impl Capabilities {
     }
 }
 
-/// Whether a device tells what is wanted; of a format, the stem of the name is enough on either
-/// side (`QASM3`, `QASM3_TEXT`).
-fn are_one(told: &str, wanted: &str) -> bool {
+/// Whether a format of circuits that a device tells is the one that is wanted: drivers and clients
+/// differ on how much of the name they tell (`QASM3`, `QASM3_TEXT`), and the stem is enough.
+fn is_format(told: &str, wanted: &str) -> bool {
     let is_stem = |stem: &str, name: &str| {
         let rest = name.strip_prefix(stem);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
@@ -264,12 +287,46 @@ mod tests {
             device.lacks_required(&required.parse().unwrap())
         };
         assert_eq!(lacks(&told, "qubits=5&ops=CX&formats=QASM3"), None);
-        insta::assert_snapshot!(lacks(&told, "qubits=6").unwrap(), @"it must have 6 qubits, and has 5");
-        insta::assert_snapshot!(lacks(&told, "ops=CX,CZ,H").unwrap(), @"it must have the operations CZ, H, and has CX, RZ");
-        insta::assert_snapshot!(lacks(&told, "formats=AQO").unwrap(), @"it must have the formats AQO, and has QASM3_TEXT");
+        insta::assert_snapshot!(lacks(&told, "qubits=6").unwrap(), @"the job asks for 6 qubits, and the device has 5");
+        insta::assert_snapshot!(lacks(&told, "ops=CX,CZ,H").unwrap(), @"the job asks for the operations CZ, H, which the device does not have");
+        insta::assert_snapshot!(lacks(&told, "formats=AQO").unwrap(), @"the job asks for the formats AQO, which the device does not have");
+        let near = device(&[("ops", "CX_ECHO"), ("formats", "AQOX")]);
+        assert!(
+            lacks(&near, "ops=CX").is_some(),
+            "that is another operation"
+        );
+        assert!(lacks(&near, "formats=AQO").is_some(), "and another format");
+        let both = device(&[("formats", "AQO_JSON,QASM3_TEXT")]);
+        assert_eq!(lacks(&both, "formats=AQO,QASM3_TEXT"), None);
+        assert!(lacks(&told, "formats=AQO,QASM3").is_some());
         let silent = device(&[]);
-        insta::assert_snapshot!(lacks(&silent, "qubits=1").unwrap(), @"it must have 1 qubits, and does not say how many it has");
-        insta::assert_snapshot!(lacks(&silent, "ops=CX").unwrap(), @"it must have the operations CX, and does not say which it has");
+        insta::assert_snapshot!(lacks(&silent, "qubits=1").unwrap(), @"the job asks for 1 qubits, and the device does not tell a number");
+        insta::assert_snapshot!(lacks(&silent, "ops=CX").unwrap(), @"the job asks for the operations CX, which the device does not tell that it has");
+    }
+
+    #[test]
+    fn what_a_device_leaves_out_stands_as_it_was() {
+        let tell = |profile: &mut Profile, told: &[(&str, &str)]| {
+            let told = told
+                .iter()
+                .map(|(key, value)| ((*key).into(), (*value).into()));
+            profile.hear("ion", &told.collect());
+        };
+        let mut profile = Profile::default();
+        tell(&mut profile, &[("qubits", "20"), ("ops", "RX")]);
+        tell(
+            &mut profile,
+            &[("ops", "RX,CX"), ("qubits", "many"), ("max_qubits", "9")],
+        );
+        assert_eq!(
+            profile.capabilities,
+            device(&[("qubits", "9"), ("ops", "RX,CX")])
+        );
+        tell(&mut profile, &[]);
+        assert_eq!(
+            profile.capabilities,
+            device(&[("qubits", "9"), ("ops", "RX,CX")])
+        );
     }
 
     #[test]

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use crate::ids::{DeviceId, JobId};
-use crate::schedule::fit::Want;
 use crate::schedule::group::Group;
 use crate::schedule::lane::Lane;
 use crate::schedule::line::Line;
@@ -19,24 +18,10 @@ impl Scheduler {
         Load { waiting, ..load }
     }
 
-    /// How busy all devices are together that may run what is asked for, and how many wait for it.
-    pub fn load_of(&self, want: &Want) -> Load {
-        let Some(key) = self.groups.find(want) else {
-            return Load::default();
-        };
-        let group = &self.groups[key];
-        let loads = group.devices.keys().map(|device| self.load(device));
-        let all = loads.fold(Load::default(), |all, load| Load {
-            running: all.running + load.running,
-            slots: all.slots + load.slots,
-            reserved: all.reserved + load.reserved,
-            free: all.free + load.free,
-            ..all
-        });
-        Load {
-            waiting: group.waiting(),
-            ..all
-        }
+    /// How many jobs wait for the same as this one, itself among them; none if it does not wait.
+    pub fn waiting_as(&self, job: JobId) -> usize {
+        let place = self.waiting.get(job);
+        place.map_or(0, |place| self.groups[place.group].waiting())
     }
 
     /// Jobs that wait for a device; one that may run on several counts as its part.
@@ -123,14 +108,14 @@ impl Scheduler {
         holder.or_else(reserved)
     }
 
-    /// The jobs that wait for this, by tenant, the most urgent of each first.
-    pub fn queue(&self, want: &Want) -> impl Iterator<Item = JobId> {
-        let group = self.groups.find(want).map(|key| &self.groups[key]);
-        group.into_iter().flat_map(Group::jobs)
-    }
-
-    /// What is asked for by jobs that wait.
-    pub fn wanted(&self) -> impl Iterator<Item = &Want> {
-        self.groups.iter().map(|(want, ..)| want)
+    /// The jobs that wait and that no device can run of which anything is known, which costs a look
+    /// at each group.
+    pub fn stranded(&self) -> impl Iterator<Item = JobId> {
+        let groups = self.groups.iter().map(|(_, _, group)| group);
+        let stranded = groups.filter(|group| {
+            let mut lanes = group.devices.values().map(|lane| &self.lanes[*lane]);
+            lanes.all(|lane| lane.profile.is_none())
+        });
+        stranded.flat_map(Group::jobs)
     }
 }

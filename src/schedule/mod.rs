@@ -120,11 +120,12 @@ impl Load {
         let slots = self.slots as usize;
         match self.reserved {
             0 => format!("{} of {slots} slots{of} are taken", self.running),
+            // There may be more reserved than the device has by now.
             reserved if reserved >= slots => {
                 format!("all slots{of} are reserved ({reserved} of {slots})")
             }
             reserved => {
-                let taken = slots - reserved - self.free;
+                let taken = (slots - reserved).saturating_sub(self.free);
                 format!("{taken} of {slots} slots{of} are taken, and {reserved} reserved")
             }
         }

@@ -175,7 +175,7 @@ impl Register {
         };
         if *target != Target::Device(record.device.clone()) {
             return Err(format!(
-                "{id} is a slot of {}, and the job asks for {target}: give both the same device",
+                "{id} is a slot of {}, and the job asks for {target}: let it ask for that device",
                 record.device
             ));
         }
@@ -325,7 +325,7 @@ mod tests {
             why(&register, "ada", "sim:b")
                 .contains("is a slot of sim:a, and the job asks for sim:b")
         );
-        assert!(why(&register, "ada", "sim:*").contains("give both the same device"));
+        assert!(why(&register, "ada", "sim:*").contains("let it ask for that device"));
         register.ends(id, over(5));
         assert!(why(&register, "ada", "sim:a").contains("was released: submit again without it"));
         register.ended(id);

@@ -78,7 +78,6 @@ pub(super) async fn circuit<E: Env>(
     };
     let mut grounds = ctx.devices.grounds(&job.spec.target).into_iter();
     let mut device = grounds.next();
-    let mut refused = None;
     loop {
         let program = Program {
             format,
@@ -86,17 +85,15 @@ pub(super) async fn circuit<E: Env>(
             device: device.as_ref(),
         };
         let call = ctx.call(job, Duration::from_millis(ctx.limits.compile_ms));
-        match ctx.env.compiler().compile(call, program).await {
+        let error = match ctx.env.compiler().compile(call, program).await {
             Ok(circuit) => return Ok(circuit),
-            // What the devices of a class have in common may be too little, and what one of
-            // them has, enough.
-            Err(error @ CallError::Rejected(_)) => drop(refused.get_or_insert(error)),
-            Err(error) => return Err(Setback::of_call(Category::CompileError, error)),
-        }
+            Err(error) => error,
+        };
+        // What the devices of a class have in common may be too little, and what one of them has,
+        // enough. If nothing is, it is told what the last one lacks: no device has just what they
+        // have in common.
         device = grounds.next();
-        if device.is_none()
-            && let Some(error) = refused
-        {
+        if device.is_none() || !matches!(error, CallError::Rejected(_)) {
             return Err(Setback::of_call(Category::CompileError, error));
         }
     }

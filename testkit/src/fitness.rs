@@ -15,12 +15,17 @@ pub(crate) fn misfit(stored: &Stored, id: &str, device: &Device) -> Option<Strin
         return Some(format!("was for {target}"));
     }
     for (key, wanted) in requires.split('&').filter_map(|part| part.split_once('=')) {
+        let told = device.list(key);
         let has = match key {
-            "qubits" => number(wanted) <= device.capabilities.get(key).map_or(0, |it| number(it)),
+            "qubits" => match told.iter().next().map(|told| told.parse::<u32>()) {
+                Some(Ok(told)) => wanted.parse().is_ok_and(|wanted: u32| wanted <= told),
+                _ => false,
+            },
+            "ops" => list(wanted).is_subset(&told),
             // The stem of a format's name is enough.
             _ => {
-                let told = device.list(key);
-                let has = |it: &String| told.iter().any(|told| told.starts_with(it.as_str()));
+                let stem = |it: &str| it.split('_').next().map(str::to_owned);
+                let has = |it: &String| told.iter().any(|told| stem(told) == stem(it));
                 list(wanted).iter().all(has)
             }
         };
@@ -63,10 +68,6 @@ fn is_of(family: &str, id: &str, backend_type: &str) -> bool {
         (None, Some(start)) => id.starts_with(start),
         (None, None) => id == family,
     }
-}
-
-fn number(text: &str) -> u32 {
-    text.parse().unwrap_or(u32::MAX)
 }
 
 fn list(text: &str) -> BTreeSet<String> {

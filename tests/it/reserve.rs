@@ -350,12 +350,12 @@ async fn a_tenant_has_only_so_many_reservations_and_uses_no_other_tenants() {
         (
             "ada",
             "sim:other",
-            "and the job asks for sim:other: give both the same device",
+            "and the job asks for sim:other: let it ask for that device",
         ),
         (
             "ada",
             "*",
-            "and the job asks for *: give both the same device",
+            "and the job asks for *: let it ask for that device",
         ),
     ] {
         let refused = client.enqueue_job(job(tenant, target)).await.unwrap_err();

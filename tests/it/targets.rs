@@ -4,7 +4,7 @@
 use qrtx::grpc::proto::internal::DeviceStatus;
 use qrtx::grpc::proto::kernel as wire;
 use qrtx_testkit::hand_clock::HandClock;
-use qrtx_testkit::neighbours::{DriverDouble, Served, device};
+use qrtx_testkit::neighbours::{DriverDouble, Method, Served, device};
 use serde_json::json;
 use std::time::Duration;
 
@@ -95,7 +95,7 @@ async fn a_job_of_a_class_runs_on_the_device_that_is_free_first() {
     assert_eq!((&*told.target, &*told.device_id), ("sim:*", ""));
     assert!(
         told.message
-            .starts_with("waits for sim:*: 2 of 2 slots are taken"),
+            .starts_with("waits for sim:*: 1 of 1 slots of sim:"),
         "{told:?}"
     );
     // By their names: qpu:c, sim:a, sim:b. Each that may run it counts it.
@@ -143,7 +143,8 @@ async fn what_no_device_of_a_class_can_run_fails_at_once_and_says_what_each_lack
         }
         assert!(!summary.contains("qpu:big"), "{summary}");
     }
-    let nobody = "there is no device backend:photon; there are: qpu:big, sim:other, sim:small";
+    let nobody =
+        "no device is meant by \"backend:photon\"; there are: qpu:big, sim:other, sim:small";
     assert!(summaries[2].contains(nobody), "{}", summaries[2]);
     assert!(double.runs().is_empty());
 }
@@ -250,19 +251,78 @@ async fn what_a_client_requires_and_no_device_has_fails_before_anything_is_compi
         assert!(!events.iter().any(|event| event.kind == "Validated"));
         told.push(format!("{target}\n    {}", error.error_summary));
     }
-    insta::assert_snapshot!(told.join("\n"), @r"
+    insta::assert_snapshot!(told.join("\n"), @r#"
     *?qubits=6
-        sim:silent can not run it: it must have 6 qubits, and does not say how many it has; sim:small can not run it: it must have 6 qubits, and has 5
+        sim:silent can not run it: the job asks for 6 qubits, and the device does not tell a number; sim:small can not run it: the job asks for 6 qubits, and the device has 5
     sim:small?ops=CX,CCX
-        sim:small can not run it: it must have the operations CCX, and has CX, MEASURE, RX, RY, RZ
+        sim:small can not run it: the job asks for the operations CCX, which the device does not have
     *?formats=QASM3
-        sim:silent can not run it: it must have the formats QASM3, and has AQO_JSON; sim:small can not run it: it must have the formats QASM3, and has AQO_JSON
+        sim:silent can not run it: the job asks for the formats QASM3, which the device does not have; sim:small can not run it: the job asks for the formats QASM3, which the device does not have
     sim:else?qubits=1
-        there is no device sim:else?qubits=1; there are: sim:silent, sim:small
-    ");
+        no device is meant by "sim:else?qubits=1"; there are: sim:silent, sim:small
+    "#);
     let unreadable = asked("*?qubits", bell());
     let refused = client.enqueue_job(unreadable).await.unwrap_err();
-    insta::assert_snapshot!(refused.message(), @r#"the request is not valid: target "qubits" is not what a device must have: qubits=20, ops=CX,RZ or formats=QASM3, each at most once and joined by &"#);
+    insta::assert_snapshot!(refused.message(), @r#"the request is not valid: target in "*?qubits", "qubits" has no =; it may be qubits=20&ops=CX,RZ&formats=AQO"#);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_device_leaves_out_for_a_while_is_no_reason_to_fail_a_job_that_waits_for_it() {
+    let (double, clock) = driver([device("sim:a")
+        .capability("qubits", "20")
+        .status(DeviceStatus::Calibrating)]);
+    let served = Served::start(double.routes());
+    let deployment = deployed(&served).await;
+    let mut client = deployment.client().await;
+    let job = enqueue(&mut client, asked("*?qubits=20", bell())).await;
+    until(&mut client, &job, "Compiled").await;
+    double.set_capability("sim:a", "qubits", None);
+    // The first list after it was silent, whenever that is asked for, and one more.
+    let lists = || {
+        double
+            .calls()
+            .iter()
+            .filter(|it| it.method == Method::ListDevices)
+            .count()
+    };
+    let before = lists();
+    double.called(Method::ListDevices, before + 2).await;
+    assert_eq!(
+        status(&mut client, &job).await.state(),
+        wire::TaskState::Queued
+    );
+    double.set_status("sim:a", DeviceStatus::Online);
+    double.started(1).await;
+    clock.advance(HOUR);
+    let results = finish(&mut client, &job).await;
+    assert_eq!(results.state(), wire::TaskState::Completed);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn status_names_what_is_against_each_device_of_a_class_as_explain_does() {
+    let (double, _) = driver([
+        device("sim:a"),
+        device("sim:b")
+            .capability("slots", "4")
+            .status(DeviceStatus::Maintenance),
+    ]);
+    let served = Served::start(double.routes());
+    let deployment = deployed(&served).await;
+    let mut client = deployment.client().await;
+    enqueue(&mut client, asked("sim:a", bell())).await;
+    double.started(1).await;
+    let job = enqueue(&mut client, asked("sim:*", bell())).await;
+    until(&mut client, &job, "Compiled").await;
+    let told = loop {
+        let told = explained(&mut client, &job).await;
+        if told.queue.is_some() {
+            break told;
+        }
+        tokio::task::yield_now().await;
+    };
+    let sentences: Vec<_> = told.reasons.iter().map(|it| &*it.message).collect();
+    insta::assert_snapshot!(sentences.join("; "), @"sim:b is MAINTENANCE; 1 of 1 slots of sim:a are taken");
+    insta::assert_snapshot!(status(&mut client, &job).await.message, @"waits for sim:*: sim:b is MAINTENANCE; 1 of 1 slots of sim:a are taken");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use qrtx::ids::BadId;
-use qrtx::job::target::Target;
+use qrtx::job::target::{BadTarget, Target};
 
 use crate::rare;
 
@@ -39,7 +38,10 @@ impl Scenario {
             return Err(format!("a [[job]] on {target:?} has count = 0"));
         }
         for job in &self.jobs {
-            let target: Target = job.device.parse().map_err(|why: BadId| why.to_string())?;
+            let target: Target = job
+                .device
+                .parse()
+                .map_err(|why: BadTarget| why.to_string())?;
             let named = |device: &DevicePlan| match device.id.parse() {
                 Ok(id) => target.names(&id, &device.backend_type),
                 Err(_) => false,

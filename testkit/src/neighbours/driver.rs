@@ -222,6 +222,19 @@ impl<C: Clock + Clone> DriverDouble<C> {
             .status = status.into();
     }
 
+    /// Lets a device tell one capability otherwise, or leave it out.
+    ///
+    /// # Panics
+    /// If there is no such device.
+    pub fn set_capability(&self, id: &str, key: &str, value: Option<&str>) {
+        let mut state = self.state();
+        let device = state.devices.get_mut(id).expect("a device of this double");
+        match value {
+            Some(value) => device.capabilities.insert(key.to_owned(), value.to_owned()),
+            None => device.capabilities.remove(key),
+        };
+    }
+
     /// Takes a device out of the list, or puts it back; nothing is known of one that is not in
     /// there. Runs under way go on.
     pub fn set_listed(&self, id: &str, listed: bool) {

@@ -117,7 +117,7 @@ async fn a_job_before_its_device_names_the_compiler_or_the_slot_it_waits_for() {
     let crowded = shell.output(&submit);
     let told = explained(&shell, &crowded, "1 of 1 compile slots are taken");
     assert!(
-        told.contains("nobody ahead of it for a compile slot"),
+        told.contains("nobody ahead of it; it waits for a compile slot"),
         "{told}"
     );
 }
