@@ -334,6 +334,8 @@ impl Table {
         }
         match book.standing(want) {
             Standing::Known => {}
+            // After a restart the device may be away for which the job was compiled before.
+            Standing::Unknown if !around.first_contact_over => {}
             Standing::Unknown => return fail(book.unfit(want)),
             Standing::NeverReached => return self.wait_for_contact(known, book, around),
         }

@@ -1,7 +1,7 @@
 //! Why a job waits, who is ahead of it, and when its turn may come: pure, over what the table, the
 //! schedule and the device book know. No more jobs are looked at than [`Line`] does.
 
-use crate::devices::{Book, Obstacle};
+use crate::devices::{Book, Obstacle, Standing};
 use crate::ids::{DeviceId, ReservationId};
 use crate::job::Job;
 use crate::job::state::State;
@@ -169,7 +169,8 @@ impl Table {
     /// What beside other jobs is between a job and its turn. Of devices that could all run it, each
     /// that does not is told, unless one is free.
     fn device_reasons(&self, job: &Job, book: &Book) -> Vec<Reason> {
-        let mut devices = book.obstacles(&job.want());
+        let want = job.want();
+        let mut devices = book.obstacles(&want);
         let full = |device: &DeviceId| {
             let Load { free, slots, .. } = self.scheduler.load(device);
             free == 0 && slots > 0
@@ -183,6 +184,9 @@ impl Table {
         let mut reasons = Vec::new();
         let word = book.out_of_reach().into_iter();
         reasons.extend(word.map(|it| Reason::against(&it, "")));
+        if book.standing(&want) == Standing::Unknown {
+            reasons.push(Reason::new(Cause::DeviceGone, book.unfit(&want)));
+        }
         for (device, against) in &devices {
             let against = against.iter();
             reasons.extend(against.map(|it| Reason::against(it, device.as_str())));

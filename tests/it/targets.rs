@@ -299,6 +299,39 @@ async fn what_a_device_leaves_out_for_a_while_is_no_reason_to_fail_a_job_that_wa
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_waits_for_a_device_that_is_not_listed_yet_when_the_kernel_starts_again() {
+    let (double, clock) = driver([
+        device("sim:a").status(DeviceStatus::Calibrating),
+        device("sim:b"),
+    ]);
+    let served = Served::start(double.routes());
+    let mut deployment = deployed(&served).await;
+    let mut client = deployment.client().await;
+    let job = enqueue(&mut client, asked("sim:a", bell())).await;
+    until(&mut client, &job, "Compiled").await;
+    deployment.stop().await;
+    double.set_listed("sim:a", false);
+    deployment.start().await;
+    client = deployment.client().await;
+    let told = loop {
+        let told = status(&mut client, &job).await;
+        if told.message.contains("sim:b") {
+            break told;
+        }
+        tokio::task::yield_now().await;
+    };
+    insta::assert_snapshot!(told.message, @"waits for sim:a: there is no device sim:a; there are: sim:b");
+    let told = explained(&mut client, &job).await;
+    assert_eq!(told.reasons[0].cause(), wire::WaitCause::DeviceGone);
+    double.set_status("sim:a", DeviceStatus::Online);
+    double.set_listed("sim:a", true);
+    double.started(1).await;
+    clock.advance(HOUR);
+    let results = finish(&mut client, &job).await;
+    assert_eq!(results.state(), wire::TaskState::Completed);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn status_names_what_is_against_each_device_of_a_class_as_explain_does() {
     let (double, _) = driver([
         device("sim:a"),

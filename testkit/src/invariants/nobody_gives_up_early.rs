@@ -7,7 +7,7 @@ use qrtx::job::failure::Category;
 use qrtx::job::state::State;
 
 use super::Breach;
-use crate::history::{Asked, History, Stored};
+use crate::history::{Asked, Committed, History, Stored};
 
 /// How a call ends that may be tried again.
 const PASSES: [&str; 10] = [
@@ -32,7 +32,7 @@ pub fn check(history: &History) -> Vec<Breach> {
             Category::CompileError => before_tries(history, stored),
             Category::ExecuteError => before_attempts(history, stored),
             Category::ValidationError => unjudged(history, stored),
-            _ => None,
+            Category::AllocationError => before_its_device_came(history, stored),
         }?;
         let id = stored.job.id;
         let end = history
@@ -112,6 +112,23 @@ fn unjudged(history: &History, stored: &Stored) -> Option<String> {
     (asked == [0, 0]).then(|| "no compiler was asked whether its program is valid".to_owned())
 }
 
+/// Who was compiled for a device that there is waits for it also if it is away when a kernel starts.
+fn before_its_device_came(history: &History, stored: &Stored) -> Option<String> {
+    let spec = &stored.job.spec;
+    let id = spec.target.as_str();
+    let last = stored.events.iter().rev().map(|event| event.state);
+    let was_queued = last.into_iter().find(|state| *state != State::Failed) == Some(State::Queued);
+    if !was_queued || spec.reservation.is_some() || !history.devices.contains_key(id) {
+        return None;
+    }
+    let of_job = |commit: &&Committed| commit.job == stored.job.id && commit.state == State::Failed;
+    let end = history.committed.iter().find(of_job)?.at;
+    let lives = history.starts.iter().filter(|start| start.at <= end);
+    let began = lives.last()?.at;
+    let bound = Duration::from_millis(history.limits.first_contact_ms);
+    (end - began < bound).then(|| format!("{id} was waited for {:?} of {bound:?}", end - began))
+}
+
 fn calls<'h>(history: &'h History, stored: &Stored, what: &str) -> Vec<&'h Asked> {
     let calls = history.asked.iter();
     calls
@@ -122,6 +139,7 @@ fn calls<'h>(history: &'h History, stored: &Stored, what: &str) -> Vec<&'h Asked
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::history::{Device, Start};
     use crate::invariants::sample::{asked, failed};
 
     #[test]
@@ -129,6 +147,22 @@ mod tests {
         let history = failed(Category::PersistError, State::Completing, 10);
         assert_eq!(check(&history).len(), 1);
         let history = failed(Category::PersistError, State::Completing, 4_000);
+        assert_eq!(check(&history), [""; 0]);
+    }
+
+    #[test]
+    fn a_device_that_is_away_when_a_kernel_starts_is_waited_for() {
+        let mut history = failed(Category::AllocationError, State::Queued, 10);
+        history.starts = vec![Start {
+            at: Duration::ZERO,
+            ready: None,
+            ended: None,
+        }];
+        assert_eq!(check(&history), [""; 0], "there is no such device");
+        let device = Device::default();
+        history.devices.insert("qpu".to_owned(), device);
+        assert_eq!(check(&history).len(), 1);
+        history.limits.first_contact_ms = 5_000;
         assert_eq!(check(&history), [""; 0]);
     }
 

@@ -9,7 +9,8 @@ use qrtx::job::state::State;
 
 use super::Breach;
 use crate::fitness::{misfit, missing, program_ops};
-use crate::history::{Committed, History, Stored};
+use crate::history::{Committed, History, Stored, Word};
+use crate::turns::SETTLED;
 
 /// Says who was told so, and which device there was.
 pub fn check(history: &History) -> Vec<Breach> {
@@ -57,16 +58,19 @@ fn judged<'h>(history: &'h History, stored: &Stored) -> Option<(&'h Committed, B
 }
 
 /// The devices that were in a list that this kernel had before.
-fn heard<'h>(history: &'h History, end: &Committed) -> impl Iterator<Item = &'h str> {
+fn heard<'h>(history: &'h History, end: &'h Committed) -> impl Iterator<Item = &'h str> {
     let started = history.starts.iter().filter(|start| start.at <= end.at);
     let life = started.count();
     let words = history.words.iter();
     let before = words.filter(move |word| word.life as usize == life && word.listed);
-    // Nothing that is decided at the very moment can be told from what came before.
-    let last = end.at;
-    before
-        .filter(move |word| word.at < last)
-        .map(|word| word.device.as_str())
+    // What is decided may have waited for the store, or for a kernel that stood still.
+    let last = history.lived_since(end.at, SETTLED);
+    let untroubled = move |word: &&Word| {
+        let mut troubles = history.store_troubles.iter();
+        !troubles.any(|(began, ended)| *began <= end.at && word.at <= *ended)
+    };
+    let before = before.filter(move |word| word.at < last);
+    before.filter(untroubled).map(|word| word.device.as_str())
 }
 
 #[cfg(test)]
