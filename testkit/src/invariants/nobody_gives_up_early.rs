@@ -124,7 +124,7 @@ fn before_its_device_came(history: &History, stored: &Stored) -> Option<String> 
     let of_job = |commit: &&Committed| commit.job == stored.job.id && commit.state == State::Failed;
     let end = history.committed.iter().find(of_job)?.at;
     let lives = history.starts.iter().filter(|start| start.at <= end);
-    let began = lives.last()?.at;
+    let began = lives.max_by_key(|start| start.at)?.at;
     let bound = Duration::from_millis(history.limits.first_contact_ms);
     (end - began < bound).then(|| format!("{id} was waited for {:?} of {bound:?}", end - began))
 }
