@@ -43,6 +43,8 @@ struct Pages {
     /// When the last list was asked for.
     list_asked: Option<Monotonic>,
     problem: Option<String>,
+    /// When was asked what told last whether the driver-manager can be.
+    reach_asked: Option<Monotonic>,
     /// Whether something was heard since the schedule was shown the lanes.
     has_news: bool,
     /// Devices that an operator lets take no new jobs, and the look at the store that told so.
@@ -163,17 +165,18 @@ impl Book {
             page.steadiness.hear(hardware, at, self.patience);
         }
         pages.as_of = Some(at.wall);
-        if !planted(Bug::DevicesStayLost) {
+        if pages.is_news_of_reach(asked) && !planted(Bug::DevicesStayLost) {
             pages.problem = None;
         }
     }
 
     /// The driver-manager could not be asked; until it can, no device takes jobs.
-    pub fn lost(&self, problem: &str) {
-        if planted(Bug::UnreachableCountsAsThere) {
+    /// What was asked at `asked` fails late, and a later question may have been answered by then.
+    pub fn lost(&self, problem: &str, asked: Monotonic) {
+        let mut pages = self.pages();
+        if planted(Bug::UnreachableCountsAsThere) || !pages.is_news_of_reach(asked) {
             return;
         }
-        let mut pages = self.pages();
         pages.has_news |= pages.problem.is_none();
         pages.problem = Some(problem.to_owned());
     }
@@ -329,6 +332,15 @@ impl Book {
 }
 
 impl Pages {
+    /// Whether nothing that was asked for later has told yet whether the driver-manager can be asked.
+    fn is_news_of_reach(&mut self, asked: Monotonic) -> bool {
+        let is_news = self.reach_asked.is_none_or(|last| last <= asked);
+        if is_news {
+            self.reach_asked = Some(asked);
+        }
+        is_news
+    }
+
     fn out_of_reach(&self) -> Option<Obstacle> {
         match self.as_of {
             None => Some(Obstacle::NeverReached(self.problem.clone())),

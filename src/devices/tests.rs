@@ -73,11 +73,22 @@ fn what_was_heard_is_news_until_the_schedule_was_shown_it() {
     book.heard(&id, Calibrating, at(3).monotonic, at(3));
     assert!(book.has_news());
     statuses(&book, 3);
-    book.lost("no route");
+    book.lost("no route", at(3).monotonic);
     assert!(book.has_news());
     statuses(&book, 4);
-    book.lost("no route");
+    book.lost("no route", at(4).monotonic);
     assert!(!book.has_news(), "that is known");
+}
+
+#[test]
+fn a_question_that_fails_late_is_no_news_beside_a_later_one_that_was_answered() {
+    let book = told(&[(3, Online)]);
+    book.lost("no route", at(2).monotonic);
+    assert_eq!(statuses(&book, 4), [Status::Online]);
+    book.lost("no route", at(5).monotonic);
+    assert_eq!(statuses(&book, 6), [Status::Unreachable]);
+    book.listed(Vec::new(), at(4).monotonic, at(7));
+    assert_eq!(statuses(&book, 8), [Status::Unreachable], "that is older");
 }
 
 #[test]

@@ -100,12 +100,13 @@ impl<E: Env> Kernel<E> {
             }
             Err(why) => {
                 tracing::warn!("the devices cannot be asked: {why}");
-                self.devices.lost(&why.to_string());
+                self.devices.lost(&why.to_string(), asked);
                 false
             }
         };
         // A million jobs may wait for a first word, and are not looked at for nothing.
-        let word_is_due = reached || self.around(false).first_contact_over;
+        let patience_is_over = self.around(false).first_contact_over;
+        let word_is_due = reached || patience_is_over;
         self.show_lanes();
         let concerned = self.with_table(|table| {
             // Whoever waits for a first word, or for a device that is not there after all.
@@ -113,7 +114,7 @@ impl<E: Env> Kernel<E> {
                 true => table.take_unreached(),
                 false => BTreeSet::new(),
             };
-            if reached {
+            if reached && patience_is_over {
                 concerned.extend(table.scheduler.stranded());
             }
             concerned

@@ -7,6 +7,7 @@ use crate::job::Job;
 use crate::job::state::State;
 use crate::kernel::table::Table;
 use crate::schedule::Load;
+use crate::schedule::fit::Want;
 use crate::schedule::forecast::Interval;
 use crate::schedule::line::Line;
 use crate::schedule::reservation::Reservation;
@@ -181,12 +182,7 @@ impl Table {
         {
             devices.clear();
         }
-        let mut reasons = Vec::new();
-        let word = book.out_of_reach().into_iter();
-        reasons.extend(word.map(|it| Reason::against(&it, "")));
-        if book.standing(&want) == Standing::Unknown {
-            reasons.push(Reason::new(Cause::DeviceGone, book.unfit(&want)));
-        }
+        let mut reasons = against_all(&want, book);
         for (device, against) in &devices {
             let against = against.iter();
             reasons.extend(against.map(|it| Reason::against(it, device.as_str())));
@@ -224,10 +220,9 @@ impl Table {
         let Some(line) = self.scheduler.line(job.id) else {
             return (Vec::new(), None);
         };
-        let mut reasons = Vec::new();
-        let word = book.out_of_reach().into_iter();
-        reasons.extend(word.map(|it| Reason::against(&it, "")));
-        for (device, against) in &book.obstacles(&job.want()) {
+        let want = job.want();
+        let mut reasons = against_all(&want, book);
+        for (device, against) in &book.obstacles(&want) {
             let against = against.iter();
             reasons.extend(against.map(|it| Reason::against(it, device.as_str())));
             let taken = match self.scheduler.holder_of(id) {
@@ -326,6 +321,16 @@ impl Reason {
             until: None,
         }
     }
+}
+
+/// What is against all devices together that are asked for: none can be asked, or none is known.
+fn against_all(want: &Want, book: &Book) -> Vec<Reason> {
+    let word = book.out_of_reach().into_iter();
+    let mut reasons: Vec<_> = word.map(|it| Reason::against(&it, "")).collect();
+    if book.standing(want) == Standing::Unknown {
+        reasons.push(Reason::new(Cause::DeviceGone, book.unfit(want)));
+    }
+    reasons
 }
 
 fn back_off(job: &Job, setback: &str) -> Reason {

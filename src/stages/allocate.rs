@@ -42,7 +42,7 @@ pub(super) async fn perform<E: Env>(
             message,
             retry_after,
         }) => {
-            ctx.devices.lost(&message);
+            ctx.devices.lost(&message, asked);
             return Err(not_now(message, retry_after));
         }
     }

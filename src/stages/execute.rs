@@ -114,7 +114,7 @@ async fn conclude<E: Env>(
     match answered {
         Ok(result) => deliver(ctx, job, result).await,
         Err(RunError::NotSent(cause)) => {
-            ctx.devices.lost(&cause);
+            ctx.devices.lost(&cause, ctx.env.clock().monotonic());
             let proof = Settlement::not_run(shots, "the request never left the kernel");
             Err(again(cause, None, proof))
         }

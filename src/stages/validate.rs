@@ -59,7 +59,7 @@ async fn refuse_unknown_target<E: Env>(ctx: &Context<'_, E>, job: &Job) -> Resul
     let devices = match ctx.env.devices().list().await {
         Ok(devices) => devices,
         Err(why) => {
-            ctx.devices.lost(&why.to_string());
+            ctx.devices.lost(&why.to_string(), asked);
             return Ok(());
         }
     };

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use qrtx::ids::Sha256Sum;
 use qrtx::job::spec::ProgramFormat;
 use serde_json::Value;
 
@@ -52,7 +53,11 @@ pub(crate) fn program_ops(stored: &Stored) -> Option<BTreeSet<String>> {
 /// The operations of the circuit that a job became, if it became one.
 pub(crate) fn circuit_ops(stored: &Stored) -> Option<BTreeSet<String>> {
     let circuit = stored.job.circuit.as_ref()?;
-    ops(&stored.artifacts, circuit.format.file_name())
+    let file = circuit.format.file_name();
+    // A kernel that was replaced may have put another in its place.
+    let is_it = |content: &&Vec<u8>| Sha256Sum::of(content) == circuit.sha256;
+    stored.artifacts.get(file).filter(is_it)?;
+    ops(&stored.artifacts, file)
 }
 
 fn ops(artifacts: &BTreeMap<String, Vec<u8>>, file: &str) -> Option<BTreeSet<String>> {

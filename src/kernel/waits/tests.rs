@@ -175,7 +175,8 @@ fn each_reason_to_wait_is_named() {
     let mut hall = Hall::new();
     let first = hall.enter(job(1, 50, "ada"), &[]);
     tell("the devices were not asked yet", &hall, &first);
-    hall.book.lost("driver-manager at d:1 cannot be reached");
+    hall.book
+        .lost("driver-manager at d:1 cannot be reached", hall.now);
     tell("the driver-manager was never reached", &hall, &first);
 
     let mut hall = Hall::new();
@@ -218,7 +219,8 @@ fn each_reason_to_wait_is_named() {
     hall.book
         .set_draining(look, ["sim-1".parse().unwrap()].into());
     hall.listed(None);
-    hall.book.lost("driver-manager at d:1 cannot be reached");
+    hall.book
+        .lost("driver-manager at d:1 cannot be reached", hall.now);
     tell("and the driver-manager is", &hall, &next);
 
     let mut hall = Hall::new();

@@ -7,6 +7,7 @@ use qrtx::job::event::Event;
 
 use super::Breach;
 use crate::history::{Asked, History};
+use crate::turns::SETTLED;
 
 /// Calls that are tries; what goes on beside them, as a stop, waits for nobody.
 const TRIES: [&str; 4] = [
@@ -82,6 +83,11 @@ fn after_setbacks(history: &History) -> Vec<Breach> {
         let mut troubles = history.store_troubles.iter();
         let until = |to| tried_again(history, to) + EARLY_MAX;
         if troubles.any(|&(from, to)| from <= commit.at && commit.at <= until(to)) {
+            continue;
+        }
+        // So is what was decided before the kernel stood still, and is stored when it goes on.
+        let mut pauses = history.pauses.iter();
+        if pauses.any(|&(from, to)| from <= commit.at && commit.at <= to + SETTLED) {
             continue;
         }
         // One that was replaced knows nothing of it.

@@ -122,12 +122,17 @@ fn may_be_in_reach(history: &History, life: u32, look: &Look) -> bool {
     };
     let lists =
         asked.filter(|call| call.life == life && call.what == "ListDevices" && !dropped(call));
-    let ended = lists.filter_map(|call| Some((call.ended?, call.end == "Ok")));
-    let mut ended: Vec<_> = ended.filter(|(ended, _)| *ended <= look.at).collect();
-    ended.sort_unstable();
-    let before = ended.iter().rposition(|(ended, _)| *ended <= look.asked);
-    let mut since = ended[before.unwrap_or(0)..].iter();
-    before.is_none() || since.any(|(_, well)| *well)
+    // Of two questions the later one tells, whichever is answered last.
+    let told = lists.filter_map(|call| Some((call.at, call.ended?, call.end == "Ok")));
+    let told: Vec<_> = told.filter(|(_, ended, _)| *ended <= look.at).collect();
+    let before = told.iter().filter(|(_, ended, _)| *ended <= look.asked);
+    let Some((asked, _, well)) = before.max() else {
+        return true;
+    };
+    let mut since = told
+        .iter()
+        .filter(|(at, ended, _)| at >= asked && *ended > look.asked);
+    *well || since.any(|(_, _, well)| *well)
 }
 
 /// Whether a device that was heard of so may be told so: an operator and its own past may keep it from
