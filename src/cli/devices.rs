@@ -27,7 +27,7 @@ often lately is held back after its return, until it has stayed for a while.
 
 Examples:
   qrtx devices
-  qrtx devices --json | jq -r '.devices[] | [.device_id, .capabilities.ops] | @tsv'
+  qrtx devices --json | jq '.devices[] | {device_id, capabilities}'
 
 Exit codes: 0 done, 2 wrong use, 3 the kernel cannot be reached or cannot serve now.")]
 pub(super) struct Arguments {

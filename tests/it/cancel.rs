@@ -52,7 +52,9 @@ async fn a_job_that_waits_for_a_slot_is_cancelled_before_it_starts() {
     let waiting = status(&mut client, &second).await;
     assert_eq!(waiting.state(), wire::TaskState::Queued);
     assert!(
-        waiting.message.contains("1 of 1 slots are taken"),
+        waiting
+            .message
+            .contains("1 of 1 slots of sim:local are taken"),
         "{}",
         waiting.message
     );
