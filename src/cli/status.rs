@@ -97,7 +97,8 @@ mod tests {
     fn a_status_tells_what_happens_or_why_nothing_does() {
         let mut waiting = sample::job(State::Queued);
         waiting.message =
-            "waits for sim:local, as do 3 other jobs: 1 of 1 slots of sim:local are taken".to_owned();
+            "waits for sim:local, as do 3 other jobs: 1 of 1 slots of sim:local are taken"
+                .to_owned();
         waiting.not_before = Some(sample::at(-2));
         waiting.tries = 2;
         let mut failed = sample::job(State::Failed);
