@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 use qrtx::job::failure::Category;
 use qrtx::job::spec::ProgramFormat;
 use qrtx::job::state::State;
+use qrtx::limits::TELL_WITHIN;
 
 use super::Breach;
 use crate::fitness::{misfit, missing, program_ops};
 use crate::history::{Committed, History, Stored, Word};
-use crate::turns::SETTLED;
 
 /// Says who was told so, and which device there was.
 pub fn check(history: &History) -> Vec<Breach> {
@@ -64,7 +64,7 @@ fn heard<'h>(history: &'h History, end: &'h Committed) -> impl Iterator<Item = &
     let words = history.words.iter();
     let before = words.filter(move |word| word.life as usize == life && word.listed);
     // What is decided may have waited for the store, or for a kernel that stood still.
-    let last = history.lived_since(end.at, SETTLED);
+    let last = history.lived_since(end.at, TELL_WITHIN);
     let untroubled = move |word: &&Word| {
         let mut troubles = history.store_troubles.iter();
         !troubles.any(|(began, ended)| *began <= end.at && word.at <= *ended)
