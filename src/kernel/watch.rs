@@ -55,6 +55,12 @@ impl<E: Env> Kernel<E> {
     pub(super) fn changes(&self, job: JobId) -> Option<Arc<Notify>> {
         self.table().jobs.get_mut(&job).map(|slot| slot.changed())
     }
+
+    /// The number of the last event of a job that the table tells; `None` if the store alone does.
+    fn seq_told(&self, job: JobId) -> Option<u64> {
+        let table = self.table();
+        table.jobs.get(&job).map(|slot| slot.gist.seq)
+    }
 }
 
 impl<E: Env> Watcher<E> {
@@ -75,7 +81,12 @@ impl<E: Env> Watcher<E> {
                 heard.enable();
             }
             let store = self.kernel.env.store();
-            self.read = store.events(self.job, self.seq, WATCH_PAGE).await?.into();
+            let stored = store.events(self.job, self.seq, WATCH_PAGE).await?;
+            // What the table does not tell yet nobody may know: who asks next must see no less. It
+            // tells of it in a moment.
+            let told = self.kernel.seq_told(self.job);
+            let known = |event: &Recorded| told.is_none_or(|told| event.seq <= told);
+            self.read = stored.into_iter().take_while(known).collect();
             if let Some(last) = self.read.back() {
                 // Nothing ever follows it, so there is nothing to look for.
                 self.ended = last.state == State::Completed;

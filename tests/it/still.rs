@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures::StreamExt as _;
+use futures::{FutureExt as _, StreamExt as _};
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
 use qrtx::embedded::{EmbeddedCompiler, EmbeddedDevice, SIM_LOCAL};
@@ -17,7 +17,7 @@ use qrtx::job::{Job, Receipt};
 use qrtx::kernel::{Kernel, Settings, Told};
 use qrtx::ports::Env;
 use qrtx::ports::compiler::{CallContext, CallError, Circuit, Compiler, Program, Validity};
-use qrtx::ports::store::Append;
+use qrtx::ports::store::{Append, JobStore as _};
 use qrtx::store::MemoryStore;
 use qrtx_testkit::gated_store::{GatedStore, Passage};
 use qrtx_testkit::hand_clock::HandClock;
@@ -116,13 +116,20 @@ struct Bench {
 
 impl Bench {
     async fn new() -> Self {
+        Self::gated(|_| Passage::Through).await
+    }
+
+    /// The appends with these events become what `gate` says.
+    async fn gated(gate: fn(&[&str]) -> Passage) -> Self {
         let appends: Arc<Mutex<Vec<Vec<_>>>> = Arc::default();
         let noted = appends.clone();
         let rows = MemoryStore::default();
         let store = GatedStore::new(rows.clone(), move |append: &Append| {
             let names = append.events.iter().map(|recorded| recorded.event.name());
-            noted.lock().unwrap().push(names.collect());
-            Passage::Through
+            let names: Vec<_> = names.collect();
+            let passage = gate(&names);
+            noted.lock().unwrap().push(names);
+            passage
         });
         let (clock, compiler_hangs) = (HandClock::default(), Arc::new(AtomicBool::new(false)));
         let offload = |work: Box<dyn FnOnce() + Send>| work();
@@ -231,6 +238,28 @@ async fn an_event_that_may_wait_is_stored_after_100_ms_and_not_before() {
         State::Compiling,
         "who looks at it sees that it compiles"
     );
+}
+
+#[tokio::test]
+async fn nobody_hears_of_an_event_by_a_watch_before_the_kernel_knows_that_it_is_stored() {
+    let bench = Bench::gated(|names| match names.contains(&"Stored") {
+        true => Passage::Unheard,
+        false => Passage::Through,
+    })
+    .await;
+    let id = bench.submit().await;
+    bench.until(id, State::Completing).await;
+    bench.settle().await;
+    let there = bench.store.job(id).await.unwrap().unwrap();
+    assert_eq!(there.state, State::Completed, "it is stored");
+    let events = bench.kernel.watch(id, 0).await.unwrap();
+    let mut events = Box::pin(events);
+    let mut last = State::Pending;
+    while let Some(event) = events.next().now_or_never() {
+        last = event.expect("it has not ended").unwrap().state;
+    }
+    // Or who was told the end would ask for the results, and be refused.
+    assert_eq!(last, State::Completing);
 }
 
 /// More than are kept at hand.
