@@ -2,6 +2,7 @@
 //! had, that is of the class, has what is required, and has the operations of its program.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use qrtx::job::failure::Category;
 use qrtx::job::spec::ProgramFormat;
@@ -67,7 +68,8 @@ fn heard<'h>(history: &'h History, end: &'h Committed) -> impl Iterator<Item = &
     let last = history.lived_since(end.at, TELL_WITHIN);
     let untroubled = move |word: &&Word| {
         let mut troubles = history.store_troubles.iter();
-        !troubles.any(|(began, ended)| *began <= end.at && word.at <= *ended)
+        let until = |to: Duration| to + Duration::from_millis(history.limits.backoff_ms_max);
+        !troubles.any(|&(began, ended)| began <= end.at && word.at <= until(ended))
     };
     let before = before.filter(move |word| word.at < last);
     before.filter(untroubled).map(|word| word.device.as_str())
@@ -75,8 +77,6 @@ fn heard<'h>(history: &'h History, end: &'h Committed) -> impl Iterator<Item = &
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::history::{Device, Start, Word};
     use crate::invariants::sample::{failed, job};
