@@ -399,9 +399,9 @@ impl Draw<'_> {
         let execute = [
             WhimPlan::WrongSum,
             WhimPlan::WrongSum,
+            WhimPlan::WrongSum,
             WhimPlan::NegativeCounts,
             WhimPlan::NegativeCounts,
-            WhimPlan::WrongWidth,
             WhimPlan::WrongWidth,
             WhimPlan::WrongWidth,
             WhimPlan::BreaksOff,
