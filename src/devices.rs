@@ -170,8 +170,8 @@ impl Book {
         }
     }
 
-    /// The driver-manager could not be asked; until it can, no device takes jobs.
-    /// What was asked at `asked` fails late, and a later question may have been answered by then.
+    /// The driver-manager could not be asked at `asked`; until it can, no device takes jobs. That is
+    /// no news if something that was asked for later has told by then.
     pub fn lost(&self, problem: &str, asked: Monotonic) {
         let mut pages = self.pages();
         if planted(Bug::UnreachableCountsAsThere) || !pages.is_news_of_reach(asked) {

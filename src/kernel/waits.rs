@@ -342,7 +342,7 @@ fn back_off(job: &Job, setback: &str) -> Reason {
 }
 
 /// Why no job of `tenant` gets a turn, if none does.
-pub(super) fn tenant_limit(table: &Table, tenant: &str) -> Option<String> {
+fn tenant_limit(table: &Table, tenant: &str) -> Option<String> {
     let running = table.scheduler.limit_of(tenant)?;
     let holders = table.reservations.holders();
     let reserved = holders

@@ -47,6 +47,17 @@ async fn explained(client: &mut Client, job: &str) -> wire::ExplainJobResponse {
     answer.unwrap().into_inner()
 }
 
+/// What is told of a job once it stands in the queue of its devices.
+async fn explained_in_queue(client: &mut Client, job: &str) -> wire::ExplainJobResponse {
+    loop {
+        let told = explained(client, job).await;
+        if told.queue.is_some() {
+            return told;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
 async fn queue_depths(client: &mut Client) -> Vec<u32> {
     let listed = client
         .list_devices(wire::ListDevicesRequest {})
@@ -207,13 +218,7 @@ async fn a_job_runs_only_where_there_is_what_its_client_requires_also_after_a_re
     deployment.start().await;
     client = deployment.client().await;
     for job in &waiting {
-        let told = loop {
-            let told = explained(&mut client, job).await;
-            if told.queue.is_some() {
-                break told;
-            }
-            tokio::task::yield_now().await;
-        };
+        let told = explained_in_queue(&mut client, job).await;
         let sentences: Vec<_> = told.reasons.iter().map(|it| &*it.message).collect();
         assert_eq!(sentences, ["sim:large is MAINTENANCE"]);
     }
@@ -346,13 +351,7 @@ async fn status_names_what_is_against_each_device_of_a_class_as_explain_does() {
     double.started(1).await;
     let job = enqueue(&mut client, asked("sim:*", bell())).await;
     until(&mut client, &job, "Compiled").await;
-    let told = loop {
-        let told = explained(&mut client, &job).await;
-        if told.queue.is_some() {
-            break told;
-        }
-        tokio::task::yield_now().await;
-    };
+    let told = explained_in_queue(&mut client, &job).await;
     let sentences: Vec<_> = told.reasons.iter().map(|it| &*it.message).collect();
     insta::assert_snapshot!(sentences.join("; "), @"sim:b is MAINTENANCE; 1 of 1 slots of sim:a are taken");
     insta::assert_snapshot!(status(&mut client, &job).await.message, @"waits for sim:*: sim:b is MAINTENANCE; 1 of 1 slots of sim:a are taken");
