@@ -110,19 +110,24 @@ impl<E: Env> Kernel<E> {
             since,
             unstored,
         } = job;
-        let stage = stages::perform(&ctx, job, duty, hand);
-        tokio::pin!(stage);
-        loop {
+        let end = async {
             tokio::select! {
                 biased;
                 // The work comes first: counts in hand are not dropped for a cancel.
-                outcome = &mut stage => return Ok(outcome),
-                event = self.interruption(job.id, answered) => return Ok(Ok(vec![event])),
-                () = self.env.clock().sleep(TELL_WITHIN), if !unstored.is_empty() => {
-                    self.store(job, since, unstored).await?;
-                }
+                outcome = stages::perform(&ctx, job, duty, hand) => outcome,
+                event = self.interruption(job.id, answered) => Ok(vec![event]),
             }
+        };
+        tokio::pin!(end);
+        tokio::select! {
+            biased;
+            outcome = &mut end => return Ok(outcome),
+            () = self.env.clock().sleep(TELL_WITHIN), if !unstored.is_empty() => {}
         }
+        // The work goes on beside: a call ends when it has to, also while the store is away.
+        let stored = self.store(job, since, unstored);
+        let (outcome, ()) = tokio::try_join!(async { Ok(end.await) }, stored)?;
+        Ok(outcome)
     }
 
     /// Writes down what a stage brought, or what is to be done about its setback.

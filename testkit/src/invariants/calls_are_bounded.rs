@@ -9,7 +9,7 @@ use crate::history::{Asked, History};
 /// What may come to a bound on the way: connecting, and what happens in one moment.
 const MORE: Duration = Duration::from_secs(6);
 
-/// Says which call had no end.
+/// Says which call had no end. That the store is away is no excuse.
 pub fn check(history: &History) -> Vec<Breach> {
     let each = history.asked.iter().filter_map(|call| {
         let bound = Duration::from_millis(bound_ms(history, &call.what)?) + MORE;
@@ -49,9 +49,7 @@ fn lived_until(history: &History, call: &Asked) -> Duration {
 
 fn stood_still(history: &History, from: Duration, until: Duration) -> bool {
     let mut broke_off = history.broke_off.iter();
-    let mut pauses = history.pauses.iter();
-    pauses.any(|&(began, ended)| began <= until && from <= ended)
-        || broke_off.any(|&at| at <= until && from <= at + history.stood_still)
+    broke_off.any(|&at| at <= until && from <= at + history.stood_still)
 }
 
 #[cfg(test)]
