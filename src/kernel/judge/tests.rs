@@ -152,6 +152,7 @@ fn a_setback_is_judged_by_where_the_job_is_how_often_and_how_long() {
         (State::Completing, Category::PersistError, 40, seconds(3599)),
         (State::Completing, Category::PersistError, 0, seconds(3600)),
         (State::Timeout, Category::PersistError, 0, seconds(0)),
+        (State::Timeout, Category::PersistError, 0, seconds(3)),
         (State::Timeout, Category::PersistError, 0, seconds(3600)),
     ] {
         let mut job = job(state, tries);

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use qrtx::ids::Sha256Sum;
-use qrtx::job::event::Counts;
+use qrtx::job::event::{Counts, Event};
 use qrtx::job::ledger::Entry;
 use qrtx::job::state::State;
 
@@ -36,6 +36,7 @@ pub fn check(history: &History) -> Vec<Breach> {
     }
     broken.extend(unheard(history));
     broken.extend(unasked(history));
+    broken.extend(misplaced_doubt(history));
     broken.extend(
         runs.iter()
             .map(|(execution, ran)| breach(ran, format!("{execution} ran and is in no ledger"))),
@@ -62,6 +63,28 @@ fn unheard(history: &History) -> Vec<Breach> {
         let (heard, doubtful) = (heard.count(), doubtful.count());
         (heard + doubtful > entries.len()).then(|| {
             let how = format!("{id}: {heard} answers came, and {doubtful} executions are in doubt");
+            Breach::from(how)
+        })
+    });
+    each.collect()
+}
+
+/// A doubt is of one execution: it goes with the job to its end, and not into another turn.
+fn misplaced_doubt(history: &History) -> Vec<Breach> {
+    let each = history.stored.iter().filter_map(|(id, stored)| {
+        let mut doubted = false;
+        for recorded in &stored.events {
+            let goes_on =
+                !matches!(recorded.state, State::Executing) && !recorded.state.is_terminal();
+            match recorded.event {
+                Event::Doubted { .. } => doubted = true,
+                _ if goes_on => doubted = false,
+                _ => {}
+            }
+        }
+        let kept = stored.job.doubt.is_some();
+        (kept != doubted).then(|| {
+            let how = format!("{id}: whether it is in doubt is kept as {kept}, and is {doubted}");
             Breach::from(how)
         })
     });
@@ -202,5 +225,15 @@ mod tests {
         let mut history = good();
         history.runs.clear();
         assert_eq!(check(&history).len(), 2);
+    }
+
+    #[test]
+    fn a_doubt_that_outlives_its_execution_is_refused() {
+        let mut history = good();
+        history.stored.get_mut(&job()).unwrap().job.doubt = Some(Doubt {
+            cause: "the answer was lost".to_owned(),
+            over: false,
+        });
+        assert_eq!(check(&history).len(), 1);
     }
 }
