@@ -402,6 +402,8 @@ impl Draw<'_> {
             WhimPlan::WrongSum,
             WhimPlan::NegativeCounts,
             WhimPlan::NegativeCounts,
+            WhimPlan::NegativeCounts,
+            WhimPlan::WrongWidth,
             WhimPlan::WrongWidth,
             WhimPlan::WrongWidth,
             WhimPlan::BreaksOff,
