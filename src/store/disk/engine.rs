@@ -3,14 +3,14 @@
 
 use std::fmt;
 use std::io::ErrorKind;
-use std::ops::Bound;
+use std::ops::{Bound, Deref};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use redb::{
     Database, DatabaseError, Durability, ReadOnlyTable, ReadableDatabase as _, ReadableTable,
-    Table, TableDefinition, TableError,
+    TableDefinition, TableError,
 };
 
 use crate::planted::{Bug, planted};
@@ -19,15 +19,51 @@ use crate::store::map::{Failed, Map, MapMut, OnRow, Order};
 /// One table for everything: what a commit writes lies together, and costs one root.
 const ROWS: TableDefinition<'static, &'static [u8], &'static [u8]> = TableDefinition::new("qrtx");
 
+type Table = ReadOnlyTable<&'static [u8], &'static [u8]>;
+
 /// Opens the engine's file, again and again.
 pub(super) type Opener = Box<dyn Fn() -> Result<Database, DatabaseError> + Send + Sync>;
 
 /// The engine, open or not.
 pub(in crate::store) struct Engine {
     opener: Opener,
-    database: RwLock<Option<Database>>,
+    opened: RwLock<Option<Opened>>,
     /// Something failed since it was opened.
     suspect: AtomicBool,
+}
+
+/// The engine while it is open. Fields are dropped in this order: nothing may look at a file that
+/// is being closed.
+struct Opened {
+    /// What was committed last, if anybody has looked since: to begin a look costs more than most
+    /// looks. It keeps the pages of that commit, so it is not kept beyond the next.
+    latest: Mutex<Option<Arc<Table>>>,
+    database: Database,
+}
+
+impl Opened {
+    fn new(database: Database) -> Self {
+        Self {
+            latest: Mutex::new(None),
+            database,
+        }
+    }
+
+    /// What was committed last. It is begun under the lock: begun before a commit and kept after
+    /// it, it would hide that commit.
+    fn latest(&self) -> Result<Arc<Table>, redb::Error> {
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(rows) = &*latest {
+            return Ok(rows.clone());
+        }
+        let rows = Arc::new(self.database.begin_read()?.open_table(ROWS)?);
+        *latest = Some(rows.clone());
+        Ok(rows)
+    }
+
+    fn committed(&self) {
+        *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
 }
 
 impl fmt::Debug for Engine {
@@ -41,7 +77,7 @@ impl Engine {
     pub(super) fn new(opener: Opener) -> Self {
         Self {
             opener,
-            database: RwLock::new(None),
+            opened: RwLock::new(None),
             suspect: AtomicBool::new(false),
         }
     }
@@ -49,10 +85,8 @@ impl Engine {
     /// Opens it for the first time, with the engine's own words if it cannot be.
     pub(super) fn open(&self) -> Result<(), DatabaseError> {
         let database = open(&self.opener)?;
-        *self
-            .database
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = Some(database);
+        let mut opened = self.opened.write().unwrap_or_else(PoisonError::into_inner);
+        *opened = Some(Opened::new(database));
         Ok(())
     }
 
@@ -61,11 +95,9 @@ impl Engine {
         &self,
         look: impl FnOnce(&Snapshot<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let database = self.opened()?;
-        let database = database.as_ref().expect("it is open");
-        let begun = database.begin_read().map_err(redb::Error::from);
-        let rows = begun.and_then(|begun| Ok(begun.open_table(ROWS)?));
-        let rows = rows.map_err(|why| self.failed(why))?;
+        let opened = self.opened()?;
+        let opened = opened.as_ref().expect("it is open");
+        let rows = opened.latest().map_err(|why| self.failed(why))?;
         look(&View { rows, engine: self })
     }
 
@@ -74,9 +106,9 @@ impl Engine {
         &self,
         change: impl FnOnce(&mut Changes<'_, '_>) -> Result<T, Failed>,
     ) -> Result<T, Failed> {
-        let database = self.opened()?;
-        let database = database.as_ref().expect("it is open");
-        let began = database.begin_write();
+        let opened = self.opened()?;
+        let opened = opened.as_ref().expect("it is open");
+        let began = opened.database.begin_write();
         let mut commit = began.map_err(|why| self.failed(why))?;
         if planted(Bug::CommitNotSynced) {
             let unsynced = commit.set_durability(Durability::None);
@@ -86,12 +118,15 @@ impl Engine {
             commit.set_quick_repair(true);
         }
         let done = {
-            let rows = commit.open_table(ROWS).map_err(|why| self.failed(why))?;
+            let mut rows = commit.open_table(ROWS).map_err(|why| self.failed(why))?;
+            let rows = &mut rows;
             change(&mut View { rows, engine: self })
         };
         match done {
             Ok(done) => {
-                commit.commit().map_err(|why| self.failed(why))?;
+                let committed = commit.commit();
+                opened.committed();
+                committed.map_err(|why| self.failed(why))?;
                 Ok(done)
             }
             Err(failed) => {
@@ -108,29 +143,26 @@ impl Engine {
         self.suspect.store(suspect, Ordering::Release);
     }
 
-    fn opened(&self) -> Result<RwLockReadGuard<'_, Option<Database>>, Failed> {
+    fn opened(&self) -> Result<RwLockReadGuard<'_, Option<Opened>>, Failed> {
         loop {
-            let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
-            if database.is_some() && !self.suspect.load(Ordering::Acquire) {
-                return Ok(database);
+            let opened = self.opened.read().unwrap_or_else(PoisonError::into_inner);
+            if opened.is_some() && !self.suspect.load(Ordering::Acquire) {
+                return Ok(opened);
             }
-            drop(database);
+            drop(opened);
             self.reopen()?;
         }
     }
 
     fn reopen(&self) -> Result<(), Failed> {
-        let mut database = self
-            .database
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        if database.is_some() && !self.suspect.load(Ordering::Acquire) {
+        let mut opened = self.opened.write().unwrap_or_else(PoisonError::into_inner);
+        if opened.is_some() && !self.suspect.load(Ordering::Acquire) {
             return Ok(());
         }
         // Closed first: it is the only one that may have the file open.
-        drop(database.take());
-        let opened = open(&self.opener).map_err(|why| failure(why.into()))?;
-        *database = Some(opened);
+        drop(opened.take());
+        let database = open(&self.opener).map_err(|why| failure(why.into()))?;
+        *opened = Some(Opened::new(database));
         self.suspect.store(false, Ordering::Release);
         tracing::warn!("the job store was opened again after a failure");
         Ok(())
@@ -189,10 +221,10 @@ pub(in crate::store) struct View<'a, T> {
 }
 
 /// The rows as one commit left them.
-pub(in crate::store) type Snapshot<'a> = View<'a, ReadOnlyTable<&'static [u8], &'static [u8]>>;
+pub(in crate::store) type Snapshot<'a> = View<'a, Arc<Table>>;
 
 /// The rows as the commit that is being made will leave them.
-pub(super) type Changes<'a, 'c> = View<'a, Table<'c, &'static [u8], &'static [u8]>>;
+pub(super) type Changes<'a, 'c> = View<'a, &'a mut redb::Table<'c, &'static [u8], &'static [u8]>>;
 
 impl<T> View<'_, T> {
     fn told<R>(&self, outcome: Result<R, impl Into<redb::Error>>) -> Result<R, Failed> {
@@ -200,7 +232,10 @@ impl<T> View<'_, T> {
     }
 }
 
-impl<R: ReadableTable<&'static [u8], &'static [u8]>> Map for View<'_, R> {
+impl<R> Map for View<'_, R>
+where
+    R: Deref<Target: ReadableTable<&'static [u8], &'static [u8]>>,
+{
     fn get<T>(&self, key: &[u8], read: impl FnOnce(&[u8]) -> T) -> Result<Option<T>, Failed> {
         let value = self.told(self.rows.get(key))?;
         Ok(value.map(|value| read(value.value())))
