@@ -2,7 +2,9 @@
 //! `BTreeMap`, on disk a table of the engine; the rules are the same over both.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
+use std::ops::{Bound, ControlFlow};
+
+use smallvec::SmallVec;
 
 /// The map cannot be read or written now, and whatever was under way did not happen.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -57,8 +59,8 @@ pub(super) trait MapMut: Map {
     fn remove(&mut self, key: &[u8]) -> Result<(), Failed>;
 }
 
-/// Rows in memory.
-pub(super) type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
+/// Rows in memory. Nearly all keys fit in where they are compared, side by side.
+pub(super) type Rows = BTreeMap<SmallVec<[u8; 36]>, Box<[u8]>>;
 
 impl Map for Rows {
     fn get<T>(&self, key: &[u8], read: impl FnOnce(&[u8]) -> T) -> Result<Option<T>, Failed> {
@@ -75,7 +77,8 @@ impl Map for Rows {
         if from >= to {
             return Ok(());
         }
-        let mut rows = self.range(from.to_vec()..to.to_vec());
+        let bounds = (Bound::Included(from), Bound::Excluded(to));
+        let mut rows = self.range::<[u8], _>(bounds);
         while let Some((key, value)) = order.next(&mut rows) {
             if on_row(key, value).is_break() {
                 break;
@@ -87,7 +90,7 @@ impl Map for Rows {
 
 impl MapMut for Rows {
     fn put(&mut self, key: &[u8], value: &[u8]) -> Result<(), Failed> {
-        self.insert(key.to_vec(), value.to_vec());
+        self.insert(SmallVec::from_slice(key), value.into());
         Ok(())
     }
 
