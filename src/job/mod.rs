@@ -31,7 +31,8 @@ use crate::job::state::{Phase, PublicState, State};
 use crate::schedule::fit::{Needs, Want};
 use crate::time::Timestamp;
 
-/// Everything the kernel knows of a job but its program and the wording of its history.
+/// Everything the kernel knows of a job but its program and the wording of its history. What is not
+/// there is not written down either: a job that waits takes a third less so.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Job {
     /// Its name.
@@ -58,28 +59,38 @@ pub struct Job {
     #[serde(default, skip_serializing_if = "is_zero")]
     pub store_tries: u32,
     /// The end of the present back-off.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
     /// Why the last try did not work.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub setback: Option<String>,
     /// The compiled circuit.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub circuit: Option<CircuitRef>,
     /// The device that was picked.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<DeviceId>,
     /// What is known of the execution, only in Executing.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub phase: Option<Phase>,
     /// Why it is not known whether the device ran; only in Executing, and after it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub doubt: Option<Doubt>,
     /// One line per execution.
     pub ledger: Vec<Entry>,
     /// The counts, once they are in hand.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Arc<Outcome>>,
     /// What is stored.
     pub artifacts: Vec<ArtifactRef>,
     /// `meta.json`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub manifest: Option<ArtifactRef>,
     /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
     /// What the first cancel was told.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub receipt: Option<Receipt>,
     /// Whether `error.json` is dealt with.
     pub reported: bool,
