@@ -174,6 +174,7 @@ fn content(stored: &Stored, entry: &Entry, ran: &[&Run]) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::invariants::sample::{good, job};
+    use qrtx::job::Doubt;
     use qrtx::job::ledger::Settlement;
 
     fn settled(settlement: Settlement) -> Vec<Breach> {
