@@ -80,6 +80,16 @@ async fn the_same_execution_is_answered_again_and_not_run_again() {
 }
 
 #[tokio::test]
+async fn what_ran_is_answered_also_when_its_device_has_gone_since() {
+    let mut site = site(|driver| driver.with_control());
+    let first = site.manager.execute_circuit(named(FIRST, 1)).await;
+    site.driver.set_listed("sim:local", false);
+    let again = site.manager.execute_circuit(named(FIRST, 1)).await;
+    assert_eq!(first.unwrap().into_inner(), again.unwrap().into_inner());
+    assert_eq!(site.driver.runs_of(JOB).len(), 1);
+}
+
+#[tokio::test]
 async fn a_second_caller_joins_the_run_that_is_under_way() {
     let site = site(|driver| driver.with_control());
     let first = site.start(FIRST, 1).await;

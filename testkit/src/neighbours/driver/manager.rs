@@ -181,12 +181,13 @@ impl State {
     ) -> Result<usize, Status> {
         let job = request.job_id.as_str();
         check_fields(request)?;
-        let device = self.device(&request.device_id, job)?.clone();
+        // Before anything that may have changed since: its device may be gone by now.
         if heeded == Control::Served
             && let Some(known) = self.recognise(&sent, job)?
         {
             return Ok(known);
         }
+        let device = self.device(&request.device_id, job)?.clone();
         if device.status() != DeviceStatus::Online {
             let message = format!("device is not online: {}", device.device_id);
             return Err(refusal::driver(Code::FailedPrecondition, &message, job));
