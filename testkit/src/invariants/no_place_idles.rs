@@ -59,6 +59,8 @@ enum Moment {
     Commit(usize),
     /// A call to the compiler begins or ends.
     Call(JobId, isize),
+    /// A job has a place, and that is told later: it takes long there, also without a call.
+    Entered(JobId),
 }
 
 fn moments(history: &History, until: Duration) -> Vec<(Duration, Moment)> {
@@ -67,6 +69,14 @@ fn moments(history: &History, until: Duration) -> Vec<(Duration, Moment)> {
         .map(|(nth, commit)| (commit.at, Moment::Commit(nth)))
         .collect();
     moments.extend(back_offs(history).map(|at| (at, Moment::BackOff)));
+    let told_late = history.committed.iter().filter(|commit| {
+        let is_there = matches!(commit.state, State::Validating | State::Compiling);
+        is_there && commit.events.contains(&"Admitted")
+    });
+    moments.extend(told_late.map(|commit| {
+        let entered = commit.at.saturating_sub(TELL_WITHIN);
+        (entered, Moment::Entered(commit.job))
+    }));
     for call in &history.asked {
         let compiles = ["CompileCircuit", "ValidateCircuit"].contains(&call.what.as_str());
         if let Some(job) = call.job.filter(|_| compiles) {
@@ -88,6 +98,7 @@ struct Hall(BTreeMap<JobId, Where>);
 #[derive(Default)]
 struct Where {
     waits: bool,
+    entered: bool,
     compiles: bool,
     calls: isize,
     not_before: Option<Duration>,
@@ -102,9 +113,14 @@ impl Hall {
                 self.0.entry(job).or_default().calls += more;
                 false
             }
+            Moment::Entered(job) => {
+                self.0.entry(job).or_default().entered = true;
+                false
+            }
             Moment::Commit(nth) => {
                 let commit = &history.committed[nth];
                 let place = self.0.entry(commit.job).or_default();
+                place.entered = false;
                 place.waits = commit.state == State::Pending && may_wait(history, commit.job);
                 place.compiles = matches!(commit.state, State::Validating | State::Compiling);
                 place.not_before = not_before(history, commit.job, commit.seq, at);
@@ -116,7 +132,7 @@ impl Hall {
     /// Whether a place is free, and somebody waits for one.
     fn has_room(&self, at: Duration, places: u32) -> bool {
         let busy = self.0.values().filter(|job| job.is_busy(at)).count();
-        let waits = |job: &Where| job.waits && job.calls == 0;
+        let waits = |job: &Where| job.waits && job.calls == 0 && !job.entered;
         busy < places as usize && self.0.values().any(waits)
     }
 }
@@ -124,7 +140,7 @@ impl Hall {
 impl Where {
     fn is_busy(&self, at: Duration) -> bool {
         let waits = self.not_before.is_some_and(|until| until > at);
-        self.calls > 0 || (self.compiles && !waits)
+        self.calls > 0 || self.entered || (self.compiles && !waits)
     }
 }
 
