@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use qrtx::ids::{JobId, ReservationId};
 use qrtx::job::Job;
+use qrtx::job::event::{Event, Recorded};
 use qrtx::job::target::Target;
 use qrtx::limits::TELL_WITHIN;
 use qrtx::schedule::fit::Needs;
@@ -78,7 +79,7 @@ fn waits(history: &History) -> Vec<Wait<'_>> {
             submission,
             ..
         } = &history.stored.get(&job)?.job;
-        let needs = history.stored[&job].job.needs().map(AsRef::as_ref);
+        let needs = first_needs(&history.stored[&job].events);
         let level = created_at.0.div_euclid(step) - i64::from(spec.priority);
         Some(Wait {
             job,
@@ -89,6 +90,15 @@ fn waits(history: &History) -> Vec<Wait<'_>> {
         })
     });
     waits.collect()
+}
+
+/// What its first circuit needed. One that was lost may have been made anew for other devices.
+fn first_needs(events: &[Recorded]) -> Option<&Needs> {
+    let first = events.iter().find_map(|recorded| match &recorded.event {
+        Event::Compiled { circuit } => Some(circuit),
+        _ => None,
+    });
+    first?.needs.as_deref()
 }
 
 #[cfg(test)]
