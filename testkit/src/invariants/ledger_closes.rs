@@ -74,8 +74,7 @@ fn misplaced_doubt(history: &History) -> Vec<Breach> {
     let each = history.stored.iter().filter_map(|(id, stored)| {
         let mut doubted = false;
         for recorded in &stored.events {
-            let goes_on =
-                !matches!(recorded.state, State::Executing) && !recorded.state.is_terminal();
+            let goes_on = recorded.state != State::Executing && !recorded.state.is_terminal();
             match recorded.event {
                 Event::Doubted { .. } => doubted = true,
                 _ if goes_on => doubted = false,
