@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use qrtx::ids::JobId;
-use qrtx::job::event::{Event, Recorded};
 
 use crate::history::{Committed, History};
 
@@ -43,7 +42,7 @@ pub(crate) fn turns(history: &History) -> Vec<Turn<'_>> {
         let last = seen.last;
         let held = picked.map(|at| (at, seen.executed.unwrap_or(last).max(at)));
         Some(Turn {
-            device: device(&stored.events).unwrap_or(spec.target.as_str()),
+            device: device(history, job).unwrap_or(spec.target.as_str()),
             tenant: &spec.owner.tenant,
             waited: (since, picked.unwrap_or(last)),
             held,
@@ -52,12 +51,11 @@ pub(crate) fn turns(history: &History) -> Vec<Turn<'_>> {
     turns.collect()
 }
 
-/// Where it was first to run. A job of a class waited for that device too.
-fn device(events: &[Recorded]) -> Option<&str> {
-    events.iter().find_map(|recorded| match &recorded.event {
-        Event::Assigned { device, .. } => Some(device.as_str()),
-        _ => None,
-    })
+/// Where it was first to run, whether that was ever stored or not. A job of a class waited for that
+/// device too.
+fn device(history: &History, job: JobId) -> Option<&str> {
+    let first = history.given.iter().find(|given| given.job == job);
+    first.map(|given| given.device.as_str())
 }
 
 #[derive(Default)]

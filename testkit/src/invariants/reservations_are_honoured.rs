@@ -5,12 +5,11 @@
 use std::time::Duration;
 
 use qrtx::ids::JobId;
-use qrtx::job::event::Event;
 use qrtx::time::Monotonic;
 
 use super::Breach;
 use super::one_device_one_run::{held, most_at_once};
-use crate::history::{History, Intents, Promise};
+use crate::history::{Given, History, Intents, Promise};
 use crate::neighbours::Run;
 use crate::turns::SETTLED;
 
@@ -105,33 +104,27 @@ fn too_late(history: &History, promise: &Promise) -> Vec<Breach> {
 /// Jobs without a reservation that were given a slot when all that were not in use were promised.
 fn intruders(history: &History, intents: &Intents) -> Vec<Breach> {
     let mut broken = Vec::new();
-    for (job, &at) in &history.turns {
-        let Some(stored) = history.stored.get(job) else {
-            continue;
-        };
-        if stored.job.spec.reservation.is_some() {
+    for Given {
+        at, job, device, ..
+    } in &history.given
+    {
+        let stored = history.stored.get(job);
+        if stored.is_none_or(|stored| stored.job.spec.reservation.is_some()) {
             continue;
         }
-        let first = stored
-            .events
-            .iter()
-            .find_map(|recorded| match &recorded.event {
-                Event::Assigned { device, .. } => Some(device.as_str()),
-                _ => None,
-            });
-        let slots = first.and_then(|device| Some((device, *history.slots.get(device)?)));
-        let Some((device, slots)) = slots else {
+        let Some(&slots) = history.slots.get(device) else {
             continue;
         };
+        let at = *at;
         // By then the turn may have been given.
         let since = history.lived_since(at, SETTLED);
         let promised = history.promises.iter().filter(|promise| {
             let (from, until) = promise.certain;
-            promise.device == device && from <= since && at < until
+            promise.device == *device && from <= since && at < until
         });
         let promised = promised.count();
         let ordinary = history.runs.iter().filter(|run| {
-            let own = run.device == device && run.reservation.is_none();
+            let own = run.device == *device && run.reservation.is_none();
             own && !is_of(run, *job) && goes_on((history, intents), run, (since, at))
         });
         let in_use = ordinary.count();
@@ -186,7 +179,12 @@ mod tests {
         history.runs[0].reservation = own.then(|| (id().to_string(), id().token().0));
         let device = history.runs[0].device.clone();
         history.slots.insert(device.clone(), 1);
-        history.turns.insert(job, second(1));
+        history.given = vec![Given {
+            at: second(1),
+            life: 1,
+            job,
+            device: device.clone(),
+        }];
         history.promises.push(Promise {
             id: id().to_string(),
             token: id().token().0,
@@ -205,16 +203,20 @@ mod tests {
 
     #[test]
     fn a_job_that_is_given_what_is_promised_to_others_is_refused() {
-        let (mut history, job) = promised(false);
+        let (mut history, _) = promised(false);
         let broken = check(&history);
         assert!(
             broken.len() == 1 && broken[0].how.contains("promised to others"),
             "{broken:?}"
         );
         // Before the client knew of it, or when it may have been over, it may have been.
-        history.turns.insert(job, Duration::from_millis(400));
+        history.given[0].at = Duration::from_millis(400);
         assert_eq!(check(&history), [""; 0]);
-        history.turns.insert(job, second(60));
+        history.given[0].at = second(60);
+        assert_eq!(check(&history), [""; 0]);
+        // A turn elsewhere, of which nothing was stored before the one that was.
+        history.given[0].at = second(1);
+        history.given[0].device = "another".to_owned();
         assert_eq!(check(&history), [""; 0]);
     }
 

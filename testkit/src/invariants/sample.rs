@@ -17,7 +17,7 @@ use qrtx::job::state::{PublicState, State};
 use qrtx::job::trace::TraceContext;
 use qrtx::time::{Monotonic, Timestamp};
 
-use crate::history::{Asked, Committed, History, News, Stored, Told, Wish};
+use crate::history::{Asked, Committed, Given, History, News, Stored, Told, Wish};
 use crate::neighbours::Run;
 use crate::neighbours::driver::End;
 
@@ -367,6 +367,12 @@ pub(super) fn crowd(jobs: &[(&str, u64, u64, u64)]) -> History {
             });
         }
         history.turns.insert(id, secs(*picked));
+        history.given.push(Given {
+            at: secs(*picked),
+            life: 1,
+            job: id,
+            device: "qpu".to_owned(),
+        });
     }
     history
 }
