@@ -1,5 +1,6 @@
 //! Stores that earlier versions wrote are read by this one. Each is one file in `tests/stores/`,
-//! named after the version of the stored form; it is written once and never changed.
+//! named after the versions of the stored forms of events and of heads; it is written once and never
+//! changed.
 
 #![cfg(not(madsim))]
 #![expect(
@@ -13,10 +14,11 @@ use std::path::{Path, PathBuf};
 use qrtx::job::Job;
 use qrtx::job::event::{Event, FORMAT};
 use qrtx::job::failure::{Category, Failure};
+use qrtx::job::head::Head;
 use qrtx::os::jobs::{self, FILE};
 use qrtx::ports::JobStore;
 use qrtx::ports::store::Filter;
-use qrtx::store::RedbStore;
+use qrtx::store::{HEAD_FORM, RedbStore};
 use qrtx_testkit::jobs::{Life, PROGRAM, job, straight_way};
 
 /// What the golden stores hold: a job in every kind of place.
@@ -49,9 +51,21 @@ async fn write(directory: &Path) {
     }
 }
 
-fn golden(format: u32) -> PathBuf {
-    let stores = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stores");
-    stores.join(format!("format-{format}.redb"))
+fn stores() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stores")
+}
+
+/// Every store that is kept.
+fn golden() -> Vec<PathBuf> {
+    let stores = std::fs::read_dir(stores()).unwrap();
+    let mut stores: Vec<_> = stores.map(|store| store.unwrap().path()).collect();
+    stores.sort();
+    stores
+}
+
+/// The store of this version.
+fn this() -> PathBuf {
+    stores().join(format!("events-{FORMAT}-heads-{HEAD_FORM}.redb"))
 }
 
 async fn assert_whole(store: &RedbStore) {
@@ -62,13 +76,17 @@ async fn assert_whole(store: &RedbStore) {
             ..life.job.clone()
         };
         let id = wanted.id;
+        let head = store.head(id).await.unwrap();
+        assert_eq!(head, Some(Head::of(&wanted)));
         assert_eq!(store.job(id).await.unwrap(), Some(wanted));
         let events = store.events(id, 0, usize::MAX).await.unwrap();
         assert_eq!(events, life.history);
         assert_eq!(store.program(id).await.unwrap().as_deref(), Some(PROGRAM));
     }
     let listed = store.list(&Filter::default(), u64::MAX, 99).await.unwrap();
-    assert_eq!(listed.jobs.len(), lives.len());
+    assert_eq!((listed.jobs.len(), listed.unreadable.len()), (4, 0));
+    let ended = store.ended(0, 99).await.unwrap().0;
+    assert_eq!(ended.len(), 1);
     let holder = store.key_holder(&lives[0].key().unwrap()).await.unwrap();
     assert_eq!(holder.map(|holder| holder.job), Some(lives[0].job.id));
     let unfinished = store.unfinished(0, 99).await.unwrap();
@@ -82,9 +100,8 @@ async fn assert_whole(store: &RedbStore) {
 
 #[tokio::test]
 async fn the_store_of_every_version_reads_as_it_was_written_and_goes_on() {
-    for format in 1..=FORMAT {
+    for file in golden() {
         let directory = tempfile::tempdir().unwrap();
-        let file = golden(format);
         let copied = std::fs::copy(&file, directory.path().join(FILE));
         copied.unwrap_or_else(|why| panic!("{}: {why}", file.display()));
         let store = jobs::open(directory.path()).unwrap();
@@ -101,6 +118,11 @@ async fn the_store_of_every_version_reads_as_it_was_written_and_goes_on() {
             .await
             .unwrap();
         assert_eq!(store.job(life.job.id).await.unwrap(), Some(life.job));
+        let done = lives().remove(0).job.id;
+        store.forget(epoch, vec![done]).await.unwrap();
+        assert_eq!(store.job(done).await.unwrap(), None, "{}", file.display());
+        let key = lives()[0].key().unwrap();
+        assert_eq!(store.key_holder(&key).await.unwrap(), None);
     }
 }
 
@@ -114,16 +136,13 @@ fn whole<T>(what: impl Future<Output = T>) -> T {
 #[test]
 fn what_this_version_writes_is_what_its_golden_store_holds() {
     // Whoever raises the version copies this file to where the message says.
-    let written = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("golden-{FORMAT}"));
+    let written = Path::new(env!("CARGO_TARGET_TMPDIR")).join("golden");
     if written.exists() {
         std::fs::remove_dir_all(&written).unwrap();
     }
     whole(write(&written));
     whole(async { assert_whole(&jobs::open(&written).unwrap()).await });
-    assert!(
-        golden(FORMAT).exists(),
-        "copy {} to {}",
-        written.join(FILE).display(),
-        golden(FORMAT).display()
-    );
+    let (written, kept) = (written.join(FILE), this());
+    let (written, kept) = (written.display(), kept.display());
+    assert!(this().exists(), "copy {written} to {kept}");
 }

@@ -185,7 +185,7 @@ impl Verdict {
                 let why = stored
                     .job
                     .error()
-                    .map(|(_, summary)| format!(" ({summary})"));
+                    .map(|error| format!(" ({})", error.summary));
                 let why = why.unwrap_or_default();
                 self.expected(format!("job {ordinal} ended {}{why}", state.name()));
             }

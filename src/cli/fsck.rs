@@ -13,6 +13,7 @@ use crate::cli::terminal;
 use crate::ids::{Epoch, JobId};
 use crate::job::Job;
 use crate::job::event::{ArtifactRef, Counts, Event, Recorded};
+use crate::job::head::Head;
 use crate::job::state::State;
 use crate::kernel::{Mended, mend};
 use crate::os::config::Options;
@@ -130,38 +131,55 @@ impl Check {
                 };
                 self.rewrite(job, why).await;
             }
-            for job in page.jobs {
+            for head in page.jobs {
                 self.report.jobs += 1;
-                self.job(job).await?;
+                self.job(head).await?;
             }
             before = page.next;
         }
         Ok(())
     }
 
-    /// A job that can be read: its history, and what is stored for it.
-    async fn job(&mut self, job: Job) -> Result<(), ReadError> {
-        let id = job.id;
+    /// A job whose head can be read: its history, and what is stored for it.
+    async fn job(&mut self, head: Head) -> Result<(), ReadError> {
+        let id = head.id;
+        let job = match self.env.store().job(id).await {
+            Ok(Some(job)) => job,
+            Ok(None) => {
+                let why = "it cannot be found by its name".to_owned();
+                self.report.found(id, why, false);
+                return Ok(());
+            }
+            Err(ReadError::Corrupt { reason, .. }) => {
+                self.rewrite(id, reason).await;
+                return Ok(());
+            }
+            Err(why) => return Err(why),
+        };
         let history = match self.env.store().events(id, 0, usize::MAX).await {
             Ok(history) => history,
             Err(ReadError::Corrupt { reason, .. }) => {
-                // What the head says is more than what can be made of the rest.
-                let what = format!("its history has a hole, {reason}; its head is whole");
+                // What its checkpoint says is more than what can be made of the rest.
+                let what = format!("its history has a hole, {reason}; its checkpoint is whole");
                 self.report.found(id, what, false);
                 return Ok(());
             }
             Err(why) => return Err(why),
         };
         let numbered = |folded| Job {
-            submission: job.submission,
+            submission: head.submission,
             ..folded
         };
         match Job::fold(id, &history).map(numbered) {
-            Ok(folded) if folded == job => {}
-            Ok(_) => {
+            Ok(folded) if Head::of(&folded) != head => {
                 let why = "its head is not what its history says".to_owned();
                 self.rewrite(id, why).await;
             }
+            Ok(folded) if folded != job => {
+                let why = "its checkpoint is not what its history says".to_owned();
+                self.rewrite(id, why).await;
+            }
+            Ok(_) => {}
             Err(why) => {
                 let what = format!("its history is none: {why}");
                 self.report.found(id, what, false);

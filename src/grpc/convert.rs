@@ -6,7 +6,10 @@ use prost_types::Timestamp as WireTimestamp;
 
 use crate::devices::{Obstacle, Status};
 use crate::grpc::proto::kernel as wire;
+use crate::ids::JobId;
 use crate::job::event::{ArtifactRef, Recorded};
+use crate::job::failure::JobError;
+use crate::job::head::Head;
 use crate::job::history::Stay;
 use crate::job::ledger::Entry;
 use crate::job::request::JobRequest;
@@ -134,54 +137,51 @@ pub(super) fn cancelled(answer: Cancelled) -> wire::CancelJobResponse {
 }
 
 /// Where an artifact lies below the artifact root.
-pub(super) fn path(job: &Job, file: &str) -> String {
-    format!("{}/{file}", job.id)
+pub(super) fn path(job: JobId, file: &str) -> String {
+    format!("{job}/{file}")
 }
 
-pub(super) fn error(job: &Job) -> Option<wire::JobError> {
-    job.error().map(|(code, summary)| wire::JobError {
-        error_code: code.to_owned(),
-        error_summary: summary,
+pub(super) fn error(job: JobId, error: JobError) -> wire::JobError {
+    wire::JobError {
+        error_code: error.code.into_owned(),
+        error_summary: error.summary,
         error_details_ref: path(job, "error.json"),
-    })
+    }
 }
 
-pub(super) fn job_status(job: &Job, message: String) -> wire::JobStatus {
+pub(super) fn job_status(job: Head, message: String) -> wire::JobStatus {
+    let device = job.device.as_ref();
     wire::JobStatus {
         job_id: job.id.to_string(),
-        name: job.spec.name.clone(),
+        name: job.name,
         state: task_state(job.state) as i32,
         phase: phase(job.phase) as i32,
-        attempt: job.attempt(),
+        attempt: job.attempt,
         tries: job.tries,
-        target: job.spec.target.to_string(),
-        device_id: job
-            .device
-            .as_ref()
-            .map(ToString::to_string)
-            .unwrap_or_default(),
-        priority: i32::from(job.spec.priority),
-        shots: i64::from(job.spec.shots),
-        tenant_id: job.spec.owner.tenant.clone(),
-        project_id: job.spec.owner.project.clone(),
+        target: job.want.target.to_string(),
+        device_id: device.map(ToString::to_string).unwrap_or_default(),
+        priority: i32::from(job.priority),
+        shots: i64::from(job.shots),
+        tenant_id: job.tenant,
+        project_id: job.project,
         message,
         created_at: Some(timestamp(job.created_at)),
         updated_at: Some(timestamp(job.updated_at)),
-        expires_at: Some(timestamp(job.spec.expires_at)),
+        expires_at: Some(timestamp(job.expires_at)),
         not_before: job.not_before.map(timestamp),
         last_event_seq: job.seq,
-        error: error(job),
+        error: job.error.map(|told| error(job.id, told)),
         cancel_receipt: job
             .receipt
             .map_or(wire::CancelReceipt::Unspecified, |given| receipt(given).0)
             as i32,
-        trace_id: format!("{:032x}", job.spec.trace.trace_id),
+        trace_id: format!("{:032x}", job.trace_id),
     }
 }
 
 fn artifact(job: &Job, artifact: &ArtifactRef) -> wire::Artifact {
     wire::Artifact {
-        path: path(job, &artifact.file),
+        path: path(job.id, &artifact.file),
         sha256: artifact.sha256.to_string(),
         bytes: artifact.bytes,
     }
@@ -224,7 +224,7 @@ pub(super) fn results(results: &Results) -> wire::GetJobResultsResponse {
         metadata: outcome
             .map(|outcome| outcome.metadata.clone())
             .unwrap_or_default(),
-        error: error(job),
+        error: job.error().map(|told| error(job.id, told)),
         completed_at: Some(timestamp(job.state_since)),
         stages: stages(&results.stays),
         artifacts: job

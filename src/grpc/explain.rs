@@ -5,7 +5,7 @@ use crate::grpc::proto::kernel as wire;
 use crate::kernel::{Cause, Explanation, Queue, Reason};
 use crate::schedule::policy::Ahead;
 
-pub(super) fn explanation(explained: &Explanation, situation: String) -> wire::ExplainJobResponse {
+pub(super) fn explanation(explained: Explanation, situation: String) -> wire::ExplainJobResponse {
     let Explanation {
         job,
         wait,

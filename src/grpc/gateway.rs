@@ -53,8 +53,9 @@ impl<E: Env> KernelGateway for Gateway<E> {
         sent: Request<GetJobStatusRequest>,
     ) -> Answer<GetJobStatusResponse> {
         let id = job_id(&sent.get_ref().job_id)?;
-        let job = self.0.job(id).await.map_err(|why| status(&why))?;
-        let job = convert::job_status(&job, self.0.situation(&job));
+        let job = self.0.head(id).await.map_err(|why| status(&why))?;
+        let situation = self.0.situation(&job);
+        let job = convert::job_status(job, situation);
         Ok(Response::new(GetJobStatusResponse { job: Some(job) }))
     }
 
@@ -110,9 +111,12 @@ impl<E: Env> KernelGateway for Gateway<E> {
         let (filter, before, most) = parse_list(&sent)?;
         let page = self.0.list(&filter, before, most).await;
         let page = page.map_err(|why| status(&why))?;
-        let render = |job| convert::job_status(job, self.0.situation(job));
+        let render = |job| {
+            let situation = self.0.situation(&job);
+            convert::job_status(job, situation)
+        };
         Ok(Response::new(ListJobsResponse {
-            jobs: page.jobs.iter().map(render).collect(),
+            jobs: page.jobs.into_iter().map(render).collect(),
             next_page_token: page.next.map(|next| next.to_string()).unwrap_or_default(),
         }))
     }
@@ -139,7 +143,7 @@ impl<E: Env> KernelGateway for Gateway<E> {
         let explained = self.0.explain(job_id(&sent.get_ref().job_id)?).await;
         let explained = explained.map_err(|why| status(&why))?;
         let situation = self.0.situation(&explained.job);
-        let answer = explain::explanation(&explained, situation);
+        let answer = explain::explanation(explained, situation);
         Ok(Response::new(answer))
     }
 

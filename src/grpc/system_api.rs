@@ -17,8 +17,9 @@ use crate::grpc::proto::internal::kernel_gateway_service_server::KernelGatewaySe
 use crate::grpc::proto::internal::stream_job_updates_response::JobUpdateEnvelope;
 use crate::grpc::proto::internal::*;
 use crate::grpc::status::{refuse, status};
-use crate::ids::Sha256Sum;
+use crate::ids::{JobId, Sha256Sum};
 use crate::job::event::{Event, Recorded};
+use crate::job::failure::JobError;
 use crate::job::request::JobRequest;
 use crate::job::state::{Phase, PublicState, State};
 use crate::job::{Job, Receipt};
@@ -76,8 +77,9 @@ fn qfs(path: &str) -> String {
 
 /// `error_code`, `error_summary`, `error_details_ref`: all three or none, because that client
 /// drops the others when the first is empty.
-fn error(job: &Job) -> (String, String, String) {
-    convert::error(job).map_or_else(Default::default, |error| {
+fn error(job: JobId, told: Option<JobError>) -> (String, String, String) {
+    let told = told.map(|told| convert::error(job, told));
+    told.map_or_else(Default::default, |error| {
         (
             error.error_code,
             error.error_summary,
@@ -151,14 +153,15 @@ impl<E: Env> KernelGatewayService for SystemApiGateway<E> {
         sent: Request<GetJobStatusRequest>,
     ) -> Answer<GetJobStatusResponse> {
         let id = job_id(&sent.get_ref().job_id)?;
-        let job = self.0.job(id).await.map_err(|why| status(&why))?;
-        let (error_code, error_summary, error_details_ref) = error(&job);
+        let job = self.0.head(id).await.map_err(|why| status(&why))?;
+        let message = self.0.situation(&job);
+        let (error_code, error_summary, error_details_ref) = error(id, job.error);
         Ok(Response::new(GetJobStatusResponse {
             job_id: job.id.to_string(),
             state: task_state(job.shown) as i32,
             stage: stage(job.state, job.phase).to_owned(),
             progress: progress(job.shown),
-            message: self.0.situation(&job),
+            message,
             error_code,
             error_summary,
             error_details_ref,
@@ -198,7 +201,7 @@ impl<E: Env> KernelGatewayService for SystemApiGateway<E> {
         let results = self.0.results(job_id(&sent.get_ref().job_id)?).await;
         let results = results.map_err(|why| status(&why))?;
         let job = &results.job;
-        let (error_code, error_summary, error_details_ref) = error(job);
+        let (error_code, error_summary, error_details_ref) = error(job.id, job.error());
         let stored = job
             .artifacts
             .iter()
@@ -212,7 +215,7 @@ impl<E: Env> KernelGatewayService for SystemApiGateway<E> {
             error_summary,
             error_details_ref,
             qfs_result_ref: stored
-                .map(|kept| qfs(&convert::path(job, &kept.file)))
+                .map(|kept| qfs(&convert::path(job.id, &kept.file)))
                 .unwrap_or_default(),
             completed_at: Some(timestamp(job.state_since)),
         }))

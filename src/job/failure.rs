@@ -1,5 +1,7 @@
 //! Why a job ended without completing, in the words of RFC 0007 and for a person.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 /// The five categories of RFC 0007.
@@ -47,6 +49,15 @@ impl Failure {
             summary: summary.into(),
         }
     }
+}
+
+/// Why a job ended without a result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobError {
+    /// Who must act, in the words of RFC 0007 or of the existing clients.
+    pub code: Cow<'static, str>,
+    /// The same for a person; never empty (D20).
+    pub summary: String,
 }
 
 /// The `error_code` of a cancelled job, as the existing clients know it.

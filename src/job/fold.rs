@@ -64,14 +64,26 @@ impl Job {
             ));
         };
         let mut job = Self::submitted(id, spec.clone(), first.at);
-        for recorded in rest {
-            if recorded.seq != job.seq + 1 {
-                let detail = format!("event {} follows event {}", recorded.seq, job.seq);
-                return Err(broken(&recorded.event, detail));
-            }
-            job.apply(&recorded.event, recorded.at)?;
-        }
+        job.follow(rest)?;
         Ok(job)
+    }
+
+    /// Records what was recorded of this job before.
+    ///
+    /// # Errors
+    /// [`Refused`] when the events do not follow or break the table; those before are recorded.
+    pub fn follow(&mut self, events: &[Recorded]) -> Result<(), Refused> {
+        for recorded in events {
+            if recorded.seq != self.seq + 1 {
+                return Err(Refused {
+                    state: self.state,
+                    event: recorded.event.name(),
+                    detail: format!("event {} follows event {}", recorded.seq, self.seq),
+                });
+            }
+            self.apply(&recorded.event, recorded.at)?;
+        }
+        Ok(())
     }
 
     /// Records one more fact, at `at`.

@@ -1,15 +1,18 @@
-//! A job in brief: all that a starting kernel must know of it before anybody is at it again, and
-//! little enough to be read for a million of them.
+//! The head of a job: all that is shown of it in a status or a list, and all that a starting kernel
+//! must know before anybody is at it again; little enough to be read for a million jobs. Every
+//! commit writes it anew, where the events stay as they were written.
 
 use crate::ids::{DeviceId, JobId, ReservationId};
-use crate::job::state::State;
+use crate::job::failure::JobError;
+use crate::job::key::Key;
+use crate::job::state::{Phase, PublicState, State};
 use crate::job::{Duty, Job, Receipt};
 use crate::schedule::fit::Want;
 use crate::time::Timestamp;
 
-/// What a job waits for, holds and owes, without the job itself.
+/// What a job is, waits for, holds and owes, without the job itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Brief {
+pub struct Head {
     /// Its name.
     pub id: JobId,
     /// Its place in the order of all submissions.
@@ -20,6 +23,10 @@ pub struct Brief {
     pub state: State,
     /// When it came there.
     pub state_since: Timestamp,
+    /// What is known of the execution, only in Executing.
+    pub phase: Option<Phase>,
+    /// The furthest that system-api was shown.
+    pub shown: PublicState,
     /// When it was accepted.
     pub created_at: Timestamp,
     /// When the last event was recorded.
@@ -28,26 +35,48 @@ pub struct Brief {
     pub expires_at: Timestamp,
     /// The end of the present back-off.
     pub not_before: Option<Timestamp>,
-    /// 0 to 100, higher is more urgent.
-    pub priority: u8,
-    /// What it asks for, as far as it is known by then.
-    pub want: Want,
+    /// For people.
+    pub name: String,
     /// Whose it is.
     pub tenant: String,
+    /// The project.
+    pub project: String,
+    /// The client's key, in its scope.
+    pub key: Option<Key>,
+    /// The trace it belongs to.
+    pub trace_id: u128,
+    /// 0 to 100, higher is more urgent.
+    pub priority: u8,
+    /// How often the circuit shall run.
+    pub shots: u32,
+    /// What it asks of a device, as far as it is known by then.
+    pub want: Want,
     /// The reservation that it names.
     pub reservation: Option<ReservationId>,
-    /// See [`Job::duty`].
-    pub duty: Option<Duty>,
+    /// The device that was picked.
+    pub device: Option<DeviceId>,
     /// See [`Job::holds`].
     pub holds: Option<DeviceId>,
+    /// See [`Job::attempt`].
+    pub attempt: u32,
+    /// Tries that did not work since it last made progress.
+    pub tries: u32,
+    /// Why the last try did not work.
+    pub setback: Option<String>,
+    /// Why it is not known whether the device ran it.
+    pub doubt: Option<String>,
+    /// See [`Job::duty`].
+    pub duty: Option<Duty>,
     /// See [`Job::counts_in_hand`].
     pub counts_in_hand: bool,
     /// What the first cancel was told.
     pub receipt: Option<Receipt>,
+    /// See [`Job::error`].
+    pub error: Option<JobError>,
 }
 
-impl Brief {
-    /// What is to be told of `job`.
+impl Head {
+    /// The head of `job`.
     pub fn of(job: &Job) -> Self {
         let spec = &job.spec;
         Self {
@@ -56,18 +85,31 @@ impl Brief {
             seq: job.seq,
             state: job.state,
             state_since: job.state_since,
+            phase: job.phase,
+            shown: job.shown,
             created_at: job.created_at,
             updated_at: job.updated_at,
             expires_at: spec.expires_at,
             not_before: job.not_before,
-            priority: spec.priority,
-            want: job.want(),
+            name: spec.name.clone(),
             tenant: spec.owner.tenant.clone(),
+            project: spec.owner.project.clone(),
+            key: spec.key(),
+            trace_id: spec.trace.trace_id,
+            priority: spec.priority,
+            shots: spec.shots,
+            want: job.want(),
             reservation: spec.reservation,
-            duty: job.duty(),
+            device: job.device.clone(),
             holds: job.holds().cloned(),
+            attempt: job.attempt(),
+            tries: job.tries,
+            setback: job.setback.clone(),
+            doubt: job.doubt.as_ref().map(|doubt| doubt.cause.clone()),
+            duty: job.duty(),
             counts_in_hand: job.counts_in_hand(),
             receipt: job.receipt,
+            error: job.error(),
         }
     }
 }

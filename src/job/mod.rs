@@ -1,10 +1,10 @@
 //! A job: the fold of its events. What it waits for, holds and owes is a function of its record,
 //! so a crash loses nothing that is not derived again.
 
-pub mod brief;
 pub mod event;
 pub mod failure;
 mod fold;
+pub mod head;
 pub mod history;
 pub mod key;
 pub mod ledger;
@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{DeviceId, ExecutionId, JobId, Sha256Sum};
 use crate::job::event::{ArtifactRef, CircuitRef, Outcome};
-use crate::job::failure::Failure;
+use crate::job::failure::{Failure, JobError};
 use crate::job::ledger::Entry;
 use crate::job::shared_spec::SharedSpec;
 use crate::job::state::{Phase, PublicState, State};
@@ -244,15 +244,13 @@ impl Job {
     }
 
     /// The `error_code` and `error_summary` of an end that is no success (D20: never empty).
-    pub fn error(&self) -> Option<(&'static str, String)> {
-        match self.state {
+    pub fn error(&self) -> Option<JobError> {
+        let (code, summary) = match self.state {
             State::Failed => {
                 let failure = self.failure.as_ref().expect("Failed carries its failure");
-                Some((failure.category.code(), failure.summary.clone()))
+                (failure.category.code(), failure.summary.clone())
             }
-            State::Cancelled => {
-                Some((failure::CANCELLED_CODE, "a client cancelled the job".into()))
-            }
+            State::Cancelled => (failure::CANCELLED_CODE, "a client cancelled the job".into()),
             State::Timeout => {
                 let waited = self.spec.expires_at.since(self.created_at).as_secs_f64();
                 let summary = match &self.setback {
@@ -261,10 +259,14 @@ impl Job {
                     }
                     None => format!("the job did not end within its {waited} s"),
                 };
-                Some((failure::TIMEOUT_CODE, summary))
+                (failure::TIMEOUT_CODE, summary)
             }
-            _ => None,
-        }
+            _ => return None,
+        };
+        Some(JobError {
+            code: code.into(),
+            summary,
+        })
     }
 }
 

@@ -1,12 +1,11 @@
-//! A spec as a job, its first event and every stored head of it share it: what a store makes of
-//! it is made once, because it never changes.
+//! A spec as a job and its first event share it: what is made of it is made once, because it never
+//! changes.
 
 use std::fmt;
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::value::{RawValue, to_raw_value};
 
 use crate::job::key::Key;
 use crate::job::spec::{JobSpec, Owner};
@@ -18,7 +17,6 @@ pub struct SharedSpec(Arc<Shared>);
 struct Shared {
     spec: JobSpec,
     key: OnceLock<Option<Key>>,
-    json: OnceLock<Box<RawValue>>,
 }
 
 impl SharedSpec {
@@ -32,14 +30,6 @@ impl SharedSpec {
             key.map(|key| Key::new(tenant, project, key))
         })
     }
-
-    /// Keeps the JSON of the spec from now on, and writes that wherever the spec is written. For
-    /// those alone that write it more than once: it is larger than the spec itself.
-    pub(crate) fn encode_once(&self) {
-        self.0
-            .json
-            .get_or_init(|| to_raw_value(&self.0.spec).expect("a spec has a JSON form"));
-    }
 }
 
 impl From<JobSpec> for SharedSpec {
@@ -47,7 +37,6 @@ impl From<JobSpec> for SharedSpec {
         Self(Arc::new(Shared {
             spec,
             key: OnceLock::new(),
-            json: OnceLock::new(),
         }))
     }
 }
@@ -76,10 +65,7 @@ impl Eq for SharedSpec {}
 
 impl Serialize for SharedSpec {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        match self.0.json.get() {
-            Some(json) => json.serialize(to),
-            None => self.0.spec.serialize(to),
-        }
+        self.0.spec.serialize(to)
     }
 }
 

@@ -156,6 +156,20 @@ pub enum PublicState {
     Timeout,
 }
 
+impl PublicState {
+    /// Every state that system-api knows, in their order.
+    pub const ALL: [Self; 8] = [
+        Self::Pending,
+        Self::Compiling,
+        Self::Queued,
+        Self::Running,
+        Self::Done,
+        Self::Error,
+        Self::Cancelled,
+        Self::Timeout,
+    ];
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -83,18 +83,6 @@ fn a_recorded_event_has_this_stored_form() {
 }
 
 #[test]
-fn a_spec_that_is_encoded_once_is_written_as_before() {
-    let job = job();
-    let spec = job.spec.clone();
-    let first = job.recorded(Event::Submitted { spec });
-    let written = || [serde_json::to_vec(&job), serde_json::to_vec(&first)].map(Result::unwrap);
-    let before = written();
-    job.spec.encode_once();
-    assert_eq!(written(), before);
-    assert_eq!(serde_json::from_slice::<Job>(&before[0]).unwrap(), job);
-}
-
-#[test]
 fn every_event_has_a_sentence_for_people() {
     let mut sentences = String::new();
     for event in every_event() {

@@ -45,7 +45,7 @@ impl<E: Env> Kernel<E> {
         loop {
             let Some(changed) = self.changes(id) else {
                 // What is not in the table has ended, and is done with.
-                let job = self.job(id).await?;
+                let job = self.head(id).await?;
                 let told = verdict(job.state, job.receipt);
                 let told = told.unwrap_or(Told::TooLate);
                 return Ok(Cancelled {

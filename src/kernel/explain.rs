@@ -1,10 +1,8 @@
 //! Why a job waits, or what was decided about it.
 
-use std::sync::Arc;
-
 use crate::ids::JobId;
-use crate::job::Job;
 use crate::job::event::{Event, Recorded};
+use crate::job::head::Head;
 use crate::kernel::{Error, Kernel, Wait};
 use crate::ports::{Clock as _, Env};
 
@@ -12,7 +10,7 @@ use crate::ports::{Clock as _, Env};
 #[derive(Debug, Clone)]
 pub struct Explanation {
     /// The job.
-    pub job: Arc<Job>,
+    pub job: Head,
     /// What it waits for now.
     pub wait: Wait,
     /// What was decided about it, in order.
@@ -27,7 +25,7 @@ impl<E: Env> Kernel<E> {
     pub async fn explain(&self, id: JobId) -> Result<Explanation, Error> {
         let mut decisions = self.history(id).await?;
         decisions.retain(|recorded| is_decision(&recorded.event));
-        let job = self.job(id).await?;
+        let job = self.head(id).await?;
         let now = self.env.clock().monotonic();
         let wait = self.table().waits(&job, &self.devices, now);
         Ok(Explanation {

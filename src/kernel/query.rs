@@ -8,6 +8,7 @@ use crate::devices::{Shown, Standing, Status};
 use crate::ids::JobId;
 use crate::job::Job;
 use crate::job::event::{ArtifactRef, Counts, Recorded};
+use crate::job::head::Head;
 use crate::job::history::{Stay, stays};
 use crate::job::state::{Phase, State};
 use crate::kernel::{Error, Held, Kernel};
@@ -66,32 +67,59 @@ impl<E: Env> Kernel<E> {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Unavailable`], [`Error::Corrupt`].
     pub async fn job(&self, id: JobId) -> Result<Arc<Job>, Error> {
+        let stored = async || {
+            let job = self.env.store().job(id).await?;
+            Ok(job.map(|job| (job.seq, Arc::new(job))))
+        };
+        self.look(id, Arc::clone, stored).await
+    }
+
+    /// The head of a job: what is shown of it while it is not asked for all.
+    ///
+    /// # Errors
+    /// Those of [`Kernel::job`].
+    pub async fn head(&self, id: JobId) -> Result<Head, Error> {
+        let stored = async || {
+            let head = self.env.store().head(id).await?;
+            Ok(head.map(|head| (head.seq, head)))
+        };
+        self.look(id, |job| Head::of(job), stored).await
+    }
+
+    /// What is to be told of a job: of one that is at hand, or, with the number of its last event,
+    /// as it is stored.
+    async fn look<T, F>(
+        &self,
+        id: JobId,
+        at_hand: impl FnOnce(&Arc<Job>) -> T,
+        stored: impl Fn() -> F,
+    ) -> Result<T, Error>
+    where
+        F: Future<Output = Result<Option<(u64, T)>, ReadError>>,
+    {
         let (mut seen, mut mended) = (self.seen(id), false);
         loop {
             if let Seen::AtHand(job) = seen {
-                return Ok(job);
+                return Ok(at_hand(&job));
             }
-            let stored = match self.env.store().job(id).await {
+            let found = match stored().await {
                 Err(ReadError::Corrupt { .. }) if seen != Seen::Nothing && !mended => {
                     self.mended(id).await;
                     mended = true;
                     seen = self.seen(id);
                     continue;
                 }
-                stored => stored?,
+                found => found?,
             };
             // What the table does not tell yet nobody may know: who asks next must see no less.
             let now = self.seen(id);
             if now == seen {
-                if stored
-                    .as_ref()
-                    .is_some_and(|job| self.table().is_behind(job))
-                {
+                let (seq, found) = found.ok_or_else(|| Error::NotFound(id.to_string()))?;
+                if self.table().is_behind(id, seq) {
                     let what = "another kernel has taken this one's place: ask that";
                     return Err(Error::Unavailable(what.to_owned()));
                 }
-                let found = stored.map(Arc::new);
-                return found.ok_or_else(|| Error::NotFound(id.to_string()));
+                return Ok(found);
             }
             seen = now;
         }
@@ -226,13 +254,13 @@ impl<E: Env> Kernel<E> {
     }
 
     /// What a job is doing, or why it does nothing: one sentence for a person.
-    pub fn situation(&self, job: &Job) -> String {
+    pub fn situation(&self, job: &Head) -> String {
         if let (Some(_), Some(setback)) = (job.not_before, &job.setback) {
             return format!("{} will be tried again: {setback}", job.state.name());
         }
         match job.state {
-            State::Pending if self.devices.standing(&job.want()) == Standing::NeverReached => {
-                self.devices.why_waiting(&job.want()).unwrap_or_default()
+            State::Pending if self.devices.standing(&job.want) == Standing::NeverReached => {
+                self.devices.why_waiting(&job.want).unwrap_or_default()
             }
             State::Pending => {
                 let waiting = self.table().waiting_to_compile();
@@ -240,7 +268,7 @@ impl<E: Env> Kernel<E> {
             }
             State::Validating => "the program is being checked".to_owned(),
             State::Compiling => "the program is being compiled".to_owned(),
-            State::Queued if let Some(id) = job.spec.reservation => {
+            State::Queued if let Some(id) = job.reservation => {
                 let now = self.env.clock().monotonic();
                 let table = self.table();
                 let others = others(table.scheduler.waiting_for(id));
@@ -254,11 +282,11 @@ impl<E: Env> Kernel<E> {
                 let others = others(table.scheduler.waiting_as(job.id));
                 let why = table.why_queued(job, &self.devices);
                 let why = why.unwrap_or_else(|| "its turn has come".to_owned());
-                format!("waits for {}{others}: {why}", job.spec.target)
+                format!("waits for {}{others}: {why}", job.want.target)
             }
             State::Allocating => "the device is being asked whether it is ready".to_owned(),
             State::Executing => match (&job.doubt, job.phase) {
-                (Some(doubt), _) => format!("the device is asked whether it ran: {}", doubt.cause),
+                (Some(cause), _) => format!("the device is asked whether it ran: {cause}"),
                 (None, Some(Phase::QuantumInitializing)) => "the call is being prepared".to_owned(),
                 (None, Some(phase)) => format!("the execution is in {}", phase.name()),
                 (None, None) => "the execution is under way".to_owned(),
@@ -266,7 +294,8 @@ impl<E: Env> Kernel<E> {
             State::Completing => "the results are being stored and read back".to_owned(),
             State::Completed => "the results are stored and verified".to_owned(),
             State::Failed | State::Cancelled | State::Timeout => {
-                job.error().map(|(_, summary)| summary).unwrap_or_default()
+                let error = job.error.as_ref();
+                error.map(|error| error.summary.clone()).unwrap_or_default()
             }
         }
     }

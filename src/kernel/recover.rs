@@ -9,7 +9,7 @@ use futures::future::join;
 
 use crate::ids::{Epoch, JobId, Sha256Sum};
 use crate::job::Job;
-use crate::job::brief::Brief;
+use crate::job::head::Head;
 use crate::job::salvage::{Remains, remains};
 use crate::job::spec::{JobSpec, Owner, ProgramFormat};
 use crate::job::state::State;
@@ -52,16 +52,16 @@ impl<E: Env> Kernel<E> {
         now: (Monotonic, Timestamp),
     ) -> Result<(), ReadError> {
         for unfinished in page {
-            let (brief, at_hand) = match unfinished.job {
-                Ok(brief) => (brief, None),
+            let (head, at_hand) = match unfinished.head {
+                Ok(head) => (head, None),
                 Err(reason) => match self.quarantine(unfinished.id, &reason).await? {
-                    Some(job) => (Brief::of(&job), Some(Arc::new(job))),
+                    Some(job) => (Head::of(&job), Some(Arc::new(job))),
                     None => continue,
                 },
             };
-            if brief.duty.is_some() && !forgotten(&brief) {
-                jobs.push(brief.id);
-                self.take_in(brief, at_hand, now);
+            if head.duty.is_some() && !forgotten(&head) {
+                jobs.push(head.id);
+                self.take_in(head, at_hand, now);
             }
         }
         Ok(())
@@ -104,7 +104,7 @@ impl<E: Env> Kernel<E> {
     /// clock here, and only here; `now` is the same moment on both.
     pub(super) fn take_in(
         &self,
-        job: Brief,
+        job: Head,
         at_hand: Option<Arc<Job>>,
         (now, wall): (Monotonic, Timestamp),
     ) {
@@ -128,7 +128,7 @@ impl<E: Env> Kernel<E> {
 }
 
 /// What a mistake that can be planted does not take over.
-fn forgotten(job: &Brief) -> bool {
+fn forgotten(job: &Head) -> bool {
     let executing = job.state == State::Executing && planted(Bug::RecoveryForgetsExecuting);
     let ended = job.state.is_terminal() && planted(Bug::RecoveryForgetsEnded);
     executing || ended

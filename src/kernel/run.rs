@@ -73,7 +73,7 @@ impl<E: Env> Kernel<E> {
         loop {
             let read = match self.env.store().job(id).await {
                 Err(ReadError::Corrupt { reason, .. }) => self.quarantine(id, &reason).await,
-                Ok(Some(job)) if self.table().is_behind(&job) => {
+                Ok(Some(job)) if self.table().is_behind(id, job.seq) => {
                     return Err(self.stop(&format!("another kernel has written to {id}")));
                 }
                 read => read,

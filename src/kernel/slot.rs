@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::ids::{JobId, ReservationId};
-use crate::job::brief::Brief;
 use crate::job::event::Event;
+use crate::job::head::Head;
 use crate::job::state::State;
 use crate::job::{Duty, Job, Receipt};
 use crate::planted::{Bug, planted};
@@ -95,7 +95,7 @@ pub(super) struct Known<'a> {
 }
 
 impl Gist {
-    fn of(job: Brief, tenant: Arc<str>, age_step: Duration) -> Self {
+    fn of(job: Head, tenant: Arc<str>, age_step: Duration) -> Self {
         let rank = Rank::of(&job, age_step);
         Self {
             seq: job.seq,
@@ -140,7 +140,7 @@ impl Gist {
 impl Slot {
     /// The slot of a job of `tenant` that nobody owns yet.
     pub(super) fn new(
-        job: Brief,
+        job: Head,
         tenant: Arc<str>,
         age_step: Duration,
         since: Since,

@@ -8,8 +8,8 @@ use tokio::sync::oneshot;
 
 use crate::ids::{JobId, Sha256Sum};
 use crate::job::Job;
-use crate::job::brief::Brief;
 use crate::job::event::Event;
+use crate::job::head::Head;
 use crate::job::key::Key;
 use crate::job::request::{Accepted, Circumstances, JobRequest};
 use crate::job::shared_spec::SharedSpec;
@@ -190,7 +190,7 @@ impl<E: Env> Kernel<E> {
         Arc::make_mut(&mut job).submission = submission;
         submitted.iter().for_each(|event| log::event(&job, event));
         let accepted = (accepted_at, job.created_at);
-        self.take_in(Brief::of(&job), Some(job.clone()), accepted);
+        self.take_in(Head::of(&job), Some(job.clone()), accepted);
         self.wake([job.id]);
         Ok(job)
     }
@@ -204,7 +204,7 @@ impl<E: Env> Kernel<E> {
                 Ok(Some(job)) => {
                     tracing::warn!(job_id = %id, "the store has the job after all");
                     let accepted = (accepted_at, job.created_at);
-                    self.take_in(Brief::of(&job), Some(Arc::new(job)), accepted);
+                    self.take_in(Head::of(&job), Some(Arc::new(job)), accepted);
                     return self.wake([id]);
                 }
                 Ok(None) => return,

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use crate::devices::{Book, Standing};
 use crate::ids::{JobId, ReservationId};
-use crate::job::brief::Brief;
 use crate::job::event::Event;
 use crate::job::failure::{Category, Failure};
+use crate::job::head::Head;
 use crate::job::state::State;
 use crate::job::{Duty, Job};
 use crate::kernel::slot::{Known, Since, Slot};
@@ -105,7 +105,7 @@ impl Table {
     /// Takes a job in at `now`, which may be at hand. Nobody owns it yet.
     pub(super) fn insert(
         &mut self,
-        job: Brief,
+        job: Head,
         at_hand: Option<Arc<Job>>,
         now: Monotonic,
         times: Times,
@@ -164,11 +164,12 @@ impl Table {
         slot.own().then_some(Claim { id, job })
     }
 
-    /// Whether the store has more of a job that is not at hand than was written here: another kernel
+    /// Whether the store, with its last event, has more of a job that is not at hand than was
+    /// written here: another kernel
     /// has taken this one's place. It may not know yet that it wrote that, and answers differently.
-    pub(super) fn is_behind(&self, stored: &Job) -> bool {
-        let slot = self.jobs.get(&stored.id);
-        slot.is_some_and(|slot| slot.job().is_none() && stored.seq > slot.gist.seq)
+    pub(super) fn is_behind(&self, job: JobId, stored: u64) -> bool {
+        let slot = self.jobs.get(&job);
+        slot.is_some_and(|slot| slot.job().is_none() && stored > slot.gist.seq)
     }
 
     /// The job as the store has it, for the loop that owns it. If it was ended there because its

@@ -3,7 +3,7 @@
 
 use crate::devices::{Book, Obstacle, Standing};
 use crate::ids::{DeviceId, ReservationId};
-use crate::job::Job;
+use crate::job::head::Head;
 use crate::job::state::State;
 use crate::kernel::table::Table;
 use crate::schedule::Load;
@@ -87,7 +87,7 @@ pub struct Start {
 
 impl Table {
     /// What `job` waits for at `now`.
-    pub(super) fn waits(&self, job: &Job, book: &Book, now: Monotonic) -> Wait {
+    pub(super) fn waits(&self, job: &Head, book: &Book, now: Monotonic) -> Wait {
         let paused = self.jobs.get(&job.id).and_then(|slot| slot.resume_at);
         let (reasons, queue) = match &job.setback {
             Some(setback) if !job.state.is_terminal() && paused.is_some_and(|at| at > now) => {
@@ -110,7 +110,7 @@ impl Table {
         }
     }
 
-    fn holds_up(&self, job: &Job, book: &Book) -> (Vec<Reason>, Option<Queue>) {
+    fn holds_up(&self, job: &Head, book: &Book) -> (Vec<Reason>, Option<Queue>) {
         if self.unreached.contains(&job.id) {
             let word = book.out_of_reach().into_iter();
             return (word.map(|it| Reason::against(&it, "")).collect(), None);
@@ -121,7 +121,7 @@ impl Table {
             }
             State::Completing => (&self.store, "store slot", Cause::StoreSlot),
             State::Queued => {
-                return match job.spec.reservation {
+                return match job.reservation {
                     None => self.device_holds_up(job, book),
                     Some(id) => self.reservation_holds_up(job, id, book),
                 };
@@ -140,17 +140,17 @@ impl Table {
 
     /// Who is ahead of a job in the queue of its device, and what beside them is between it and
     /// its turn.
-    fn device_holds_up(&self, job: &Job, book: &Book) -> (Vec<Reason>, Option<Queue>) {
+    fn device_holds_up(&self, job: &Head, book: &Book) -> (Vec<Reason>, Option<Queue>) {
         let Some(line) = self.scheduler.line(job.id) else {
             return (Vec::new(), None);
         };
-        let place = job.spec.target.to_string();
+        let place = job.want.target.to_string();
         let reasons = self.device_reasons(job, book);
         (reasons, Some(Queue { place, line }))
     }
 
     /// What keeps a job from the devices that could run it, in a sentence; `None` if nothing does.
-    pub(super) fn why_queued(&self, job: &Job, book: &Book) -> Option<String> {
+    pub(super) fn why_queued(&self, job: &Head, book: &Book) -> Option<String> {
         if !self.scheduler.is_waiting(job.id) {
             return None;
         }
@@ -169,9 +169,9 @@ impl Table {
 
     /// What beside other jobs is between a job and its turn. Of devices that could all run it, each
     /// that does not is told, unless one is free.
-    fn device_reasons(&self, job: &Job, book: &Book) -> Vec<Reason> {
-        let want = job.want();
-        let mut devices = book.obstacles(&want);
+    fn device_reasons(&self, job: &Head, book: &Book) -> Vec<Reason> {
+        let want = &job.want;
+        let mut devices = book.obstacles(want);
         let full = |device: &DeviceId| {
             let Load { free, slots, .. } = self.scheduler.load(device);
             free == 0 && slots > 0
@@ -182,12 +182,12 @@ impl Table {
         {
             devices.clear();
         }
-        let mut reasons = against_all(&want, book);
+        let mut reasons = against_all(want, book);
         for (device, against) in &devices {
             let against = against.iter();
             reasons.extend(against.map(|it| Reason::against(it, device.as_str())));
         }
-        if let Some(limit) = tenant_limit(self, &job.spec.owner.tenant) {
+        if let Some(limit) = tenant_limit(self, &job.tenant) {
             reasons.push(Reason::new(Cause::TenantLimit, limit));
         }
         for (device, _) in devices.iter().filter(|(device, _)| full(device)) {
@@ -213,16 +213,16 @@ impl Table {
     /// The same of a job that waits for a slot that is reserved for its tenant.
     fn reservation_holds_up(
         &self,
-        job: &Job,
+        job: &Head,
         id: ReservationId,
         book: &Book,
     ) -> (Vec<Reason>, Option<Queue>) {
         let Some(line) = self.scheduler.line(job.id) else {
             return (Vec::new(), None);
         };
-        let want = job.want();
-        let mut reasons = against_all(&want, book);
-        for (device, against) in &book.obstacles(&want) {
+        let want = &job.want;
+        let mut reasons = against_all(want, book);
+        for (device, against) in &book.obstacles(want) {
             let against = against.iter();
             reasons.extend(against.map(|it| Reason::against(it, device.as_str())));
             let taken = match self.scheduler.holder_of(id) {
@@ -238,7 +238,7 @@ impl Table {
 
     fn start(
         &self,
-        job: &Job,
+        job: &Head,
         (reasons, queue): (&[Reason], Option<&Queue>),
         book: &Book,
         now: Monotonic,
@@ -255,7 +255,7 @@ impl Table {
             return unknown("it does not stand in the queue of its device now".to_owned());
         };
         let scheduler = &self.scheduler;
-        let devices = book.obstacles(&job.want());
+        let devices = book.obstacles(&job.want);
         let one_takes_jobs = devices.iter().any(|(_, against)| against.is_empty());
         let beyond_turns = |reason: &Reason| match reason.cause {
             Cause::DeviceSlot | Cause::Reserved => false,
@@ -264,7 +264,7 @@ impl Table {
             }
             _ => true,
         };
-        if job.spec.reservation.is_some() {
+        if job.reservation.is_some() {
             return unknown("of turns in a reserved slot nothing is foretold".to_owned());
         }
         if reasons.iter().any(beyond_turns) {
@@ -276,7 +276,7 @@ impl Table {
             if reasons.iter().any(|reason| reason.cause == Cause::Reserved) {
                 return unknown("a reservation may end earlier than it has to".to_owned());
             }
-            let target = &job.spec.target;
+            let target = &job.want.target;
             return unknown(format!("no execution on {target} was seen since start"));
         };
         let seconds = self.forecast.execution_seconds(device).unwrap_or_default();
@@ -333,7 +333,7 @@ fn against_all(want: &Want, book: &Book) -> Vec<Reason> {
     reasons
 }
 
-fn back_off(job: &Job, setback: &str) -> Reason {
+fn back_off(job: &Head, setback: &str) -> Reason {
     Reason {
         cause: Cause::BackOff,
         sentence: format!("try {} did not work: {setback}", job.tries),

@@ -92,7 +92,7 @@ impl<E: Env> Watcher<E> {
                 self.ended = last.state == State::Completed;
                 continue;
             }
-            let job = self.kernel.job(self.job).await?;
+            let job = self.kernel.head(self.job).await?;
             if job.state.is_terminal() && self.seq >= job.seq {
                 return Ok(None);
             }

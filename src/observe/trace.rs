@@ -142,8 +142,8 @@ impl Traces {
             .with_attributes(attributes);
         let mut made = self.tracer.build_with_context(builder, &parent);
         if matches!(job.state, State::Failed | State::Timeout) {
-            let (_, summary) = job.error().unwrap_or_default();
-            made.set_status(Status::error(summary));
+            let summary = job.error().map(|error| error.summary);
+            made.set_status(Status::error(summary.unwrap_or_default()));
         }
         made.end_with_timestamp(system_time(span.to));
     }

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{DeviceId, Epoch, JobId, ReservationId, Sha256Sum};
 use crate::job::Job;
-use crate::job::brief::Brief;
 use crate::job::event::Recorded;
+use crate::job::head::Head;
 use crate::job::key::Key;
 use crate::job::state::State;
 use crate::schedule::reservation::Reservation;
@@ -110,7 +110,7 @@ pub struct Filter {
 pub struct Page {
     /// Newest first. May be fewer than asked for, or none, though the list goes on: a store looks
     /// at no more than [`SCAN_MAX`] jobs for a page.
-    pub jobs: Vec<Job>,
+    pub jobs: Vec<Head>,
     /// Jobs that the filter asks for and that cannot be read.
     pub unreadable: Vec<JobId>,
     /// The list goes on below this submission number; `None` at its end.
@@ -127,8 +127,8 @@ pub struct Unfinished {
     pub submission: u64,
     /// Its name.
     pub id: JobId,
-    /// The job in brief, or why it cannot be read. That the rest of it can be is not said.
-    pub job: Result<Brief, String>,
+    /// Its head, or why that cannot be read. That the rest of the job can be is not said.
+    pub head: Result<Head, String>,
 }
 
 /// What can still be read of a job.
@@ -180,11 +180,17 @@ pub trait JobStore: Send + Sync + 'static {
         append: Append,
     ) -> impl Future<Output = Result<u64, AppendError>> + Send;
 
-    /// A job as its last commit left it.
+    /// A job as its last commit left it, with everything that is known of it.
     ///
     /// # Errors
     /// [`ReadError`].
     fn job(&self, job: JobId) -> impl Future<Output = Result<Option<Job>, ReadError>> + Send;
+
+    /// The head of a job as its last commit left it: nothing else of the job is read for it.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    fn head(&self, job: JobId) -> impl Future<Output = Result<Option<Head>, ReadError>> + Send;
 
     /// A job's events after number `after`, in order, at most `most`; none of a job that is not
     /// there.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::job::brief::Brief;
+use crate::job::head::Head;
 use crate::planted::{Bug, planted};
 use crate::time::Timestamp;
 
@@ -49,7 +49,7 @@ impl Rank {
     }
 
     /// The place of a job.
-    pub fn of(job: &Brief, step: Duration) -> Self {
+    pub fn of(job: &Head, step: Duration) -> Self {
         let priority = match planted(Bug::UrgentGoLast) {
             true => 100 - job.priority,
             false => job.priority,

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::job::Job;
 use crate::job::event::{ArtifactRef, Counts, Outcome};
+use crate::job::failure::JobError;
 
 /// The order that every driver we know uses, when a device does not say.
 const BITSTRING_ORDER: &str = "msb_first_by_classical_index";
@@ -49,7 +50,7 @@ pub fn made_again(
 
 /// `error.json`: why the job ended without success, and what it cost.
 pub(super) fn error(job: &Job) -> Vec<u8> {
-    let (code, summary) = job.error().expect("an end without success has an error");
+    let JobError { code, summary } = job.error().expect("an end without success has an error");
     document(&json!({
         "version": "1.0.0",
         "job_id": job.id,

@@ -6,14 +6,13 @@ use std::ops::ControlFlow;
 use crate::ids::{DeviceId, Epoch, JobId, ReservationId};
 use crate::job::Job;
 use crate::job::event::Recorded;
-use crate::job::key::Key;
 use crate::planted::{Bug, planted};
-use crate::ports::store::{Append, AppendError, KeyHolder};
+use crate::ports::store::AppendError;
 use crate::schedule::reservation::Reservation;
+use crate::store::encoded::Encoded;
 use crate::store::map::{Failed, Map, MapMut, Order};
-use crate::store::place::{self, HEAD, PROGRAM};
-use crate::store::record;
-use crate::store::summary::Summary;
+use crate::store::place::{self, CHECKPOINT, PROGRAM};
+use crate::store::{head, look, record};
 
 const EPOCH: &str = "epoch";
 /// Every submission number up to this one was given, also if its job is forgotten.
@@ -32,19 +31,6 @@ pub(super) enum Change {
     Draining(DeviceId, bool),
     /// A reservation as it is now, and those that need not be kept.
     Reservation(ReservationId, Vec<u8>, Vec<ReservationId>),
-}
-
-/// Events of a job, and what goes with them.
-#[derive(Debug)]
-pub(super) struct Encoded {
-    job: JobId,
-    /// The number of the first event.
-    given: u64,
-    events: Vec<Vec<u8>>,
-    head: Vec<u8>,
-    summary: Vec<u8>,
-    program: Option<Vec<u8>>,
-    key: Option<(Key, Vec<u8>)>,
 }
 
 /// Why a change is not made.
@@ -71,44 +57,6 @@ impl From<Failed> for AppendError {
     }
 }
 
-impl Encoded {
-    pub(super) fn new(append: Append) -> Self {
-        let Append {
-            job,
-            events,
-            submission,
-        } = append;
-        let holder = submission.as_ref().map(|submission| KeyHolder {
-            job: job.id,
-            fingerprint: submission.fingerprint,
-        });
-        let key = submission.as_ref().and_then(|submission| submission.key);
-        Self {
-            key: key.zip(holder.map(|holder| record::encode(&holder))),
-            program: submission.map(|submission| record::seal(&submission.program)),
-            ..Self::whole(&job, &events)
-        }
-    }
-
-    fn whole(job: &Job, events: &[Recorded]) -> Self {
-        // It is in the head and in the first event, and in every head after this one.
-        job.spec.encode_once();
-        Self {
-            job: job.id,
-            given: job.seq + 1 - events.len() as u64,
-            events: events.iter().map(record::encode).collect(),
-            head: record::encode(job),
-            summary: Summary::of(job).encode(),
-            program: None,
-            key: None,
-        }
-    }
-
-    fn numbered(&self) -> impl Iterator<Item = (u64, &Vec<u8>)> {
-        (self.given..).zip(&self.events)
-    }
-}
-
 impl Change {
     pub(super) fn replace(job: &Job, events: &[Recorded]) -> Self {
         Self::Replace(Encoded::whole(job, events))
@@ -126,13 +74,7 @@ impl Change {
     /// About how much there is to write.
     pub(super) fn bytes(&self) -> usize {
         match self {
-            Self::Append(job) | Self::Replace(job) => {
-                let events: usize = job.events.iter().map(Vec::len).sum();
-                events
-                    + job.head.len()
-                    + job.summary.len()
-                    + job.program.as_ref().map_or(0, Vec::len)
-            }
+            Self::Append(job) | Self::Replace(job) => job.bytes(),
             Self::Forget(jobs) | Self::Cleared(jobs) => jobs.len() * size_of::<JobId>(),
             Self::Draining(device, _) => device.as_str().len(),
             Self::Reservation(_, now, _) => now.len(),
@@ -290,11 +232,13 @@ fn insert(map: &mut impl MapMut, job: &Encoded, program: &[u8]) -> Result<u64, R
 }
 
 fn write(map: &mut impl MapMut, submission: u64, job: &Encoded) -> Result<(), Failed> {
-    map.put(&place::row(submission, HEAD), &job.head)?;
+    if let Some(checkpoint) = &job.checkpoint {
+        map.put(&place::row(submission, CHECKPOINT), checkpoint)?;
+    }
     if !planted(Bug::EventsInAnotherCommit) {
         write_events(map, submission, job)?;
     }
-    map.put(&place::summary(submission), &job.summary)
+    map.put(&place::head(submission), &job.head)
 }
 
 fn write_events(map: &mut impl MapMut, submission: u64, job: &Encoded) -> Result<(), Failed> {
@@ -322,12 +266,14 @@ fn stands(map: &impl Map, submission: u64, job: &Encoded) -> Result<bool, Failed
 
 /// The number of a job's last event, also if what it says cannot be read.
 fn last_event(map: &impl Map, submission: u64) -> Result<u64, Failed> {
-    let summary = map.get(&place::summary(submission), Summary::decode)?;
-    if let Some(Ok(summary)) = summary {
-        return Ok(summary.seq);
+    let head = map.get(&place::head(submission), |row| {
+        head::decode(row, submission)
+    })?;
+    if let Some(Ok(read)) = head {
+        return Ok(read.seq());
     }
     let (from, to) = (
-        place::row(submission, HEAD),
+        place::row(submission, CHECKPOINT),
         place::row(submission, PROGRAM),
     );
     let mut last = 0;
@@ -347,14 +293,14 @@ fn replace(map: &mut impl MapMut, job: &Encoded) -> Result<u64, Refusal> {
         return Err(out_of_order(job, last));
     }
     let (from, to) = (
-        place::row(submission, HEAD),
+        place::row(submission, CHECKPOINT),
         place::row(submission, PROGRAM),
     );
     let mut other = Vec::new();
     map.scan(&from, &to, Order::Up, &mut |place, row| {
-        let number = place::number_at(place).unwrap_or(HEAD);
+        let number = place::number_at(place).unwrap_or(CHECKPOINT);
         let new = match number {
-            HEAD => Some(&job.head),
+            CHECKPOINT => job.checkpoint.as_ref(),
             event => usize::try_from(event - 1)
                 .ok()
                 .and_then(|at| job.events.get(at)),
@@ -380,12 +326,18 @@ fn forget(map: &mut impl MapMut, job: JobId) -> Result<(), Refusal> {
     let Some(submission) = submission_of(map, job)? else {
         return Ok(());
     };
-    let Some(Ok(summary)) = map.get(&place::summary(submission), Summary::decode)? else {
+    let read = map.get(&place::head(submission), |row| {
+        head::decode(row, submission)
+    })?;
+    let Some(Ok(read)) = read else {
         return Ok(());
     };
-    if summary.duty || !summary.state.is_terminal() {
+    if read.has_duty() {
         return Ok(());
     }
+    let Ok(head) = look::whole(map, submission, read)? else {
+        return Ok(());
+    };
     if submission == last_given(map)? {
         map.put(&place::meta(GIVEN), &record::number(submission))?;
     }
@@ -395,15 +347,15 @@ fn forget(map: &mut impl MapMut, job: JobId) -> Result<(), Refusal> {
         ControlFlow::Continue(())
     };
     let (from, to) = (
-        place::row(submission, HEAD),
-        place::row(submission + 1, HEAD),
+        place::row(submission, CHECKPOINT),
+        place::row(submission + 1, CHECKPOINT),
     );
     map.scan(&from, &to, Order::Up, &mut note)?;
     let (from, to) = place::all_aside(submission);
     map.scan(&from, &to, Order::Up, &mut note)?;
-    gone.push(place::summary(submission).to_vec());
+    gone.push(place::head(submission).to_vec());
     gone.push(place::name(job).to_vec());
-    gone.extend(summary.key.map(|key| place::key(key).to_vec()));
+    gone.extend(head.key.map(|key| place::key(key).to_vec()));
     for place in gone {
         map.remove(&place)?;
     }
@@ -416,7 +368,7 @@ fn forget(map: &mut impl MapMut, job: JobId) -> Result<(), Refusal> {
 /// The greatest submission number that was ever given.
 fn last_given(map: &impl Map) -> Result<u64, Failed> {
     let mut last = 0;
-    let (from, to) = (place::summary(0), place::summary(u64::MAX));
+    let (from, to) = (place::head(0), place::head(u64::MAX));
     map.scan(&from, &to, Order::Down, &mut |place, _| {
         last = place::submission_at(place).unwrap_or(0);
         ControlFlow::Break(())

@@ -7,12 +7,14 @@ use std::future::Future;
 use crate::ids::{DeviceId, Epoch, JobId, ReservationId};
 use crate::job::Job;
 use crate::job::event::Recorded;
+use crate::job::head::Head;
 use crate::job::key::Key;
 use crate::ports::store::{
     Append, AppendError, Ended, Filter, JobStore, KeyHolder, Page, ReadError, Salvage, Unfinished,
 };
 use crate::schedule::reservation::Reservation;
-use crate::store::commit::{self, Change, Encoded};
+use crate::store::commit::{self, Change};
+use crate::store::encoded::Encoded;
 use crate::store::look;
 use crate::store::map::Map;
 
@@ -56,6 +58,10 @@ impl<G: Ground> JobStore for G {
 
     async fn job(&self, job: JobId) -> Result<Option<Job>, ReadError> {
         self.glance(|map| look::job(map, job))
+    }
+
+    async fn head(&self, job: JobId) -> Result<Option<Head>, ReadError> {
+        self.glance(|map| look::head(map, job))
     }
 
     async fn events(

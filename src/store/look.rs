@@ -5,18 +5,18 @@ use std::ops::ControlFlow;
 
 use crate::ids::{DeviceId, JobId};
 use crate::job::Job;
-use crate::job::brief::Brief;
-use crate::job::event::Recorded;
+use crate::job::event::{Event, Recorded};
+use crate::job::head::Head;
 use crate::job::key::Key;
 use crate::ports::store::{
     Ended, Filter, KeyHolder, Page, ReadError, SCAN_MAX, Salvage, Unfinished,
 };
 use crate::schedule::reservation::Reservation;
 use crate::store::commit::submission_of;
+use crate::store::head::{self, Read};
 use crate::store::map::{Failed, Map, Order};
-use crate::store::place::{self, HEAD, PROGRAM};
+use crate::store::place::{self, CHECKPOINT, PROGRAM};
 use crate::store::record;
-use crate::store::summary::Summary;
 
 impl From<Failed> for ReadError {
     fn from(failed: Failed) -> Self {
@@ -24,25 +24,98 @@ impl From<Failed> for ReadError {
     }
 }
 
-pub(super) fn job(map: &impl Map, job: JobId) -> Result<Option<Job>, ReadError> {
+/// The head of a job.
+pub(super) fn head(map: &impl Map, job: JobId) -> Result<Option<Head>, ReadError> {
     let Some(submission) = submission_of(map, job)? else {
         return Ok(None);
     };
-    let head = head(map, submission, job)?;
+    let head = head_at(map, submission, job)?;
     head.map(Some)
         .map_err(|reason| ReadError::Corrupt { job, reason })
 }
 
-/// The head of a job, or what is wrong with it.
-fn head(map: &impl Map, submission: u64, id: JobId) -> Result<Result<Job, String>, Failed> {
-    let head = map.get(&place::row(submission, HEAD), record::decode::<Job>)?;
-    Ok(match head {
+/// The head of a job that has this submission number, or what is wrong with it.
+fn head_at(map: &impl Map, submission: u64, id: JobId) -> Result<Result<Head, String>, Failed> {
+    match row_at(map, submission, id)? {
+        Ok(read) => whole(map, submission, read),
+        Err(why) => Ok(Err(why)),
+    }
+}
+
+/// What the row of a head tells, or what is wrong with it.
+fn row_at(map: &impl Map, submission: u64, id: JobId) -> Result<Result<Read, String>, Failed> {
+    let read = map.get(&place::head(submission), |row| {
+        head::decode(row, submission)
+    })?;
+    Ok(match read {
         None => Err("its head is missing".to_owned()),
         Some(Err(why)) => Err(format!("its head: {why}")),
-        Some(Ok(job)) if job.id != id => Err(format!("its head is that of {}", job.id)),
-        // The number is the store's to give, and was not known when the head was written.
-        Some(Ok(job)) => Ok(Job { submission, ..job }),
+        Some(Ok(read)) if read.id() != id => Err(format!("its head is that of {}", read.id())),
+        Some(Ok(read)) => Ok(read),
     })
+}
+
+/// The head that a row tells. For one of an earlier form the job itself is read.
+pub(super) fn whole(
+    map: &impl Map,
+    submission: u64,
+    read: Read,
+) -> Result<Result<Head, String>, Failed> {
+    Ok(match read {
+        Read::Head(head) => Ok(*head),
+        Read::Old(old) => job_at(map, submission, old.id, old.seq)?.map(|job| Head::of(&job)),
+    })
+}
+
+/// A job, from its checkpoint on. That it is all of the job, its head tells.
+pub(super) fn job(map: &impl Map, job: JobId) -> Result<Option<Job>, ReadError> {
+    let Some(submission) = submission_of(map, job)? else {
+        return Ok(None);
+    };
+    let read = match row_at(map, submission, job)? {
+        Ok(read) => job_at(map, submission, job, read.seq())?,
+        Err(why) => Err(why),
+    };
+    read.map(Some)
+        .map_err(|reason| ReadError::Corrupt { job, reason })
+}
+
+/// The job that event `last` left, or what is wrong with it.
+fn job_at(
+    map: &impl Map,
+    submission: u64,
+    id: JobId,
+    last: u64,
+) -> Result<Result<Job, String>, Failed> {
+    let checkpoint = map.get(&place::row(submission, CHECKPOINT), record::decode::<Job>)?;
+    let checkpoint = match checkpoint.transpose() {
+        Err(why) => return Ok(Err(format!("its checkpoint: {why}"))),
+        Ok(Some(job)) if job.id != id => {
+            return Ok(Err(format!("its checkpoint is that of {}", job.id)));
+        }
+        Ok(checkpoint) => checkpoint,
+    };
+    let after = checkpoint.as_ref().map_or(0, |job| job.seq);
+    let events = match after < last {
+        true => readable(map, submission, after, usize::MAX)?,
+        false => (Vec::new(), None),
+    };
+    Ok(match events {
+        (_, Some(broken)) => Err(broken),
+        (events, None) => folded(id, checkpoint, &events).and_then(|job| match job.seq {
+            seq if seq == last => Ok(Job { submission, ..job }),
+            seq => Err(format!("event {} is missing", seq + 1)),
+        }),
+    })
+}
+
+/// A job that goes on from its checkpoint, if it has one, or begins.
+fn folded(id: JobId, checkpoint: Option<Job>, events: &[Recorded]) -> Result<Job, String> {
+    let folded = match checkpoint {
+        None => Job::fold(id, events),
+        Some(mut job) => job.follow(events).map(|()| job),
+    };
+    folded.map_err(|refused| format!("its history is none: {refused}"))
 }
 
 pub(super) fn events(
@@ -125,7 +198,7 @@ pub(super) fn list(
 ) -> Result<Page, ReadError> {
     let mut page = Page::default();
     let (mut seen, mut last, mut failed) = (0, None, None);
-    let (from, to) = (place::summary(0), place::summary(before));
+    let (from, to) = (place::head(0), place::head(before));
     map.scan(&from, &to, Order::Down, &mut |place, row| {
         if page.jobs.len() + page.unreadable.len() == most || seen == SCAN_MAX {
             page.next = last;
@@ -134,13 +207,9 @@ pub(super) fn list(
         seen += 1;
         let submission = place::submission_at(place).unwrap_or(0);
         last = Some(submission);
-        let picked = match Summary::decode(row) {
-            Ok(summary) if !summary.matches(filter) => return ControlFlow::Continue(()),
-            Ok(summary) => head(map, submission, summary.id).map(|job| (summary.id, job)),
-            Err(why) => name_of(map, submission).map(|id| (id, Err(why))),
-        };
-        match picked {
-            Ok((_, Ok(job))) => page.jobs.push(job),
+        match head_of(map, submission, head::decode(row, submission)) {
+            Ok((_, Ok(head))) if !head::matches(&head, filter) => {}
+            Ok((_, Ok(head))) => page.jobs.push(head),
             Ok((id, Err(_))) => page.unreadable.push(id),
             Err(why) => {
                 failed = Some(why);
@@ -159,26 +228,25 @@ pub(super) fn unfinished(
 ) -> Result<Vec<Unfinished>, ReadError> {
     let mut found = Vec::new();
     let mut failed = None;
-    let from = place::summary(after.saturating_add(1));
+    let from = place::head(after.saturating_add(1));
     map.scan(
         &from,
-        &place::summary(u64::MAX),
+        &place::head(u64::MAX),
         Order::Up,
         &mut |place, row| {
             if found.len() == most {
                 return ControlFlow::Break(());
             }
             let submission = place::submission_at(place).unwrap_or(0);
-            let one = match Summary::decode(row) {
-                Ok(summary) if !summary.duty => return ControlFlow::Continue(()),
-                Ok(summary) => brief(map, submission, summary),
-                Err(why) => name_of(map, submission).map(|id| (id, Err(why))),
+            let one = match head::decode(row, submission) {
+                Ok(read) if !read.has_duty() => return ControlFlow::Continue(()),
+                read => head_of(map, submission, read),
             };
             match one {
-                Ok((id, job)) => found.push(Unfinished {
+                Ok((id, head)) => found.push(Unfinished {
                     submission,
                     id,
-                    job,
+                    head,
                 }),
                 Err(why) => {
                     failed = Some(why);
@@ -191,20 +259,19 @@ pub(super) fn unfinished(
     failed.map_or(Ok(found), |failed| Err(failed.into()))
 }
 
-/// A job and what its summary says of it. For one of the first form the job itself is read.
-fn brief(
+/// The job of a row, and its head.
+fn head_of(
     map: &impl Map,
     submission: u64,
-    summary: Summary,
-) -> Result<(JobId, Result<Brief, String>), Failed> {
-    let id = summary.id;
-    match summary.brief(submission) {
-        Some(brief) => Ok((id, Ok(brief))),
-        None => Ok((id, head(map, submission, id)?.map(|job| Brief::of(&job)))),
+    row: Result<Read, String>,
+) -> Result<(JobId, Result<Head, String>), Failed> {
+    match row {
+        Ok(read) => Ok((read.id(), whole(map, submission, read)?)),
+        Err(why) => Ok((name_of(map, submission)?, Err(format!("its head: {why}")))),
     }
 }
 
-/// The job of a submission whose summary cannot be read.
+/// The job of a submission whose head cannot be read.
 fn name_of(map: &impl Map, submission: u64) -> Result<JobId, Failed> {
     let mut name = None;
     let (from, to) = place::NAMES;
@@ -223,14 +290,21 @@ pub(super) fn salvage(map: &impl Map, job: JobId) -> Result<Option<Salvage>, Rea
         return Ok(None);
     };
     let (events, mut broken) = readable(map, submission, 0, usize::MAX)?;
-    let summary = map.get(&place::summary(submission), Summary::decode)?;
-    let summary = summary.and_then(Result::ok);
-    let last = summary.as_ref().map_or(0, |summary| summary.seq);
+    let (last, head) = match row_at(map, submission, job)? {
+        Ok(read) => (read.seq(), whole(map, submission, read)?.ok()),
+        Err(_) => (0, None),
+    };
     if broken.is_none() && (events.is_empty() || (events.len() as u64) < last) {
         broken = Some(format!("event {} is missing", events.len() + 1));
     }
-    let (tenant, target) =
-        summary.map_or_else(Default::default, |summary| (summary.tenant, summary.target));
+    let told = match events.first().map(|first| &first.event) {
+        Some(Event::Submitted { spec }) => Some((spec.owner.tenant.clone(), &spec.target)),
+        _ => head
+            .as_ref()
+            .map(|head| (head.tenant.clone(), &head.want.target)),
+    };
+    let told = told.map(|(tenant, target)| (tenant, target.to_string()));
+    let (tenant, target) = told.unwrap_or_default();
     Ok(Some(Salvage {
         submission,
         tenant,
@@ -246,10 +320,11 @@ pub(super) fn ended(
     most: usize,
 ) -> Result<(Vec<Ended>, Option<u64>), ReadError> {
     let (mut found, mut seen, mut next) = (Vec::new(), 0, None);
-    let from = place::summary(after.saturating_add(1));
+    let mut failed = None;
+    let from = place::head(after.saturating_add(1));
     map.scan(
         &from,
-        &place::summary(u64::MAX),
+        &place::head(u64::MAX),
         Order::Up,
         &mut |place, row| {
             if found.len() == most || seen == SCAN_MAX {
@@ -258,22 +333,28 @@ pub(super) fn ended(
             seen += 1;
             let submission = place::submission_at(place).unwrap_or(0);
             next = Some(submission);
-            if let Ok(summary) = Summary::decode(row)
-                && summary.state.is_terminal()
-                && !summary.duty
-            {
-                found.push(Ended {
+            let head = match head::decode(row, submission) {
+                Ok(read) if !read.has_duty() => whole(map, submission, read),
+                _ => return ControlFlow::Continue(()),
+            };
+            match head {
+                Ok(Ok(head)) => found.push(Ended {
                     submission,
-                    id: summary.id,
-                    at: summary.state_since,
-                    created_at: summary.created_at,
-                    keyed: summary.key.is_some(),
-                });
+                    id: head.id,
+                    at: head.state_since,
+                    created_at: head.created_at,
+                    keyed: head.key.is_some(),
+                }),
+                Ok(Err(_)) => {}
+                Err(why) => {
+                    failed = Some(why);
+                    return ControlFlow::Break(());
+                }
             }
             ControlFlow::Continue(())
         },
     )?;
-    Ok((found, next))
+    failed.map_or(Ok((found, next)), |failed| Err(failed.into()))
 }
 
 pub(super) fn draining(map: &impl Map) -> Result<BTreeSet<DeviceId>, ReadError> {

@@ -24,7 +24,10 @@ impl MemoryStore {
         let Ok(Some(submission)) = commit::submission_of(&*rows, job) else {
             return false;
         };
-        let place = place::row(submission, number);
+        let place = match number {
+            0 => place::head(submission).to_vec(),
+            event => place::row(submission, event).to_vec(),
+        };
         let Some(row) = rows.get(&place[..]).cloned() else {
             return false;
         };

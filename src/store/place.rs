@@ -6,13 +6,13 @@
 use crate::ids::{DeviceId, JobId, ReservationId};
 use crate::job::key::Key;
 
-/// The number of the head among the rows of a job; its events have their own numbers.
-pub(super) const HEAD: u64 = 0;
+/// The number of the checkpoint among the rows of a job; its events have their own numbers.
+pub(super) const CHECKPOINT: u64 = 0;
 /// The number of the program among the rows of a job, behind all events.
 pub(super) const PROGRAM: u64 = u64::MAX;
 
-/// A summary per job, by submission number.
-const SUMMARY: u8 = b'i';
+/// The head of each job, by submission number.
+const HEAD: u8 = b'i';
 /// The rows of jobs, by submission number and number.
 const JOB: u8 = b'j';
 /// Who holds an idempotency key, by its hash.
@@ -30,11 +30,11 @@ const DRAINING: u8 = b'd';
 /// Reservations, by number.
 const RESERVATION: u8 = b'r';
 
-pub(super) fn summary(submission: u64) -> [u8; 9] {
-    join(SUMMARY, [submission.to_be_bytes()])
+pub(super) fn head(submission: u64) -> [u8; 9] {
+    join(HEAD, [submission.to_be_bytes()])
 }
 
-/// The submission number in the place of a summary, of a row or of what was set aside.
+/// The submission number in the place of a head, of a row or of what was set aside.
 pub(super) fn submission_at(place: &[u8]) -> Option<u64> {
     Some(u64::from_be_bytes(place.get(1..9)?.try_into().ok()?))
 }

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use qrtx::ids::{DeviceId, Epoch, JobId, ReservationId};
 use qrtx::job::Job;
 use qrtx::job::event::Recorded;
+use qrtx::job::head::Head;
 use qrtx::job::key::Key;
 use qrtx::ports::JobStore;
 use qrtx::ports::store::{
@@ -80,6 +81,10 @@ impl<S: JobStore> JobStore for GatedStore<S> {
     async fn job(&self, job: JobId) -> Result<Option<Job>, ReadError> {
         self.jobs_read.fetch_add(1, Ordering::SeqCst);
         self.store.job(job).await
+    }
+
+    async fn head(&self, job: JobId) -> Result<Option<Head>, ReadError> {
+        self.store.head(job).await
     }
 
     async fn events(

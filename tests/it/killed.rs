@@ -194,7 +194,8 @@ async fn stored(folder: &Path) -> BTreeMap<JobId, Stored> {
         .unwrap();
     assert_eq!(page.unreadable, []);
     let mut stored = BTreeMap::new();
-    for job in page.jobs {
+    for head in page.jobs {
+        let job = store.job(head.id).await.unwrap().unwrap();
         let events = store.events(job.id, 0, usize::MAX).await.unwrap();
         let artifacts = files(&folder.join("qfs").join(job.id.to_string()));
         let at_completion = (job.state == State::Completed).then(|| artifacts.clone());

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use qrtx::job::Duty;
-use qrtx::job::brief::Brief;
 use qrtx::job::event::{Event, Evidence, OnUnknown};
+use qrtx::job::head::Head;
 use qrtx::job::ledger::{Entry, Settlement};
 use qrtx::job::state::State;
 use qrtx::ports::devices::Inspection;
@@ -65,7 +65,7 @@ impl Setting {
             if world.held[job] {
                 scheduler.hold(world.job(job).id, &device, TENANT, NOW);
             } else if world.waiting[job] {
-                let rank = Rank::of(&Brief::of(world.job(job)), AGE_STEP);
+                let rank = Rank::of(&Head::of(world.job(job)), AGE_STEP);
                 scheduler.enqueue(world.job(job).id, &device, TENANT, rank);
             }
         }
@@ -81,7 +81,7 @@ impl Setting {
     pub(crate) fn enqueue(&self, world: &mut World, job: usize) {
         let (id, rank) = (
             world.job(job).id,
-            Rank::of(&Brief::of(world.job(job)), AGE_STEP),
+            Rank::of(&Head::of(world.job(job)), AGE_STEP),
         );
         self.schedule(world, |scheduler| {
             scheduler.enqueue(id, &device(), TENANT, rank)

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use qrtx::ids::{Epoch, Sha256Sum};
 use qrtx::job::Job;
+use qrtx::job::head::Head;
 use qrtx::ports::JobStore as _;
 use qrtx::ports::store::{Append, AppendError, Filter, ReadError, Submission};
 use qrtx::store::RedbStore;
@@ -103,18 +104,16 @@ async fn audit(store: &RedbStore, told: &Told, case: &str) {
         );
         known += 1;
     }
-    for job in &all.jobs {
-        let history = store.events(job.id, 0, usize::MAX).await.unwrap();
-        let folded = Job::fold(job.id, &history).unwrap();
-        assert_eq!(
-            *job,
-            Job {
-                submission: job.submission,
-                ..folded
-            },
-            "{case}"
-        );
-        assert!(store.program(job.id).await.unwrap().is_some(), "{case}");
+    for head in &all.jobs {
+        let history = store.events(head.id, 0, usize::MAX).await.unwrap();
+        let folded = Job {
+            submission: head.submission,
+            ..Job::fold(head.id, &history).unwrap()
+        };
+        assert_eq!(*head, Head::of(&folded), "{case}");
+        let job = store.job(head.id).await.unwrap();
+        assert_eq!(job, Some(folded), "{case}");
+        assert!(store.program(head.id).await.unwrap().is_some(), "{case}");
     }
     let doubted = told.under_way.as_ref().map(|life| life.job.id);
     let extra = all
@@ -131,9 +130,9 @@ async fn audit(store: &RedbStore, told: &Told, case: &str) {
     let unfinished = store.unfinished(0, usize::MAX).await.unwrap();
     let unfinished: Vec<_> = unfinished
         .into_iter()
-        .map(|one| one.job.unwrap().id)
+        .map(|one| one.head.unwrap().id)
         .collect();
-    let owing = all.jobs.iter().rev().filter(|job| job.duty().is_some());
+    let owing = all.jobs.iter().rev().filter(|job| job.duty.is_some());
     assert_eq!(
         unfinished,
         owing.map(|job| job.id).collect::<Vec<_>>(),

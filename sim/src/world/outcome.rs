@@ -33,10 +33,13 @@ impl World {
         let mut ordinals: BTreeMap<_, _> = named
             .filter_map(|commit| Some((commit.job, commit.ordinal?)))
             .collect();
-        for job in listed {
-            let events = on!(&left, jobs => jobs.events(job.id, 0, usize::MAX).await);
+        for head in listed {
+            let job = on!(&left, jobs => jobs.job(head.id).await);
+            let events = on!(&left, jobs => jobs.events(head.id, 0, usize::MAX).await);
             // What cannot be read is not there, whoever was told of it.
-            let events = events.unwrap_or_default();
+            let (Ok(Some(job)), Ok(events)) = (job, events) else {
+                continue;
+            };
             let artifacts = self.kept.qfs.of(job.id);
             let at_completion = self.kept.qfs.at_completion(job.id);
             let before_manifest = self.kept.qfs.before_manifest(job.id);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use qrtx::ids::{DeviceId, Epoch, JobId, ReservationId};
 use qrtx::job::Job;
 use qrtx::job::event::{Event, Recorded};
+use qrtx::job::head::Head;
 use qrtx::job::key::Key;
 use qrtx::ports::JobStore;
 use qrtx::ports::store::{
@@ -114,11 +115,8 @@ impl PointedStore {
 
     async fn write(&self, epoch: Epoch, mut append: Append) -> Result<u64, AppendError> {
         let job = append.job.id;
-        let events: Vec<_> = append
-            .events
-            .iter()
-            .map(|recorded| recorded.event.name())
-            .collect();
+        let recorded = append.events.iter();
+        let events: Vec<_> = recorded.map(|recorded| recorded.event.name()).collect();
         for recorded in &append.events {
             if let Event::Assigned { device, .. } = &recorded.event {
                 self.gives_turn(epoch, (job, recorded.seq), device.as_str());
@@ -263,15 +261,15 @@ impl PointedStore {
         self.process.living().await;
         match self.nemesis.store_fault() {
             Some(StoreFault::Away) if !self.on_disk() => {
-                Err(ReadError::Unavailable("it is away".to_owned()))
+                return Err(ReadError::Unavailable("it is away".to_owned()));
             }
             Some(StoreFault::Slow) => {
                 madsim::time::sleep(SLOW_COMMIT).await;
                 self.process.living().await;
-                Ok(())
             }
-            _ => Ok(()),
+            _ => {}
         }
+        Ok(())
     }
 
     /// A job's place in the scenario stands at the end of its name.
@@ -317,6 +315,11 @@ impl JobStore for PointedStore {
     async fn job(&self, job: JobId) -> Result<Option<Job>, ReadError> {
         self.readable().await?;
         on!(&self.inner, jobs => jobs.job(job).await)
+    }
+
+    async fn head(&self, job: JobId) -> Result<Option<Head>, ReadError> {
+        self.readable().await?;
+        on!(&self.inner, jobs => jobs.head(job).await)
     }
 
     async fn events(

@@ -115,6 +115,22 @@ proptest! {
     }
 
     #[test]
+    fn from_every_checkpoint_on_the_rest_of_the_history_makes_the_same_job(events in any_life()) {
+        let Life { job, history, steps } = live(events);
+        for (_, mut checkpoint) in steps {
+            // As it comes back from a store.
+            let stored = serde_json::to_vec(&checkpoint).unwrap();
+            checkpoint = serde_json::from_slice(&stored).unwrap();
+            let (_, rest) = history.split_at(usize::try_from(checkpoint.seq).unwrap());
+            if let [_, gap @ ..] = rest && !gap.is_empty() {
+                prop_assert!(checkpoint.clone().follow(gap).is_err());
+            }
+            checkpoint.follow(rest).unwrap();
+            prop_assert_eq!(&checkpoint, &job);
+        }
+    }
+
+    #[test]
     fn every_shot_is_accounted_for(events in any_life()) {
         for (before, after) in live(events).steps {
             for (number, entry) in after.ledger.iter().enumerate() {

@@ -52,7 +52,7 @@ fn wherever_a_history_breaks_the_job_has_failed_and_nothing_before_is_lost() {
             (left.job.state, left.lost),
             (State::Failed, Some(broken.clone()))
         );
-        let (code, summary) = left.job.error().unwrap();
+        let JobError { code, summary } = left.job.error().unwrap();
         assert_eq!(code, "PersistError");
         assert!(summary.contains(&broken), "{summary}");
     }

@@ -5,8 +5,9 @@ use std::time::Duration;
 use super::*;
 use crate::devices::{Patience, Policy, Status};
 use crate::ids::{Epoch, FencingToken, JobId, Sha256Sum};
-use crate::job::brief::Brief;
+use crate::job::Job;
 use crate::job::event::{CircuitFormat, CircuitRef, Counts, Event, OnUnknown, Outcome};
+use crate::job::head::Head;
 use crate::job::spec::{JobSpec, Owner, ProgramFormat};
 use crate::job::trace::TraceContext;
 use crate::kernel::table::{Around, Times};
@@ -110,7 +111,7 @@ impl Hall {
             deadline: START + HOUR,
         };
         self.table
-            .insert(Brief::of(&job), Some(job.clone()), START, times);
+            .insert(Head::of(&job), Some(job.clone()), START, times);
         if let Some(at) = job.not_before {
             self.table.pause(job.id, START + at.since(Timestamp(0)));
         }
@@ -129,7 +130,7 @@ impl Hall {
     }
 
     fn told(&self, job: &Job) -> String {
-        let wait = self.table.waits(job, &self.book, START);
+        let wait = self.table.waits(&Head::of(job), &self.book, START);
         let mut told = String::new();
         for reason in &wait.reasons {
             let until = reason.until.map(|at| format!(" until {}", at.0));

@@ -9,8 +9,8 @@ mod retention;
 
 use qrtx::ids::{Epoch, JobId};
 use qrtx::job::Job;
-use qrtx::job::brief::Brief;
 use qrtx::job::event::Event;
+use qrtx::job::head::Head;
 use qrtx::ports::store::{JobStore, Unfinished};
 
 pub use commit::*;
@@ -130,7 +130,7 @@ pub async fn what_is_stored_outlives_the_store_that_stored_it<S: JobStore>(
     let one = Unfinished {
         submission: live.job.submission,
         id: live.job.id,
-        job: Ok(Brief::of(&live.job)),
+        head: Ok(Head::of(&live.job)),
     };
     assert_eq!(unfinished, Ok(vec![one]));
     assert_eq!(store.program(done.job.id).await, Ok(Some(PROGRAM.to_vec())));

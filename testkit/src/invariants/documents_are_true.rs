@@ -108,7 +108,7 @@ fn report(history: &History, id: JobId, stored: &Stored) -> Vec<String> {
     let Some(told) = read(history, id, stored, "error.json") else {
         return vec!["error.json was reported as written, and is not there".to_owned()];
     };
-    let code = stored.job.error().map(|(code, _)| code.to_string());
+    let code = stored.job.error().map(|error| error.code);
     let same = told["error_code"].as_str() == code.as_deref();
     let wrong = (!same).then(|| format!("error.json does not tell of {code:?}"));
     wrong.into_iter().collect()

@@ -1,8 +1,8 @@
 //! What can be read of what was committed.
 
 use qrtx::job::Job;
-use qrtx::job::brief::Brief;
 use qrtx::job::event::Event;
+use qrtx::job::head::Head;
 use qrtx::job::state::State;
 use qrtx::ports::store::{Filter, JobStore, Page};
 use qrtx::time::Timestamp;
@@ -23,6 +23,8 @@ pub async fn the_head_is_the_fold_of_the_events(store: &impl JobStore) {
             .expect("a store can be read");
         let mut folded = Job::fold(life.job.id, &events).expect("the history is whole");
         folded.submission = submission;
+        let head = store.head(life.job.id).await;
+        assert_eq!(head, Ok(Some(Head::of(&folded))));
         assert_eq!(stored(store, life.job.id).await, Some(folded));
     }
 }
@@ -121,7 +123,7 @@ pub async fn the_list_shows_what_the_filter_asks_for(store: &impl JobStore) {
             .list(&filter, u64::MAX, most)
             .await
             .expect("a store can be read");
-        let number = |job: &Job| lives.iter().position(|life| life.job.id == job.id);
+        let number = |head: &Head| lives.iter().position(|life| life.job.id == head.id);
         listed.jobs.iter().filter_map(number).collect::<Vec<_>>()
     };
     let states = |states: &[State]| Filter {
@@ -215,11 +217,11 @@ pub async fn unfinished_are_exactly_the_jobs_with_a_duty_oldest_first(store: &im
             assert!(page.len() <= 2);
             let Some(last) = page.last() else { return left };
             after = last.submission;
-            left.extend(page.into_iter().map(|one| one.job.expect("it is whole")));
+            left.extend(page.into_iter().map(|one| one.head.expect("it is whole")));
         }
     };
     let left = unfinished().await;
-    assert_eq!(left, [0, 2, 3].map(|number| Brief::of(&lives[number].job)));
+    assert_eq!(left, [0, 2, 3].map(|number| Head::of(&lives[number].job)));
     assert!(left.iter().all(|job| job.duty.is_some()));
 
     record(
@@ -231,7 +233,7 @@ pub async fn unfinished_are_exactly_the_jobs_with_a_duty_oldest_first(store: &im
     .await;
     assert_eq!(
         unfinished().await,
-        [0, 3].map(|number| Brief::of(&lives[number].job))
+        [0, 3].map(|number| Head::of(&lives[number].job))
     );
 }
 
@@ -240,6 +242,7 @@ pub async fn of_an_unknown_job_there_is_nothing(store: &impl JobStore) {
     let life = job().key("once").submitted(1);
     let (id, key) = (life.job.id, life.key().expect("it has one"));
     assert_eq!(stored(store, id).await, None);
+    assert_eq!(store.head(id).await, Ok(None));
     assert_eq!(store.events(id, 0, ALL).await, Ok(Vec::new()));
     assert_eq!(store.program(id).await, Ok(None));
     assert_eq!(store.key_holder(&key).await, Ok(None));
