@@ -56,7 +56,8 @@ pub(super) async fn serve(arguments: Arguments) -> Outcome {
     match config.store {
         StoreKind::Memory => serve_on(&config, MemoryStore::default()).await,
         StoreKind::Redb => {
-            let store = jobs::open(&config.data_dir).map_err(Problem::failed)?;
+            let store = jobs::open_cached(&config.data_dir, config.store_cache_mib)
+                .map_err(Problem::failed)?;
             serve_on(&config, store).await
         }
     }

@@ -10,6 +10,7 @@ use crate::devices::Policy;
 use crate::ids::DeviceId;
 use crate::job::event::OnUnknown;
 use crate::limits::Limits;
+use crate::os::jobs;
 
 /// Settings of a kernel, each of which may be left open.
 #[derive(Debug, Clone, Default, Deserialize, clap::Args)]
@@ -43,6 +44,9 @@ pub struct Options {
     /// The directory of the job store; only in the file, serve has a flag for it.
     #[arg(skip)]
     pub data_dir: Option<String>,
+    /// Memory for pages of the job store, in MiB; only in the file.
+    #[arg(skip)]
+    pub store_cache_mib: Option<u32>,
     /// Bounds; only in the file.
     #[arg(skip)]
     pub limits: Option<Limits>,
@@ -83,6 +87,8 @@ pub struct Config {
     pub store: StoreKind,
     /// The directory of the job store.
     pub data_dir: String,
+    /// Memory for pages of the job store, in MiB.
+    pub store_cache_mib: u32,
     /// Whether circuits go through OptimizeCircuit.
     pub optimize: bool,
     /// `host:port` of the gRPC gateway.
@@ -166,6 +172,7 @@ impl Options {
             qfs_root: pick(self.qfs_root, file.qfs_root).unwrap_or_else(|| "circuit_fs".into()),
             store,
             data_dir: pick(self.data_dir, file.data_dir).unwrap_or_else(|| "qrtx-data".into()),
+            store_cache_mib: file.store_cache_mib.unwrap_or(jobs::CACHE_MIB),
             optimize: self.optimize.or(file.optimize).unwrap_or(false),
             listen: address(
                 "--listen",
@@ -278,6 +285,7 @@ mod tests {
     fn the_example_file_is_what_the_kernel_reads_and_names_every_limit() {
         let text = include_str!("../../deploy/qrtx.toml");
         let read: Options = toml::from_str(text).unwrap();
+        assert_eq!(read.store_cache_mib, Some(jobs::CACHE_MIB));
         let defaults = toml::Value::try_from(Limits::default()).unwrap();
         let read = toml::Value::try_from(read.limits.unwrap()).unwrap();
         assert_eq!(read, defaults, "the example shows the defaults");

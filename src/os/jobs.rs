@@ -15,8 +15,9 @@ use crate::store::disk::{OpenError, RedbStore, Room, Surroundings};
 /// The store's file in the data directory.
 pub const FILE: &str = "jobs.redb";
 
-/// Memory for pages of the store; the engine's own default is a gigabyte (D12).
-const CACHE_BYTES: usize = 64 << 20;
+/// Memory for pages of the store, unless the operator says otherwise; the engine's own default is a
+/// gigabyte (D12). It fills as far as the store is large.
+pub const CACHE_MIB: u32 = 256;
 
 /// The job store cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +46,14 @@ fn way_out(why: &OpenError) -> &'static str {
 /// # Errors
 /// [`Unusable`].
 pub fn open(directory: impl AsRef<Path>) -> Result<RedbStore, Unusable> {
+    open_cached(directory, CACHE_MIB)
+}
+
+/// The same with so much memory for pages of the store.
+///
+/// # Errors
+/// [`Unusable`].
+pub fn open_cached(directory: impl AsRef<Path>, cache_mib: u32) -> Result<RedbStore, Unusable> {
     let file = directory.as_ref().join(FILE);
     let unusable = |source| Unusable {
         file: file.clone(),
@@ -57,7 +66,7 @@ pub fn open(directory: impl AsRef<Path>) -> Result<RedbStore, Unusable> {
         offload: off_the_async_threads,
         now: Arc::new(move || clock.monotonic()),
         room: Room::default(),
-        cache_bytes: CACHE_BYTES,
+        cache_bytes: cache_mib as usize * (1 << 20),
     };
     make(&file, &surroundings).map_err(unusable)?;
     let path = file.clone();
