@@ -1,6 +1,6 @@
 //! Every job store keeps the same promises.
 
-use qrtx::store::memory::MemoryStore;
+use qrtx::store::memory::{MemoryStore, Row};
 use qrtx_testkit::contract;
 use qrtx_testkit::contract::store::Spot;
 use qrtx_testkit::jobs::Life;
@@ -15,11 +15,12 @@ async fn the_memory_store_keeps_the_contract_and_its_clones_share_what_is_stored
     };
     let spoil = async |store: MemoryStore, life: &Life, spots: &[Spot]| {
         for spot in spots {
-            let number = match spot {
-                Spot::Head => 0,
-                Spot::Event(number) => *number,
+            let row = match spot {
+                Spot::Head => Row::Head,
+                Spot::Checkpoint => Row::Checkpoint,
+                Spot::Event(number) => Row::Event(*number),
             };
-            assert!(store.spoil(life.job.id, number), "{spot:?}");
+            assert!(store.spoil(life.job.id, row), "{spot:?}");
         }
         store
     };

@@ -96,7 +96,8 @@ pub(super) async fn run(arguments: Arguments) -> Outcome {
             config.data_dir
         )));
     }
-    let store = jobs::open(&config.data_dir).map_err(|why| match why.is_in_use() {
+    let store = jobs::open_cached(&config.data_dir, config.store_cache_mib);
+    let store = store.map_err(|why| match why.is_in_use() {
         true => Problem::usage(why),
         false => Problem::failed(why),
     })?;
@@ -162,6 +163,10 @@ impl Check {
                 // What its checkpoint says is more than what can be made of the rest.
                 let what = format!("its history has a hole, {reason}; its checkpoint is whole");
                 self.report.found(id, what, false);
+                if !head.says_the_same_as(&Head::of(&job)) {
+                    let what = "its head is not what its checkpoint says".to_owned();
+                    self.report.found(id, what, false);
+                }
                 return Ok(());
             }
             Err(why) => return Err(why),
@@ -171,7 +176,7 @@ impl Check {
             ..folded
         };
         match Job::fold(id, &history).map(numbered) {
-            Ok(folded) if Head::of(&folded) != head => {
+            Ok(folded) if !head.says_the_same_as(&Head::of(&folded)) => {
                 let why = "its head is not what its history says".to_owned();
                 self.rewrite(id, why).await;
             }

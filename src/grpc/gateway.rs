@@ -41,9 +41,9 @@ impl<E: Env> KernelGateway for Gateway<E> {
         context::receive(&headers, &mut request);
         let submitted = self.0.submit(request).await.map_err(|why| status(&why))?;
         Ok(Response::new(EnqueueJobResponse {
-            job_id: submitted.job.id.to_string(),
-            state: convert::task_state(submitted.job.state) as i32,
-            created_at: Some(convert::timestamp(submitted.job.created_at)),
+            job_id: submitted.id.to_string(),
+            state: convert::task_state(submitted.state) as i32,
+            created_at: Some(convert::timestamp(submitted.created_at)),
             deduplicated: submitted.deduplicated,
         }))
     }

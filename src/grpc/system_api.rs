@@ -142,9 +142,9 @@ impl<E: Env> KernelGatewayService for SystemApiGateway<E> {
         }
         let submitted = self.0.submit(request).await.map_err(|why| status(&why))?;
         Ok(Response::new(EnqueueJobResponse {
-            job_id: submitted.job.id.to_string(),
-            state: task_state(submitted.job.shown) as i32,
-            created_at: Some(timestamp(submitted.job.created_at)),
+            job_id: submitted.id.to_string(),
+            state: task_state(submitted.shown) as i32,
+            created_at: Some(timestamp(submitted.created_at)),
         }))
     }
 

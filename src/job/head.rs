@@ -76,6 +76,16 @@ pub struct Head {
 }
 
 impl Head {
+    /// Whether both tell the same facts: a later build may put an error into other words.
+    pub fn says_the_same_as(&self, other: &Self) -> bool {
+        let code = |head: &Self| head.error.as_ref().map(|error| error.code.clone());
+        let wordless = |head: &Self| Self {
+            error: None,
+            ..head.clone()
+        };
+        code(self) == code(other) && wordless(self) == wordless(other)
+    }
+
     /// The head of `job`.
     pub fn of(job: &Job) -> Self {
         let spec = &job.spec;

@@ -32,7 +32,7 @@ use crate::schedule::fit::{Needs, Want};
 use crate::time::Timestamp;
 
 /// Everything the kernel knows of a job but its program and the wording of its history. What is not
-/// there is not written down either: the head of a new job is a seventh shorter so.
+/// there is not written into a checkpoint either.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Job {
     /// Its name.

@@ -20,13 +20,14 @@ pub struct Remains {
 }
 
 /// The job that `events` make, as far as they go, at `now`. `broken` says what is wrong with the
-/// event after them, if there is one. Whoever has no first event gets the spec that `unknown`
-/// makes up. A job that had not ended by then ends as Failed(PersistError).
+/// event after them, if there is one. Whoever has no first event gets what `unknown` makes up: when
+/// the job was accepted, and what it was to do. A job that had not ended by then ends as
+/// Failed(PersistError).
 pub fn remains(
     id: JobId,
     events: Vec<Recorded>,
     broken: Option<String>,
-    unknown: impl FnOnce() -> JobSpec,
+    unknown: impl FnOnce() -> (Timestamp, JobSpec),
     now: Timestamp,
 ) -> Remains {
     let mut lost = broken;
@@ -48,7 +49,8 @@ pub fn remains(
         kept.push(recorded);
     }
     let mut job = made.unwrap_or_else(|| {
-        let job = Job::submitted(id, unknown(), now);
+        let (accepted_at, spec) = unknown();
+        let job = Job::submitted(id, spec, accepted_at);
         let spec = job.spec.clone();
         kept.push(job.recorded(Event::Submitted { spec }));
         lost.get_or_insert_with(|| "its first event is missing".to_owned());

@@ -32,7 +32,7 @@ pub enum State {
 }
 
 impl State {
-    /// Every state, in the order of a job's life.
+    /// Every state, in the order of a job's life and in which they are stored by number.
     pub const ALL: [Self; 11] = [
         Self::Pending,
         Self::Validating,
@@ -103,7 +103,7 @@ pub enum Phase {
 }
 
 impl Phase {
-    /// Every phase.
+    /// Every phase, in the order in which they are stored by number.
     pub const ALL: [Self; 5] = [
         Self::QuantumInitializing,
         Self::QuantumRunning,
@@ -157,7 +157,7 @@ pub enum PublicState {
 }
 
 impl PublicState {
-    /// Every state that system-api knows, in their order.
+    /// Every state that system-api knows, in the order in which they are stored by number.
     pub const ALL: [Self; 8] = [
         Self::Pending,
         Self::Compiling,

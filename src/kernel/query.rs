@@ -211,7 +211,14 @@ impl<E: Env> Kernel<E> {
     /// # Errors
     /// Those of [`Kernel::job`].
     pub async fn history(&self, id: JobId) -> Result<Vec<Recorded>, Error> {
-        let history = self.env.store().events(id, 0, usize::MAX).await?;
+        let store = self.env.store();
+        let history = match store.events(id, 0, usize::MAX).await {
+            Err(ReadError::Corrupt { .. }) if self.seen(id) != Seen::Nothing => {
+                self.mended(id).await;
+                store.events(id, 0, usize::MAX).await?
+            }
+            read => read?,
+        };
         if history.is_empty() {
             return Err(Error::NotFound(id.to_string()));
         }

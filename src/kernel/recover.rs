@@ -139,7 +139,7 @@ fn forgotten(job: &Head) -> bool {
 pub struct Mended {
     /// The job now.
     pub job: Job,
-    /// What of its history is lost; `None` if its head alone was.
+    /// What of its history is lost; `None` if its head or a checkpoint alone was.
     pub lost: Option<String>,
 }
 
@@ -160,36 +160,55 @@ pub async fn mend<S: JobStore>(
     };
     let Salvage {
         submission,
-        tenant,
-        target,
+        head,
         events,
         broken,
     } = salvage;
-    let unknown = || unknown_spec(tenant, &target, now);
+    let unknown = || match head {
+        Some(head) => (head.created_at, spec_of(head)),
+        None => (now, unknown_spec(now)),
+    };
     let Remains { job, events, lost } = remains(id, events, broken, unknown, now);
     store.replace(epoch, job.clone(), events).await?;
     let job = Job { submission, ..job };
     Ok(Some(Mended { job, lost }))
 }
 
-/// What stands where it is not known any more what a job was to do: it asks for nothing.
-fn unknown_spec(tenant: String, target: &str, now: Timestamp) -> JobSpec {
-    let unknown = "unknown".parse().expect("a plain word is a device id");
+/// What a job was to do, as far as its head tells. Its key is kept with the head, aside.
+fn spec_of(head: Head) -> JobSpec {
+    JobSpec {
+        name: head.name,
+        target: head.want.target,
+        reservation: head.reservation,
+        priority: head.priority,
+        shots: head.shots,
+        owner: Owner {
+            tenant: head.tenant,
+            project: head.project,
+            subject: String::new(),
+        },
+        trace: TraceContext::new(head.trace_id),
+        ..unknown_spec(head.expires_at)
+    }
+}
+
+/// What stands where nothing is known any more of what a job was to do: it asks for nothing.
+fn unknown_spec(expires_at: Timestamp) -> JobSpec {
     JobSpec {
         name: "a job whose record is lost".to_owned(),
         format: ProgramFormat::AqoJson,
         program_sha256: Sha256Sum::of(&[]),
         program_bytes: 0,
-        target: target.parse().unwrap_or(unknown),
+        target: "unknown".parse().expect("a plain word is a target"),
         reservation: None,
         priority: 0,
         shots: 1,
         seed: None,
         compiler_options: BTreeMap::new(),
         metadata: BTreeMap::new(),
-        expires_at: now,
+        expires_at,
         owner: Owner {
-            tenant,
+            tenant: String::new(),
             project: String::new(),
             subject: String::new(),
         },

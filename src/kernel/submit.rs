@@ -13,13 +13,14 @@ use crate::job::head::Head;
 use crate::job::key::Key;
 use crate::job::request::{Accepted, Circumstances, JobRequest};
 use crate::job::shared_spec::SharedSpec;
+use crate::job::state::{PublicState, State};
 use crate::kernel::{Error, Kernel};
 use crate::observe::log;
 use crate::planted::{Bug, planted};
 use crate::ports::store::{Append, AppendError, JobStore as _, KeyHolder, Submission};
 use crate::ports::{Clock as _, Env};
 use crate::schedule::admission::{Limit, Refusal};
-use crate::time::Monotonic;
+use crate::time::{Monotonic, Timestamp};
 
 /// A full store is looked at again after this: how fast it drains is not known here.
 const ROOM_SOON: Duration = Duration::from_secs(5);
@@ -27,8 +28,14 @@ const ROOM_SOON: Duration = Duration::from_secs(5);
 /// An accepted job.
 #[derive(Debug, Clone)]
 pub struct Submitted {
-    /// The job as it is now.
-    pub job: Arc<Job>,
+    /// Its name.
+    pub id: JobId,
+    /// Where it is now.
+    pub state: State,
+    /// The furthest that system-api was shown.
+    pub shown: PublicState,
+    /// When it was accepted.
+    pub created_at: Timestamp,
     /// Whether an earlier request with the same key made it.
     pub deduplicated: bool,
 }
@@ -97,7 +104,10 @@ impl<E: Env> Kernel<E> {
             .await
         {
             Ok(job) => Ok(Submitted {
-                job,
+                id: job.id,
+                state: job.state,
+                shown: job.shown,
+                created_at: job.created_at,
                 deduplicated: false,
             }),
             Err(AppendError::KeyTaken(holder)) => self.same_job(holder, fingerprint).await,
@@ -139,9 +149,12 @@ impl<E: Env> Kernel<E> {
         if holder.fingerprint != wanted && !planted(Bug::KeyOfAnotherRequest) {
             return Err(Error::KeyConflict(holder.job));
         }
-        let job = self.job(holder.job).await?;
+        let job = self.head(holder.job).await?;
         Ok(Submitted {
-            job,
+            id: job.id,
+            state: job.state,
+            shown: job.shown,
+            created_at: job.created_at,
             deduplicated: true,
         })
     }

@@ -164,9 +164,9 @@ impl Table {
         slot.own().then_some(Claim { id, job })
     }
 
-    /// Whether the store, with its last event, has more of a job that is not at hand than was
-    /// written here: another kernel
-    /// has taken this one's place. It may not know yet that it wrote that, and answers differently.
+    /// Whether the store, with the event of this number, has more of a job that is not at hand than
+    /// was written here: another kernel has taken this one's place. It may not know yet that it wrote
+    /// that, and answers differently.
     pub(super) fn is_behind(&self, job: JobId, stored: u64) -> bool {
         let slot = self.jobs.get(&job);
         slot.is_some_and(|slot| slot.job().is_none() && stored > slot.gist.seq)
@@ -179,7 +179,7 @@ impl Table {
             return;
         };
         let since = slot.since;
-        if slot.gist.seq == job.seq {
+        if slot.gist.seq == job.seq && slot.gist.state == job.state {
             slot.follow(job);
             slot.tell();
         } else {

@@ -17,7 +17,7 @@ pub const FILE: &str = "jobs.redb";
 
 /// Memory for pages of the store, unless the operator says otherwise; the engine's own default is a
 /// gigabyte (D12). It fills as far as the store is large.
-pub const CACHE_MIB: u32 = 256;
+pub const CACHE_MIB: u32 = 192;
 
 /// The job store cannot be used.
 #[derive(Debug, thiserror::Error)]

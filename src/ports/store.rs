@@ -136,10 +136,8 @@ pub struct Unfinished {
 pub struct Salvage {
     /// Its place in the order of all submissions.
     pub submission: u64,
-    /// Whose it is, as far as that is known.
-    pub tenant: String,
-    /// What it was for, as far as that is known.
-    pub target: String,
+    /// Its head, if that can be read.
+    pub head: Option<Head>,
     /// Its events from the first on, up to the first that cannot be read.
     pub events: Vec<Recorded>,
     /// What is wrong with the event after those; `None` if that is all there is.

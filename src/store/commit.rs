@@ -12,7 +12,7 @@ use crate::schedule::reservation::Reservation;
 use crate::store::encoded::Encoded;
 use crate::store::map::{Failed, Map, MapMut, Order};
 use crate::store::place::{self, CHECKPOINT, PROGRAM};
-use crate::store::{head, look, record};
+use crate::store::{head, record};
 
 const EPOCH: &str = "epoch";
 /// Every submission number up to this one was given, also if its job is forgotten.
@@ -147,7 +147,10 @@ impl Change {
                 let Some(submission) = submission_of(map, job.job)? else {
                     return Ok(None);
                 };
-                Ok(stands(map, submission, job)?.then_some(submission))
+                // What was written anew may have had all of its events before.
+                let made = stands(map, submission, job)?
+                    && (matches!(self, Self::Append(_)) || is_whole(map, submission, job)?);
+                Ok(made.then_some(submission))
             }
             Self::Draining(device, draining) => {
                 let is_draining = map.get(&place::draining(device), |_| ())?.is_some();
@@ -264,13 +267,22 @@ fn stands(map: &impl Map, submission: u64, job: &Encoded) -> Result<bool, Failed
     Ok(true)
 }
 
+/// Whether the rest of what is stored of a job is this.
+fn is_whole(map: &impl Map, submission: u64, job: &Encoded) -> Result<bool, Failed> {
+    let head = map.get(&place::head(submission), |row| row == job.head)?;
+    let place = place::row(submission, CHECKPOINT);
+    let same = |row: &[u8]| job.checkpoint.as_ref().is_some_and(|new| row == new);
+    let checkpoint = map.get(&place, same)?;
+    Ok(head == Some(true) && checkpoint.unwrap_or(job.checkpoint.is_none()))
+}
+
 /// The number of a job's last event, also if what it says cannot be read.
 fn last_event(map: &impl Map, submission: u64) -> Result<u64, Failed> {
     let head = map.get(&place::head(submission), |row| {
         head::decode(row, submission)
     })?;
     if let Some(Ok(read)) = head {
-        return Ok(read.seq());
+        return Ok(read.stub().seq);
     }
     let (from, to) = (
         place::row(submission, CHECKPOINT),
@@ -310,6 +322,11 @@ fn replace(map: &mut impl MapMut, job: &Encoded) -> Result<u64, Refusal> {
         }
         ControlFlow::Continue(())
     })?;
+    let head = map.get(&place::head(submission), <[u8]>::to_vec)?;
+    if let Some(head) = head.filter(|head| *head != job.head) {
+        let sum = crc32fast::hash(&head);
+        map.put(&place::head_aside(submission, sum), &head)?;
+    }
     for (number, row) in other {
         map.put(
             &place::aside(submission, number, crc32fast::hash(&row)),
@@ -332,18 +349,21 @@ fn forget(map: &mut impl MapMut, job: JobId) -> Result<(), Refusal> {
     let Some(Ok(read)) = read else {
         return Ok(());
     };
-    if read.has_duty() {
+    let stub = read.stub();
+    if stub.duty {
         return Ok(());
     }
-    let Ok(head) = look::whole(map, submission, read)? else {
-        return Ok(());
-    };
     if submission == last_given(map)? {
         map.put(&place::meta(GIVEN), &record::number(submission))?;
     }
-    let mut gone = Vec::new();
-    let mut note = |place: &[u8], _: &[u8]| {
+    let (mut gone, mut keys) = (Vec::new(), Vec::from_iter(stub.key));
+    let mut note = |place: &[u8], row: &[u8]| {
         gone.push(place.to_vec());
+        // A job that was written anew because its spec was lost does not know its own key.
+        if place::is_head_aside(place) {
+            let read = head::decode(row, submission);
+            keys.extend(read.ok().and_then(|read| read.stub().key));
+        }
         ControlFlow::Continue(())
     };
     let (from, to) = (
@@ -355,7 +375,7 @@ fn forget(map: &mut impl MapMut, job: JobId) -> Result<(), Refusal> {
     map.scan(&from, &to, Order::Up, &mut note)?;
     gone.push(place::head(submission).to_vec());
     gone.push(place::name(job).to_vec());
-    gone.extend(head.key.map(|key| place::key(key).to_vec()));
+    gone.extend(keys.into_iter().map(|key| place::key(key).to_vec()));
     for place in gone {
         map.remove(&place)?;
     }

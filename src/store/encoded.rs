@@ -10,8 +10,8 @@ use crate::ports::store::{Append, KeyHolder};
 use crate::store::{head, record};
 
 /// After so many events a job gets a checkpoint, the whole job in one row, so that reading it takes
-/// no longer however often it was tried. It gets one, too, before a device is asked and when it has
-/// ended: what was paid for is there twice.
+/// no longer however often it was tried. It gets one, too, before a device is asked, with the answer,
+/// and when it has ended: what was paid for is there twice.
 const CHECKPOINT_EVENTS: u64 = 32;
 
 /// Events of a job, and what goes with them.
@@ -50,7 +50,8 @@ impl Encoded {
     pub(super) fn whole(job: &Job, events: &[Recorded]) -> Self {
         let before = job.seq - events.len() as u64;
         let far = job.seq / CHECKPOINT_EVENTS > before / CHECKPOINT_EVENTS;
-        let paid = |recorded: &Recorded| matches!(recorded.event, Event::Intended { .. });
+        let pays = |event: &Event| matches!(event, Event::Intended { .. } | Event::Executed { .. });
+        let paid = |recorded: &Recorded| pays(&recorded.event);
         let checkpoint = far || job.state.is_terminal() || events.iter().any(paid);
         Self {
             job: job.id,

@@ -27,40 +27,71 @@ const USUAL: usize = 320;
 pub(super) enum Read {
     /// All there is to a head.
     Head(Box<Head>),
-    /// An earlier form.
-    Old(Old),
+    /// What earlier forms have in common.
+    Old(Stub),
 }
 
-/// What every earlier form begins with.
+/// What every form tells: enough to find a job, and to forget it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Old {
+pub(super) struct Stub {
     pub(super) id: JobId,
+    /// The number of the last event.
     pub(super) seq: u64,
+    pub(super) state: State,
     /// Whether something is still to be done ([`Job::duty`](crate::job::Job::duty)).
     pub(super) duty: bool,
+    pub(super) created_at: Timestamp,
+    pub(super) state_since: Timestamp,
+    pub(super) key: Option<Key>,
 }
 
 impl Read {
-    pub(super) fn id(&self) -> JobId {
+    pub(super) fn stub(&self) -> Stub {
         match self {
-            Self::Head(head) => head.id,
-            Self::Old(old) => old.id,
+            Self::Old(stub) => *stub,
+            Self::Head(head) => Stub {
+                id: head.id,
+                seq: head.seq,
+                state: head.state,
+                duty: head.duty.is_some(),
+                created_at: head.created_at,
+                state_since: head.state_since,
+                key: head.key,
+            },
         }
     }
+}
 
-    /// The number of the last event.
-    pub(super) fn seq(&self) -> u64 {
-        match self {
-            Self::Head(head) => head.seq,
-            Self::Old(old) => old.seq,
-        }
+impl Stub {
+    /// Whether a list with this filter may have the job.
+    pub(super) fn may_match(&self, filter: &Filter) -> bool {
+        let after = |from| self.created_at >= from;
+        let before = |before| self.created_at < before;
+        (filter.states.is_empty() || filter.states.contains(&self.state))
+            && filter.created_from.is_none_or(after)
+            && filter.created_before.is_none_or(before)
     }
 
-    pub(super) fn has_duty(&self) -> bool {
-        match self {
-            Self::Head(head) => head.duty.is_some(),
-            Self::Old(old) => old.duty,
-        }
+    /// Both earlier forms begin so.
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let ([state, flags], bytes) = bytes.split_first_chunk()?;
+        let (id, bytes) = bytes.split_first_chunk()?;
+        let (seq, bytes) = bytes.split_first_chunk()?;
+        let (created_at, bytes) = bytes.split_first_chunk()?;
+        let (state_since, bytes) = bytes.split_first_chunk()?;
+        let key = match flags & 2 {
+            0 => None,
+            _ => Some(Key::from_bytes(*bytes.first_chunk()?)),
+        };
+        Some(Self {
+            id: JobId::from_be_bytes(*id),
+            seq: u64::from_be_bytes(*seq),
+            state: *State::ALL.get(usize::from(*state))?,
+            duty: flags & 1 != 0,
+            created_at: Timestamp(i64::from_be_bytes(*created_at)),
+            state_since: Timestamp(i64::from_be_bytes(*state_since)),
+            key,
+        })
     }
 }
 
@@ -155,37 +186,15 @@ pub(super) fn decode(row: &[u8], submission: u64) -> Result<Read, String> {
             .ok()
             .and_then(|row| row.head(submission))
             .map(|head| Read::Head(Box::new(head))),
-        _ => Old::read(bytes).map(Read::Old),
+        _ => Stub::read(bytes).map(Read::Old),
     };
     read.ok_or_else(|| "it is no head".to_owned())
 }
 
-/// Whether a list with this filter has a job.
+/// Whether a list with this filter has a job, if its stub may match.
 pub(super) fn matches(head: &Head, filter: &Filter) -> bool {
     let wanted = |wanted: &Option<String>, is: &str| wanted.as_ref().is_none_or(|w| w == is);
-    (filter.states.is_empty() || filter.states.contains(&head.state))
-        && wanted(&filter.target, head.want.target.as_str())
-        && wanted(&filter.tenant, &head.tenant)
-        && filter
-            .created_from
-            .is_none_or(|from| head.created_at >= from)
-        && filter
-            .created_before
-            .is_none_or(|before| head.created_at < before)
-}
-
-impl Old {
-    /// State, flags, id and number of the last event stand first in both earlier forms.
-    fn read(bytes: &[u8]) -> Option<Self> {
-        let ([_, flags], bytes) = bytes.split_first_chunk()?;
-        let (id, bytes) = bytes.split_first_chunk()?;
-        let (seq, _) = bytes.split_first_chunk()?;
-        Some(Self {
-            id: JobId::from_be_bytes(*id),
-            seq: u64::from_be_bytes(*seq),
-            duty: flags & 1 != 0,
-        })
-    }
+    wanted(&filter.target, head.want.target.as_str()) && wanted(&filter.tenant, &head.tenant)
 }
 
 /// The place of something among all of its kind.

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use crate::ids::{DeviceId, JobId};
 use crate::job::Job;
-use crate::job::event::{Event, Recorded};
+use crate::job::event::Recorded;
 use crate::job::head::Head;
 use crate::job::key::Key;
 use crate::ports::store::{
@@ -50,17 +50,15 @@ fn row_at(map: &impl Map, submission: u64, id: JobId) -> Result<Result<Read, Str
     Ok(match read {
         None => Err("its head is missing".to_owned()),
         Some(Err(why)) => Err(format!("its head: {why}")),
-        Some(Ok(read)) if read.id() != id => Err(format!("its head is that of {}", read.id())),
+        Some(Ok(read)) if read.stub().id != id => {
+            Err(format!("its head is that of {}", read.stub().id))
+        }
         Some(Ok(read)) => Ok(read),
     })
 }
 
 /// The head that a row tells. For one of an earlier form the job itself is read.
-pub(super) fn whole(
-    map: &impl Map,
-    submission: u64,
-    read: Read,
-) -> Result<Result<Head, String>, Failed> {
+fn whole(map: &impl Map, submission: u64, read: Read) -> Result<Result<Head, String>, Failed> {
     Ok(match read {
         Read::Head(head) => Ok(*head),
         Read::Old(old) => job_at(map, submission, old.id, old.seq)?.map(|job| Head::of(&job)),
@@ -73,7 +71,7 @@ pub(super) fn job(map: &impl Map, job: JobId) -> Result<Option<Job>, ReadError> 
         return Ok(None);
     };
     let read = match row_at(map, submission, job)? {
-        Ok(read) => job_at(map, submission, job, read.seq())?,
+        Ok(read) => job_at(map, submission, job, read.stub().seq)?,
         Err(why) => Err(why),
     };
     read.map(Some)
@@ -104,7 +102,8 @@ fn job_at(
         (_, Some(broken)) => Err(broken),
         (events, None) => folded(id, checkpoint, &events).and_then(|job| match job.seq {
             seq if seq == last => Ok(Job { submission, ..job }),
-            seq => Err(format!("event {} is missing", seq + 1)),
+            seq if seq < last => Err(format!("event {} is missing", seq + 1)),
+            _ => Err("its head is older than its events".to_owned()),
         }),
     })
 }
@@ -207,7 +206,14 @@ pub(super) fn list(
         seen += 1;
         let submission = place::submission_at(place).unwrap_or(0);
         last = Some(submission);
-        match head_of(map, submission, head::decode(row, submission)) {
+        let read = head::decode(row, submission);
+        if read
+            .as_ref()
+            .is_ok_and(|read| !read.stub().may_match(filter))
+        {
+            return ControlFlow::Continue(());
+        }
+        match head_of(map, submission, read) {
             Ok((_, Ok(head))) if !head::matches(&head, filter) => {}
             Ok((_, Ok(head))) => page.jobs.push(head),
             Ok((id, Err(_))) => page.unreadable.push(id),
@@ -239,7 +245,7 @@ pub(super) fn unfinished(
             }
             let submission = place::submission_at(place).unwrap_or(0);
             let one = match head::decode(row, submission) {
-                Ok(read) if !read.has_duty() => return ControlFlow::Continue(()),
+                Ok(read) if !read.stub().duty => return ControlFlow::Continue(()),
                 read => head_of(map, submission, read),
             };
             match one {
@@ -266,7 +272,7 @@ fn head_of(
     row: Result<Read, String>,
 ) -> Result<(JobId, Result<Head, String>), Failed> {
     match row {
-        Ok(read) => Ok((read.id(), whole(map, submission, read)?)),
+        Ok(read) => Ok((read.stub().id, whole(map, submission, read)?)),
         Err(why) => Ok((name_of(map, submission)?, Err(format!("its head: {why}")))),
     }
 }
@@ -291,24 +297,15 @@ pub(super) fn salvage(map: &impl Map, job: JobId) -> Result<Option<Salvage>, Rea
     };
     let (events, mut broken) = readable(map, submission, 0, usize::MAX)?;
     let (last, head) = match row_at(map, submission, job)? {
-        Ok(read) => (read.seq(), whole(map, submission, read)?.ok()),
+        Ok(read) => (read.stub().seq, whole(map, submission, read)?.ok()),
         Err(_) => (0, None),
     };
     if broken.is_none() && (events.is_empty() || (events.len() as u64) < last) {
         broken = Some(format!("event {} is missing", events.len() + 1));
     }
-    let told = match events.first().map(|first| &first.event) {
-        Some(Event::Submitted { spec }) => Some((spec.owner.tenant.clone(), &spec.target)),
-        _ => head
-            .as_ref()
-            .map(|head| (head.tenant.clone(), &head.want.target)),
-    };
-    let told = told.map(|(tenant, target)| (tenant, target.to_string()));
-    let (tenant, target) = told.unwrap_or_default();
     Ok(Some(Salvage {
         submission,
-        tenant,
-        target,
+        head,
         events,
         broken,
     }))
@@ -320,41 +317,26 @@ pub(super) fn ended(
     most: usize,
 ) -> Result<(Vec<Ended>, Option<u64>), ReadError> {
     let (mut found, mut seen, mut next) = (Vec::new(), 0, None);
-    let mut failed = None;
     let from = place::head(after.saturating_add(1));
-    map.scan(
-        &from,
-        &place::head(u64::MAX),
-        Order::Up,
-        &mut |place, row| {
-            if found.len() == most || seen == SCAN_MAX {
-                return ControlFlow::Break(());
-            }
-            seen += 1;
-            let submission = place::submission_at(place).unwrap_or(0);
-            next = Some(submission);
-            let head = match head::decode(row, submission) {
-                Ok(read) if !read.has_duty() => whole(map, submission, read),
-                _ => return ControlFlow::Continue(()),
-            };
-            match head {
-                Ok(Ok(head)) => found.push(Ended {
-                    submission,
-                    id: head.id,
-                    at: head.state_since,
-                    created_at: head.created_at,
-                    keyed: head.key.is_some(),
-                }),
-                Ok(Err(_)) => {}
-                Err(why) => {
-                    failed = Some(why);
-                    return ControlFlow::Break(());
-                }
-            }
-            ControlFlow::Continue(())
-        },
-    )?;
-    failed.map_or(Ok((found, next)), |failed| Err(failed.into()))
+    let to = place::head(u64::MAX);
+    map.scan(&from, &to, Order::Up, &mut |place, row| {
+        if found.len() == most || seen == SCAN_MAX {
+            return ControlFlow::Break(());
+        }
+        seen += 1;
+        let submission = place::submission_at(place).unwrap_or(0);
+        next = Some(submission);
+        let stub = head::decode(row, submission).map(|read| read.stub());
+        found.extend(stub.ok().filter(|stub| !stub.duty).map(|stub| Ended {
+            submission,
+            id: stub.id,
+            at: stub.state_since,
+            created_at: stub.created_at,
+            keyed: stub.key.is_some(),
+        }));
+        ControlFlow::Continue(())
+    })?;
+    Ok((found, next))
 }
 
 pub(super) fn draining(map: &impl Map) -> Result<BTreeSet<DeviceId>, ReadError> {

@@ -8,7 +8,18 @@ use crate::ports::store::{AppendError, ReadError};
 use crate::store::commit::{self, Change, Refusal};
 use crate::store::ground::Ground;
 use crate::store::map::{MapMut as _, Rows};
-use crate::store::place;
+use crate::store::place::{self, CHECKPOINT};
+
+/// A row of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Row {
+    /// What is shown of it.
+    Head,
+    /// The whole job as one of its commits left it.
+    Checkpoint,
+    /// The event of this number.
+    Event(u64),
+}
 
 /// A job store in memory.
 #[derive(Debug, Clone, Default)]
@@ -17,16 +28,17 @@ pub struct MemoryStore {
 }
 
 impl MemoryStore {
-    /// Spoils one row of a job, as a bad disk does: the head with number 0, else the event of that
-    /// number. False if there is none. For tests of what happens then.
-    pub fn spoil(&self, job: JobId, number: u64) -> bool {
+    /// Spoils one row of a job, as a bad disk does. False if there is none. For tests of what happens
+    /// then.
+    pub fn spoil(&self, job: JobId, row: Row) -> bool {
         let mut rows = self.writable();
         let Ok(Some(submission)) = commit::submission_of(&*rows, job) else {
             return false;
         };
-        let place = match number {
-            0 => place::head(submission).to_vec(),
-            event => place::row(submission, event).to_vec(),
+        let place = match row {
+            Row::Head => place::head(submission).to_vec(),
+            Row::Checkpoint => place::row(submission, CHECKPOINT).to_vec(),
+            Row::Event(number) => place::row(submission, number).to_vec(),
         };
         let Some(row) = rows.get(&place[..]).cloned() else {
             return false;

@@ -104,6 +104,15 @@ pub(super) fn aside(submission: u64, number: u64, sum: u32) -> [u8; 21] {
     place
 }
 
+/// A replaced head stands where no row of a job was that is set aside: the program never is.
+pub(super) fn head_aside(submission: u64, sum: u32) -> [u8; 21] {
+    aside(submission, PROGRAM, sum)
+}
+
+pub(super) fn is_head_aside(place: &[u8]) -> bool {
+    place.first() == Some(&ASIDE) && number_at(place) == Some(PROGRAM)
+}
+
 /// Everything that was set aside of a job.
 pub(super) fn all_aside(submission: u64) -> ([u8; 9], [u8; 9]) {
     let at = |submission: u64| join(ASIDE, [submission.to_be_bytes()]);

@@ -45,6 +45,8 @@ pub struct History {
     pub devices: BTreeMap<String, Device>,
     /// What is stored at the end.
     pub stored: BTreeMap<JobId, Stored>,
+    /// What is stored of jobs and cannot be read, and why.
+    pub damaged: Vec<String>,
     /// Every commit that was written, in order.
     pub committed: Vec<Committed>,
     /// When a kernel first tried to record that a job is given a device. What was decided then

@@ -9,6 +9,7 @@ use qrtx::job::event::Recorded;
 use qrtx::observe::Traces;
 use qrtx::os::clock::SystemClock;
 use qrtx::os::serve;
+use qrtx::store::memory::Row;
 use qrtx_testkit::gated_store::{GatedStore, Passage};
 use qrtx_testkit::neighbours::{DriverDouble, Served, Unserved};
 
@@ -185,17 +186,14 @@ async fn a_job_whose_record_is_damaged_has_failed_and_the_others_are_served() {
     let [whole, headless, historyless, lost] = &ids[..] else {
         unreachable!()
     };
-    let spoil = |job: &str, number| {
+    let spoil = |job: &str, row| {
         let job = job.parse().unwrap();
-        assert!(
-            deployment.store.spoil(job, number),
-            "{job} has no row {number}"
-        );
+        assert!(deployment.store.spoil(job, row), "{job} has no {row:?}");
     };
-    spoil(headless, 0);
-    spoil(historyless, 1);
-    spoil(lost, 0);
-    spoil(lost, 1);
+    spoil(headless, Row::Head);
+    spoil(historyless, Row::Event(1));
+    spoil(lost, Row::Head);
+    spoil(lost, Row::Event(1));
 
     deployment.config.driver = None;
     deployment.start().await;
@@ -225,4 +223,32 @@ async fn a_job_whose_record_is_damaged_has_failed_and_the_others_are_served() {
     for lost in [historyless, lost] {
         assert_eq!(history(&mut client, lost).await.events.len(), 3);
     }
+}
+
+/// What is left of it is one event shorter, and with its end as long as before.
+#[tokio::test]
+async fn a_job_whose_last_event_is_damaged_gives_its_place_back() {
+    let mut deployment = Deployment::new(|config| config.limits.jobs_waiting = 1).await;
+    let mut client = deployment.client().await;
+    let known = enqueue(&mut client, request(bell())).await;
+    finish(&mut client, &known).await;
+    let drain = wire::DrainDeviceRequest {
+        device_id: "sim:local".to_owned(),
+        draining: true,
+    };
+    client.drain_device(drain).await.unwrap();
+    let damaged = enqueue(&mut client, request(bell())).await;
+    until(&mut client, &damaged, "Compiled").await;
+    deployment.stop().await;
+    let id = damaged.parse().unwrap();
+    assert!(deployment.store.spoil(id, Row::Event(4)));
+
+    deployment.start().await;
+    let mut client = deployment.client().await;
+    // Who asks after all that happened does not wait for its turn.
+    let told = history(&mut client, &damaged).await;
+    let last = told.events.last().unwrap();
+    assert_eq!((last.seq, last.kind.as_str()), (4, "Failed"));
+    until(&mut client, &damaged, "Reported").await;
+    enqueue(&mut client, request(bell())).await;
 }

@@ -19,6 +19,7 @@ use qrtx::ports::Env;
 use qrtx::ports::compiler::{CallContext, CallError, Circuit, Compiler, Program, Validity};
 use qrtx::ports::store::{Append, JobStore as _};
 use qrtx::store::MemoryStore;
+use qrtx::store::memory::Row;
 use qrtx_testkit::gated_store::{GatedStore, Passage};
 use qrtx_testkit::hand_clock::HandClock;
 
@@ -163,7 +164,7 @@ impl Bench {
             target: SIM_LOCAL.to_owned(),
             ..JobRequest::default()
         };
-        self.kernel.submit(request).await.unwrap().job.id
+        self.kernel.submit(request).await.unwrap().id
     }
 
     async fn drain(&self, draining: bool) {
@@ -276,7 +277,7 @@ async fn jobs_that_lie_in_the_store_alone_are_shown_cancelled_and_run() {
         ids.push(id);
     }
     let read_before = bench.store.jobs_read();
-    let [shown, cancelled, headless, lost, asked] = [0, 1, 2, 3, 4].map(|at| ids[at]);
+    let [shown, cancelled, headless, lost, cut, asked] = [0, 1, 2, 3, 4, 5].map(|at| ids[at]);
     assert_eq!(bench.kernel.job(shown).await.unwrap().seq, 4);
     assert_eq!(
         bench.store.jobs_read(),
@@ -291,7 +292,15 @@ async fn jobs_that_lie_in_the_store_alone_are_shown_cancelled_and_run() {
     let watch = bench.kernel.watch(shown, 0).await.unwrap();
     let watch = tokio::spawn(watch.map(|event| event.unwrap().seq).collect::<Vec<_>>());
 
-    for (damaged, row) in [(headless, 0), (asked, 0), (lost, 0), (lost, 3)] {
+    let spoils = [
+        (headless, Row::Head),
+        (asked, Row::Head),
+        (lost, Row::Head),
+        (lost, Row::Event(3)),
+        // What is left of it is one event shorter, and with its end as long as before.
+        (cut, Row::Event(4)),
+    ];
+    for (damaged, row) in spoils {
         assert!(bench.rows.spoil(damaged, row));
     }
     let asked = bench.kernel.job(asked).await.unwrap();
@@ -304,7 +313,11 @@ async fn jobs_that_lie_in_the_store_alone_are_shown_cancelled_and_run() {
     let failure = failed.failure.as_ref().unwrap();
     assert_eq!(failure.category.code(), "PersistError");
     assert!(failure.summary.contains("event 3"), "{}", failure.summary);
-    for id in ids.into_iter().filter(|id| ![cancelled, lost].contains(id)) {
+    bench.until(cut, State::Failed).await;
+    for id in ids
+        .into_iter()
+        .filter(|id| ![cancelled, lost, cut].contains(id))
+    {
         bench.until(id, State::Completed).await;
     }
     let seen = watch.await.unwrap();

@@ -122,7 +122,7 @@ async fn what_was_torn_while_it_was_written_is_written_again_before_completed() 
             target: "sim:local".to_owned(),
             ..JobRequest::default()
         };
-        let id = kernel.submit(request).await.unwrap().job.id;
+        let id = kernel.submit(request).await.unwrap().id;
         let mut events = Box::pin(kernel.watch(id, 0).await.unwrap());
         while events.next().await.is_some() {}
 

@@ -62,6 +62,7 @@ async fn the_store_on_disk_keeps_the_contract() {
             let row = match spot {
                 // The first field of a head is the id of its job.
                 Spot::Head => [&[0x0a, 16][..], &life.job.id.to_be_bytes()].concat(),
+                Spot::Checkpoint => serde_json::to_vec(&life.job).unwrap(),
                 Spot::Event(number) => {
                     serde_json::to_vec(&life.history[*number as usize - 1]).unwrap()
                 }

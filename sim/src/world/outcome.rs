@@ -20,13 +20,17 @@ impl World {
         let left = self.kept.jobs.left();
         let all = Filter::default();
         let (mut listed, mut next) = (Vec::new(), Some(u64::MAX));
+        let mut damaged = Vec::new();
         while let Some(below) = next {
             let page = on!(&left, jobs => jobs.list(&all, below, usize::MAX).await);
             let page = page.expect("what is left can be listed");
             listed.extend(page.jobs);
+            let unreadable = page.unreadable.into_iter();
+            damaged.extend(unreadable.map(|job| format!("the head of {job} is damaged")));
             next = page.next;
         }
         let mut history = self.history(ended);
+        history.damaged = damaged;
         // Also of jobs of which nothing is left.
         let commits = self.trace.records().commits.clone();
         let named = commits.iter();
@@ -37,8 +41,15 @@ impl World {
             let job = on!(&left, jobs => jobs.job(head.id).await);
             let events = on!(&left, jobs => jobs.events(head.id, 0, usize::MAX).await);
             // What cannot be read is not there, whoever was told of it.
-            let (Ok(Some(job)), Ok(events)) = (job, events) else {
-                continue;
+            let (job, events) = match (job, events) {
+                (Ok(Some(job)), Ok(events)) => (job, events),
+                (job, events) => {
+                    let why = job.err().or(events.err());
+                    let why =
+                        why.map_or_else(|| format!("{} is gone", head.id), |why| why.to_string());
+                    history.damaged.push(why);
+                    continue;
+                }
             };
             let artifacts = self.kept.qfs.of(job.id);
             let at_completion = self.kept.qfs.at_completion(job.id);
@@ -154,6 +165,7 @@ impl World {
                 .collect(),
             passed: self.doubles.passed(),
             taken: self.kept.qfs.taken(),
+            damaged: Vec::new(),
             unreadable: self.doubles.driver.unreadable(),
             paid: self
                 .scenario

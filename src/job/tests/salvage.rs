@@ -79,8 +79,8 @@ fn an_event_that_the_table_does_not_allow_there_is_damage_too() {
 #[test]
 fn a_job_of_which_nothing_is_left_is_a_job_that_has_failed() {
     let broken = Some("event 1 is damaged".to_owned());
-    let left = remains(job().id, Vec::new(), broken, spec, at(99));
+    let left = remains(job().id, Vec::new(), broken, || (at(3), spec()), at(99));
     assert_eq!(Job::fold(job().id, &left.events), Ok(left.job.clone()));
     assert_eq!(left.job.state, State::Failed);
-    assert_eq!(left.job.created_at, at(99));
+    assert_eq!(left.job.created_at, at(3));
 }

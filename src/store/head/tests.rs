@@ -85,7 +85,7 @@ fn a_head_reads_back_and_any_part_of_it_is_none() {
 
 #[test]
 fn a_head_of_which_something_makes_no_sense_is_none() {
-    let spoils: [fn(&mut Row); 9] = [
+    let spoils: [fn(&mut Row); 14] = [
         |row| row.id.truncate(15),
         |row| row.trace_id.clear(),
         |row| row.state = 11,
@@ -95,6 +95,11 @@ fn a_head_of_which_something_makes_no_sense_is_none() {
         |row| row.receipt = 4,
         |row| row.target.clear(),
         |row| row.key = Some(vec![1]),
+        |row| row.priority = 256,
+        |row| row.needs = Some(b"{}".to_vec()),
+        |row| row.reservation = Some("no reservation".to_owned()),
+        |row| row.device = Some(String::new()),
+        |row| row.holds = Some("\n".to_owned()),
     ];
     for (number, spoil) in spoils.into_iter().enumerate() {
         let mut row = Row::from(heads().remove(0));
@@ -107,16 +112,36 @@ fn a_head_of_which_something_makes_no_sense_is_none() {
 #[test]
 fn of_an_earlier_form_so_much_is_read_that_the_rest_can_be_found() {
     let id = JobId::new(1, [2; 10]);
-    for (form, flags, duty) in [(1, 0b10, false), (2, 0b01, true)] {
-        let row = record::seal_as(form, 64, |row| {
-            row.extend([3, flags]);
-            row.extend(id.to_be_bytes());
-            row.extend(7_u64.to_be_bytes());
+    for (form, duty, key) in [
+        (1, false, Some(Key::from_bytes([7; 32]))),
+        (1, true, None),
+        (2, false, None),
+        (2, true, Some(Key::from_bytes([7; 32]))),
+    ] {
+        let flags = u8::from(duty) | u8::from(key.is_some()) << 1;
+        let mut bytes = vec![3, flags];
+        bytes.extend(id.to_be_bytes());
+        bytes.extend(7_u64.to_be_bytes());
+        bytes.extend((-5_i64).to_be_bytes());
+        bytes.extend(9_i64.to_be_bytes());
+        bytes.extend(key.map(Key::to_bytes).into_iter().flatten());
+        for length in 0..bytes.len() {
+            let cut = record::seal_as(form, length, |row| row.extend(&bytes[..length]));
+            assert!(decode(&cut, 11).is_err(), "{length} bytes");
+        }
+        let row = record::seal_as(form, 99, |row| {
+            row.extend(&bytes);
             row.extend(*b"and what else there was");
         });
-        let old = Old { id, seq: 7, duty };
-        assert_eq!(decode(&row, 11), Ok(Read::Old(old)));
-        let cut = record::seal_as(form, 64, |row| row.extend([3, flags, 1]));
-        assert!(decode(&cut, 11).is_err());
+        let stub = Stub {
+            id,
+            seq: 7,
+            state: State::Queued,
+            duty,
+            created_at: Timestamp(-5),
+            state_since: Timestamp(9),
+            key,
+        };
+        assert_eq!(decode(&row, 11), Ok(Read::Old(stub)));
     }
 }

@@ -55,6 +55,10 @@ pub async fn job_store<S: JobStore>(
     a_reservation_is_as_it_was_stored_last_until_it_is_forgotten(fresh().await, reopen).await;
     a_job_that_cannot_be_read_hides_no_other(fresh().await, &spoil).await;
     of_a_spoilt_job_everything_before_the_damage_is_salvaged(fresh().await, &spoil).await;
+    an_event_before_a_whole_checkpoint_is_not_missed(fresh().await, &spoil).await;
+    a_job_is_not_read_from_a_spoilt_checkpoint(fresh().await, &spoil).await;
+    a_job_that_does_not_know_its_key_any_more_takes_it_along(fresh().await, &spoil).await;
+    a_long_history_makes_the_job_that_it_says(&fresh().await).await;
     a_record_that_is_replaced_reads_as_what_was_written(fresh().await, &spoil).await;
     only_whole_records_of_jobs_that_are_there_are_replaced(&fresh().await).await;
     ended_are_exactly_the_jobs_that_are_over_and_done_with(&fresh().await).await;
@@ -66,8 +70,10 @@ pub async fn job_store<S: JobStore>(
 /// A row of a job that can be spoilt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Spot {
-    /// The job as its last commit left it.
+    /// What is shown of the job.
     Head,
+    /// The whole job as its last commit left it, if that commit wrote it.
+    Checkpoint,
     /// The event of this number.
     Event(u64),
 }

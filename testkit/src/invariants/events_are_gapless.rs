@@ -1,5 +1,5 @@
 //! A watcher gets every event once and in order, also when its stream breaks and is resumed; and
-//! what is stored has no gaps either.
+//! what is stored has no gaps either, and can be read: none of the faults takes what was synced.
 
 use std::time::Duration;
 
@@ -27,6 +27,12 @@ pub fn check(history: &History) -> Vec<Breach> {
         let seqs = stored.events.iter().map(|recorded| (None, recorded.seq));
         broken.extend(gap(&format!("stored of {job}"), seqs));
     }
+    broken.extend(
+        history
+            .damaged
+            .iter()
+            .map(|what| Breach::from(what.clone())),
+    );
     broken
 }
 
@@ -76,6 +82,13 @@ mod tests {
             .stored
             .values_mut()
             .for_each(|stored| drop(stored.events.remove(2)));
+        assert_eq!(check(&history).len(), 1);
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_read_is_refused() {
+        let mut history = good();
+        history.damaged.push("event 3 is missing".to_owned());
         assert_eq!(check(&history).len(), 1);
     }
 }

@@ -2,7 +2,9 @@
 
 use qrtx::job::Job;
 use qrtx::job::event::Event;
+use qrtx::job::head::Head;
 use qrtx::ports::store::{AppendError, Filter, JobStore, ReadError};
+use qrtx::time::Timestamp;
 
 use super::{ALL, Spot, assert_told, claim, record, stored, submit};
 use crate::jobs::{Life, PROGRAM, job, straight_way};
@@ -63,17 +65,17 @@ pub async fn of_a_spoilt_job_everything_before_the_damage_is_salvaged<S: JobStor
     let whole = whole.expect("it is there");
     assert_eq!((whole.events, whole.broken), (life.history.clone(), None));
 
-    let store = spoil(store, &life, &[Spot::Head, Spot::Event(4)]).await;
+    let store = spoil(store, &life, &[Spot::Event(4)]).await;
     let left = store.salvage(life.job.id).await.expect("it can be read");
     let left = left.expect("it is there");
     assert_eq!(left.events, life.history[..3]);
     let broken = left.broken.expect("something is wrong");
     assert!(broken.contains("event 4"), "{broken}");
-    assert_eq!(
-        (left.tenant.as_str(), left.target.as_str()),
-        ("whose", "sim-1")
-    );
+    assert_eq!(left.head, Some(Head::of(&life.job)));
     assert_eq!(left.submission, life.job.submission);
+    let store = spoil(store, &life, &[Spot::Head]).await;
+    let left = store.salvage(life.job.id).await.expect("it can be read");
+    assert_eq!(left.map(|left| left.head), Some(None));
 
     let read = store.events(life.job.id, 0, ALL).await;
     assert!(matches!(read, Err(ReadError::Corrupt { .. })), "{read:?}");
@@ -81,6 +83,87 @@ pub async fn of_a_spoilt_job_everything_before_the_damage_is_salvaged<S: JobStor
     assert_eq!(before.as_deref(), Ok(&life.history[..3]));
     let behind = store.events(life.job.id, 4, ALL).await;
     assert_eq!(behind.as_deref(), Ok(&life.history[4..]));
+}
+
+/// What was paid for is there twice, and the job is read from what is whole.
+pub async fn an_event_before_a_whole_checkpoint_is_not_missed<S: JobStore>(
+    store: S,
+    spoil: impl AsyncFn(S, &Life, &[Spot]) -> S,
+) {
+    let epoch = claim(&store).await;
+    let mut life = job().submitted(1);
+    submit(&store, epoch, &mut life).await;
+    for event in straight_way(10) {
+        record(&store, epoch, &mut life, event).await;
+    }
+    let store = spoil(store, &life, &[Spot::Event(4)]).await;
+    assert_eq!(stored(&store, life.job.id).await, Some(life.job));
+}
+
+/// Not even from the events behind it: who mends it looks at all of them.
+pub async fn a_job_is_not_read_from_a_spoilt_checkpoint<S: JobStore>(
+    store: S,
+    spoil: impl AsyncFn(S, &Life, &[Spot]) -> S,
+) {
+    let epoch = claim(&store).await;
+    let mut life = job().submitted(1);
+    submit(&store, epoch, &mut life).await;
+    for event in straight_way(10) {
+        record(&store, epoch, &mut life, event).await;
+    }
+    let store = spoil(store, &life, &[Spot::Checkpoint]).await;
+    let read = store.job(life.job.id).await;
+    assert!(matches!(read, Err(ReadError::Corrupt { .. })), "{read:?}");
+    let head = store.head(life.job.id).await;
+    assert_eq!(head, Ok(Some(Head::of(&life.job))));
+    let left = store.salvage(life.job.id).await.expect("it can be read");
+    let left = left.expect("it is there");
+    assert_eq!((left.events, left.broken), (life.history, None));
+}
+
+/// A repetition of its request would be told of a job that is not there.
+pub async fn a_job_that_does_not_know_its_key_any_more_takes_it_along<S: JobStore>(
+    store: S,
+    spoil: impl AsyncFn(S, &Life, &[Spot]) -> S,
+) {
+    let epoch = claim(&store).await;
+    let mut life = job().key("once").submitted(1);
+    submit(&store, epoch, &mut life).await;
+    let store = spoil(store, &life, &[Spot::Event(1)]).await;
+    let left = store.salvage(life.job.id).await.expect("it can be read");
+    let head = left.expect("it is there").head.expect("it is whole");
+    assert_eq!(head.key, life.key());
+
+    let mut left = job().submitted(1);
+    let over = Event::DeadlinePassed {
+        waited_for: String::new(),
+    };
+    left.then(over).then(Event::Reported { written: true });
+    let epoch = claim(&store).await;
+    let written = store.replace(epoch, left.job, left.history).await;
+    assert_eq!(written, Ok(()));
+    let forgotten = store.forget(epoch, vec![life.job.id]).await;
+    assert_eq!(forgotten, Ok(()));
+    let key = life.key().expect("it has one");
+    assert_eq!(store.key_holder(&key).await, Ok(None));
+}
+
+/// However often it was tried.
+pub async fn a_long_history_makes_the_job_that_it_says(store: &impl JobStore) {
+    let epoch = claim(store).await;
+    let mut life = job().submitted(1);
+    submit(store, epoch, &mut life).await;
+    record(store, epoch, &mut life, Event::Admitted).await;
+    for number in 1..=100 {
+        let retried = Event::Retried {
+            not_before: Timestamp(number),
+            cause: format!("try {number} did not work"),
+            settlement: None,
+            of_store: number % 2 == 0,
+        };
+        record(store, epoch, &mut life, retried).await;
+        assert_told(store, &life).await;
+    }
 }
 
 /// Program, key and place in the list are those of before, and the job goes on from there.
