@@ -1,4 +1,4 @@
-mod examples;
+pub(crate) mod examples;
 mod properties;
 mod salvage;
 

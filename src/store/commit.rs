@@ -272,8 +272,11 @@ fn is_whole(map: &impl Map, submission: u64, job: &Encoded) -> Result<bool, Fail
     let head = map.get(&place::head(submission), |row| row == job.head)?;
     let place = place::row(submission, CHECKPOINT);
     let same = |row: &[u8]| job.checkpoint.as_ref().is_some_and(|new| row == new);
-    let checkpoint = map.get(&place, same)?;
-    Ok(head == Some(true) && checkpoint.unwrap_or(job.checkpoint.is_none()))
+    let checkpoint = match map.get(&place, same)? {
+        Some(same) => same,
+        None => job.checkpoint.is_none(),
+    };
+    Ok(head == Some(true) && checkpoint)
 }
 
 /// The number of a job's last event, also if what it says cannot be read.
@@ -403,3 +406,6 @@ fn number(map: &impl Map, name: &str) -> Result<u64, Failed> {
     let read = read.map_err(|why| Failed::Broken(format!("the store's own {name}: {why}")))?;
     Ok(read.unwrap_or(0))
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,7 +19,7 @@ pub(super) fn at(seconds: i64) -> Timestamp {
 }
 
 /// A job of ten shots that was just submitted.
-pub(super) fn job() -> Job {
+pub(crate) fn job() -> Job {
     Job::submitted(JobId::new(1, [7; 10]), spec(), at(0))
 }
 

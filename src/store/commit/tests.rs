@@ -1,0 +1,62 @@
+use super::*;
+use crate::job::event::Event;
+use crate::job::tests::examples::job;
+use crate::store::map::Rows;
+
+const FIRST: Epoch = Epoch(1);
+
+fn history(job: &Job) -> Vec<Recorded> {
+    let spec = job.spec.clone();
+    vec![job.recorded(Event::Submitted { spec })]
+}
+
+/// A store with one job.
+fn rows(job: &Job) -> Rows {
+    let mut rows = Rows::new();
+    claim(&mut rows).unwrap();
+    let append = Change::Append(Encoded {
+        program: Some(record::seal(b"a program")),
+        ..Encoded::whole(job, &history(job))
+    });
+    append.make(&mut rows, FIRST).unwrap();
+    rows
+}
+
+#[test]
+fn a_record_is_written_anew_when_its_head_is_and_not_when_its_events_stand() {
+    let job = job();
+    let mut rows = rows(&job);
+    let replace = Change::replace(&job, &history(&job));
+    assert_eq!(replace.is_made(&rows), Ok(Some(1)));
+    rows.put(&place::head(1), b"damaged").unwrap();
+    assert_eq!(replace.is_made(&rows), Ok(None));
+    replace.make(&mut rows, FIRST).unwrap();
+    assert_eq!(replace.is_made(&rows), Ok(Some(1)));
+    // What would be read first must not be of another history.
+    rows.put(&place::row(1, CHECKPOINT), b"of before").unwrap();
+    assert_eq!(replace.is_made(&rows), Ok(None));
+}
+
+#[test]
+fn a_head_that_is_written_anew_is_kept_aside_until_its_job_is_forgotten() {
+    let mut ended = job();
+    let mut rows = rows(&ended);
+    let before = rows.get(&place::head(1)[..]).unwrap().clone();
+    let mut events = history(&ended);
+    let over = Event::DeadlinePassed {
+        waited_for: String::new(),
+    };
+    for event in [over, Event::Reported { written: true }] {
+        ended.apply(&event, ended.updated_at).unwrap();
+        events.push(ended.recorded(event));
+    }
+    Change::replace(&ended, &events)
+        .make(&mut rows, FIRST)
+        .unwrap();
+    let sum = crc32fast::hash(&before);
+    assert_eq!(rows.get(&place::head_aside(1, sum)[..]), Some(&before));
+    let forget = Change::Forget(vec![ended.id]);
+    forget.make(&mut rows, FIRST).unwrap();
+    let left: Vec<_> = rows.keys().map(|place| place[0] as char).collect();
+    assert_eq!(left, ['f', 'm', 'm', 'm'], "its name, and numbers");
+}
