@@ -169,7 +169,7 @@ fn back_offs(history: &History) -> impl Iterator<Item = Duration> {
 mod tests {
     use super::*;
     use crate::history::Start;
-    use crate::invariants::sample::{backlog, secs};
+    use crate::invariants::sample::{backlog, commit, good, job, secs};
 
     #[test]
     fn a_place_that_a_back_off_keeps_is_missed() {
@@ -187,5 +187,40 @@ mod tests {
         history.limits.compile_slots = 2;
         history.troubles = vec![(secs(0), secs(100))];
         assert_eq!(check(&history), [""; 0], "a fault may be the reason");
+    }
+
+    /// Three jobs and one place: the first leaves it at 20 s, the next is told to be there at `told`,
+    /// and the last waits all that time.
+    fn given_on(told: Duration) -> History {
+        let sample = good();
+        let mut history = History {
+            ended: secs(100),
+            ..History::default()
+        };
+        history.limits.compile_slots = 1;
+        let (at, ready, ended) = (secs(0), Some(secs(0)), None);
+        history.starts = vec![Start { at, ready, ended }];
+        let [first, next, last] = [1, 2, 3].map(|number| JobId::new(number, [9; 10]));
+        for id in [first, next, last] {
+            history.stored.insert(id, sample.stored[&job()].clone());
+            commit(&mut history, id, (secs(1), 1, "Submitted", State::Pending));
+        }
+        let leaves = (secs(20), 3, "Compiled", State::Queued);
+        for (id, happens) in [
+            (first, (secs(1), 2, "Admitted", State::Compiling)),
+            (first, leaves),
+            (next, (told, 2, "Admitted", State::Compiling)),
+            (last, (secs(90), 2, "Admitted", State::Compiling)),
+        ] {
+            commit(&mut history, id, happens);
+        }
+        history
+    }
+
+    #[test]
+    fn a_job_that_is_told_late_to_be_there_was_there_before() {
+        let told_after = |ms| check(&given_on(secs(20) + Duration::from_millis(ms)));
+        assert_eq!(told_after(160), [""; 0], "it may have come after 60 ms");
+        assert_eq!(told_after(400).len(), 1, "nobody was there for 300 ms");
     }
 }

@@ -233,7 +233,7 @@ fn put_off(history: &mut History, id: JobId, at: Duration, until: Duration) {
     commit(history, id, (at, seq, "Retried", state));
 }
 
-fn commit(
+pub(super) fn commit(
     history: &mut History,
     job: JobId,
     (at, seq, event, state): (Duration, u64, &'static str, State),

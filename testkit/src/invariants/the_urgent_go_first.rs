@@ -103,6 +103,11 @@ fn first_needs(events: &[Recorded]) -> Option<&Needs> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    use qrtx::job::event::CircuitFormat;
+
     use super::*;
     use crate::invariants::sample::{good, job};
     use qrtx::job::state::State;
@@ -134,6 +139,39 @@ mod tests {
         let mut history = passed_over_at(100);
         history.broke_off.push(history.turns[&job()]);
         assert_eq!(check(&history).len(), 0);
+    }
+
+    #[test]
+    fn a_circuit_that_is_made_anew_for_other_devices_was_waited_with_as_the_first_was() {
+        let needs = |qubits| {
+            let format = CircuitFormat::AqoJson;
+            let ops = BTreeSet::new();
+            Some(Arc::new(Needs {
+                format,
+                qubits,
+                ops,
+            }))
+        };
+        let mut history = passed_over_at(100);
+        let mut made = |job, qubits| {
+            let events = &mut history.stored.get_mut(&job).unwrap().events;
+            let mut compiled = events.iter_mut().filter_map(|one| match &mut one.event {
+                Event::Compiled { circuit } => Some(circuit),
+                _ => None,
+            });
+            compiled.next().unwrap().needs = needs(qubits);
+            let mut again = events[3].clone();
+            if let Event::Compiled { circuit } = &mut again.event {
+                circuit.needs = needs(Some(7));
+            }
+            events.push(again);
+        };
+        made(job(), Some(3));
+        made(other(), Some(5));
+        assert_eq!(check(&history), [""; 0], "they did not wait for the same");
+        let same = history.stored[&job()].events[3].clone();
+        history.stored.get_mut(&other()).unwrap().events[3] = same;
+        assert_eq!(check(&history).len(), 1);
     }
 
     fn other() -> JobId {
