@@ -213,7 +213,8 @@ impl<E: Env> Kernel<E> {
     pub async fn history(&self, id: JobId) -> Result<Vec<Recorded>, Error> {
         let store = self.env.store();
         let history = match store.events(id, 0, usize::MAX).await {
-            Err(ReadError::Corrupt { .. }) if self.seen(id) != Seen::Nothing => {
+            // One that is at hand is driven by what is at hand, and nobody reads its record.
+            Err(ReadError::Corrupt { .. }) if matches!(self.seen(id), Seen::Stored(_)) => {
                 self.mended(id).await;
                 store.events(id, 0, usize::MAX).await?
             }
