@@ -85,17 +85,23 @@ pub async fn of_a_spoilt_job_everything_before_the_damage_is_salvaged<S: JobStor
     assert_eq!(behind.as_deref(), Ok(&life.history[4..]));
 }
 
+/// A job that has gone all the way.
+async fn completed(store: &impl JobStore) -> Life {
+    let epoch = claim(store).await;
+    let mut life = job().submitted(1);
+    submit(store, epoch, &mut life).await;
+    for event in straight_way(10) {
+        record(store, epoch, &mut life, event).await;
+    }
+    life
+}
+
 /// What was paid for is there twice, and the job is read from what is whole.
 pub async fn an_event_before_a_whole_checkpoint_is_not_missed<S: JobStore>(
     store: S,
     spoil: impl AsyncFn(S, &Life, &[Spot]) -> S,
 ) {
-    let epoch = claim(&store).await;
-    let mut life = job().submitted(1);
-    submit(&store, epoch, &mut life).await;
-    for event in straight_way(10) {
-        record(&store, epoch, &mut life, event).await;
-    }
+    let life = completed(&store).await;
     let store = spoil(store, &life, &[Spot::Event(4)]).await;
     assert_eq!(stored(&store, life.job.id).await, Some(life.job));
 }
@@ -105,12 +111,7 @@ pub async fn a_job_is_not_read_from_a_spoilt_checkpoint<S: JobStore>(
     store: S,
     spoil: impl AsyncFn(S, &Life, &[Spot]) -> S,
 ) {
-    let epoch = claim(&store).await;
-    let mut life = job().submitted(1);
-    submit(&store, epoch, &mut life).await;
-    for event in straight_way(10) {
-        record(&store, epoch, &mut life, event).await;
-    }
+    let life = completed(&store).await;
     let store = spoil(store, &life, &[Spot::Checkpoint]).await;
     let read = store.job(life.job.id).await;
     assert!(matches!(read, Err(ReadError::Corrupt { .. })), "{read:?}");
