@@ -1,5 +1,6 @@
 use super::*;
-use crate::job::event::Event;
+use crate::ids::FencingToken;
+use crate::job::event::{Event, OnUnknown};
 use crate::job::tests::examples::job;
 use crate::store::map::Rows;
 
@@ -59,4 +60,23 @@ fn a_head_that_is_written_anew_is_kept_aside_until_its_job_is_forgotten() {
     forget.make(&mut rows, FIRST).unwrap();
     let left: Vec<_> = rows.keys().map(|place| place[0] as char).collect();
     assert_eq!(left, ['f', 'm', 'm', 'm'], "its name, and numbers");
+}
+
+#[test]
+fn a_checkpoint_comes_with_every_32nd_event_and_before_a_device_is_asked() {
+    let has_one = |job: &Job, events: &[Recorded]| Encoded::whole(job, events).checkpoint.is_some();
+    let mut job = job();
+    assert!(!has_one(&job, &history(&job)));
+    let intended = Event::Intended {
+        token: FencingToken::new(FIRST, 1),
+        on_unknown: OnUnknown::Fail,
+    };
+    let intended = job.recorded(intended);
+    assert!(has_one(&job, &[intended]));
+    let admitted = vec![job.recorded(Event::Admitted); 3];
+    for (last, there) in [(31, false), (32, true), (33, false)] {
+        job.seq = last;
+        assert_eq!(has_one(&job, &admitted[..1]), there, "event {last}");
+    }
+    assert!(has_one(&job, &admitted), "one of the three is the 32nd");
 }
