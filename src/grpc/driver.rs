@@ -32,8 +32,10 @@ pub struct DriverClient<C> {
     neighbour: Neighbour<C>,
     /// How long listing the devices may take.
     list_span: Duration,
-    // What is UNIMPLEMENTED once stays so for this endpoint, and is done without (D8).
+    // What is UNIMPLEMENTED once stays so for this endpoint, and is done without (D8). Who does not
+    // report phases may still be asked what became of an execution.
     no_control: Arc<AtomicBool>,
+    no_phases: Arc<AtomicBool>,
 }
 
 impl<C: Clock + Clone> DriverClient<C> {
@@ -43,6 +45,7 @@ impl<C: Clock + Clone> DriverClient<C> {
             neighbour,
             list_span,
             no_control: Arc::default(),
+            no_phases: Arc::default(),
         }
     }
 
@@ -149,7 +152,7 @@ async fn watch(
     mut client: ExecutionControlClient<Channel>,
     request: Request<control::WatchExecutionRequest>,
     clock: impl Clock,
-    no_control: Arc<AtomicBool>,
+    no_phases: Arc<AtomicBool>,
 ) -> Option<Streaming<control::WatchExecutionResponse>> {
     let (headers, _, message) = request.into_parts();
     for pause_ms in [50, 200, 1_000] {
@@ -157,7 +160,7 @@ async fn watch(
         match client.watch_execution(again).await {
             Ok(answer) => return Some(answer.into_inner()),
             Err(said) if said.code() == Code::Unimplemented => {
-                no_control.store(true, Ordering::Relaxed);
+                no_phases.store(true, Ordering::Relaxed);
                 return None;
             }
             Err(_) => clock.sleep(Duration::from_millis(pause_ms)).await,
@@ -300,15 +303,16 @@ impl<C: Clock + Clone> Devices for DriverClient<C> {
     }
 
     fn phases(&self, call: CallContext<'_>, run: ExecutionId) -> BoxStream<'static, Phase> {
-        let Some(client) = self.control() else {
+        let told = !self.no_phases.load(Ordering::Relaxed);
+        let Some(client) = self.control().filter(|_| told) else {
             return stream::empty().boxed();
         };
         // The stream lives as long as the execution, so no deadline goes along with it.
         let execution_id = run.to_string();
         let mut request = Request::new(control::WatchExecutionRequest { execution_id });
         context::send(request.metadata_mut(), &call);
-        let (clock, no_control) = (self.neighbour.clock.clone(), self.no_control.clone());
-        let opened = stream::once(watch(client, request, clock, no_control));
+        let (clock, no_phases) = (self.neighbour.clock.clone(), self.no_phases.clone());
+        let opened = stream::once(watch(client, request, clock, no_phases));
         let told = opened.filter_map(future::ready).flatten();
         told.take_while(|told| future::ready(told.is_ok()))
             .filter_map(|told| future::ready(told.ok().and_then(|told| phase(&told.phase))))

@@ -467,6 +467,38 @@ async fn a_lost_answer_is_asked_for_and_nothing_runs_twice() {
 }
 
 #[tokio::test]
+async fn a_driver_that_tells_no_phases_is_asked_after_a_lost_answer_all_the_same() {
+    let double = driver().with_control();
+    double.set_takes(Duration::from_millis(300));
+    let no_phases = Whim::refuse(Code::Unimplemented, "phases are not told here");
+    double.whims().always(Method::WatchExecution, no_phases);
+    let served = Served::start(double.routes());
+    let deployment = driving_with(served.url()).await;
+    let mut client = deployment.client().await;
+    let first = enqueue(&mut client, request(flip())).await;
+    finish(&mut client, &first).await;
+    let watched = || {
+        double
+            .calls()
+            .iter()
+            .filter(|call| call.method == Method::WatchExecution)
+            .count()
+    };
+    assert_eq!(
+        watched(),
+        1,
+        "the first job found out that phases are not told"
+    );
+    let lost = Whim::RunThenLoseReply(Loss::Unavailable);
+    double.whims().next(1, Method::ExecuteCircuit, lost);
+    let job_id = enqueue(&mut client, request(flip())).await;
+    let results = finish(&mut client, &job_id).await;
+    assert_eq!(results.state(), wire::TaskState::Completed);
+    assert_eq!(ledger(&mut client, &job_id).await, ["1000/0/0/0"]);
+    assert_eq!(watched(), 1);
+}
+
+#[tokio::test]
 async fn a_request_that_never_arrived_is_proved_so_and_sent_again() {
     let double = driver().with_control();
     double.whims().next(1, Method::ExecuteCircuit, Whim::Hang);
