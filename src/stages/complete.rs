@@ -8,7 +8,6 @@ use crate::job::event::{ArtifactRef, Counts, Event};
 use crate::job::failure::{Category, Failure};
 use crate::planted::{Bug, planted};
 use crate::ports::Env;
-use crate::ports::store::JobStore as _;
 use crate::stages::{Context, Setback, compile, documents};
 use crate::store::artifacts::ArtifactError;
 
@@ -110,21 +109,37 @@ async fn large_counts<E: Env>(
 /// What the earlier stages kept, read back. The store can make the request and the program again.
 async fn inputs<E: Env>(ctx: &Context<'_, E>, job: &Job) -> Result<Vec<ArtifactRef>, Setback> {
     let request = documents::request(job);
-    let program = ctx.env.store().program(job.id).await?.unwrap_or_default();
     let circuit = compile::file_of(job.circuit.as_ref().expect("Completing has a circuit"));
     match ctx.artifacts.read(job.id, &circuit).await {
         Ok(_) => {}
         Err(_) if planted(Bug::DamagedCircuitAccepted) => {}
         Err(ArtifactError::Missing(_) | ArtifactError::Damaged { .. }) => {
-            compile_again(ctx, job, &program, &circuit).await?;
+            compile_again(ctx, job, &circuit).await?;
         }
         Err(away) => return Err(away.into()),
     }
     Ok(vec![
         read_back(ctx, job, "input.job.json", &request).await?,
-        read_back(ctx, job, job.spec.format.file_name(), &program).await?,
+        program(ctx, job).await?,
         circuit,
     ])
+}
+
+/// The program as it was accepted, read back, or written again out of the store.
+async fn program<E: Env>(ctx: &Context<'_, E>, job: &Job) -> Result<ArtifactRef, Setback> {
+    let file = job.spec.format.file_name();
+    let wanted = ArtifactRef {
+        file: file.to_owned(),
+        sha256: job.spec.program_sha256,
+        bytes: job.spec.program_bytes,
+    };
+    match ctx.artifacts.read(job.id, &wanted).await {
+        Ok(_) => Ok(wanted),
+        Err(ArtifactError::Missing(_) | ArtifactError::Damaged { .. }) => {
+            write(ctx, job, file, &ctx.program(job).await?).await
+        }
+        Err(away) => Err(away.into()),
+    }
 }
 
 /// Whatever stands in the way, what is missing is something stored; and a compiler that is busy is asked
@@ -148,10 +163,10 @@ fn cannot_be_made_again(circuit: &ArtifactRef, why: Setback) -> Setback {
 async fn compile_again<E: Env>(
     ctx: &Context<'_, E>,
     job: &Job,
-    program: &[u8],
     circuit: &ArtifactRef,
 ) -> Result<(), Setback> {
-    let again = compile::circuit(ctx, job, program).await;
+    let program = ctx.program(job).await?;
+    let again = compile::circuit(ctx, job, &program).await;
     let again = again.map_err(|why| cannot_be_made_again(circuit, why))?;
     let kept = ctx.artifacts.keep(job.id, &circuit.file, &again.data);
     kept.await?;
