@@ -16,6 +16,9 @@ use crate::time::Timestamp;
 /// Jobs that one step forgets at most.
 const STEP: usize = 256;
 
+/// Jobs whose artifacts cannot be removed before a step takes QFS to be away.
+const STUCK_MAX: usize = 16;
+
 /// What is kept, and what there is.
 #[derive(Debug, Clone, Copy)]
 struct Policy {
@@ -122,19 +125,27 @@ impl<E: Env> Kernel<E> {
         Ok(next.filter(|_| policy.may_go_on(&page)).map(on))
     }
 
-    /// Removes the artifacts of jobs that the store has forgotten.
+    /// Removes the artifacts of jobs that the store has forgotten. Those that cannot be removed are
+    /// tried again later, and hold up no other.
     async fn clear_forgotten(&self) -> Result<(), String> {
         loop {
             let forgotten = self.env.store().forgotten(STEP).await;
             let forgotten = forgotten.map_err(|why| why.to_string())?;
-            if forgotten.is_empty() {
+            let (mut cleared, mut stuck) = (Vec::with_capacity(forgotten.len()), 0);
+            for job in forgotten {
+                match self.artifacts.remove(job).await {
+                    Ok(()) => cleared.push(job),
+                    Err(_) if stuck == STUCK_MAX => break,
+                    Err(why) => {
+                        stuck += 1;
+                        tracing::warn!(job_id = %job, "a forgotten job leaves artifacts behind: {why}");
+                    }
+                }
+            }
+            if cleared.is_empty() {
                 return Ok(());
             }
-            for job in &forgotten {
-                let removed = self.artifacts.remove(*job).await;
-                removed.map_err(|why| why.to_string())?;
-            }
-            let cleared = self.env.store().cleared(self.epoch, forgotten).await;
+            let cleared = self.env.store().cleared(self.epoch, cleared).await;
             cleared.map_err(|why| why.to_string())?;
         }
     }
