@@ -37,6 +37,7 @@ impl Unusable {
 fn way_out(why: &OpenError) -> &'static str {
     match why {
         OpenError::InUse => "stop that kernel first, or choose another directory with --data-dir",
+        OpenError::Damaged(_) => "put a copy of it back, or begin anew in another --data-dir",
         _ => "choose another directory with --data-dir",
     }
 }
@@ -74,7 +75,7 @@ pub fn open_cached(directory: impl AsRef<Path>, cache_mib: u32) -> Result<RedbSt
 }
 
 /// A store that is made is made under another name first: a crash meanwhile would leave a file
-/// that is neither a store nor empty.
+/// that is no store.
 fn make(file: &Path, surroundings: &Surroundings) -> Result<(), OpenError> {
     if file.exists() {
         return Ok(());
@@ -86,7 +87,7 @@ fn make(file: &Path, surroundings: &Surroundings) -> Result<(), OpenError> {
     }
     let path = draft.clone();
     drop(RedbStore::open(
-        move || open_file(&path),
+        move || new_file(&path),
         surroundings.clone(),
     )?);
     std::fs::rename(&draft, file).map_err(unavailable)?;
@@ -100,7 +101,18 @@ fn make(file: &Path, surroundings: &Surroundings) -> Result<(), OpenError> {
         .map_err(unavailable)
 }
 
+/// The file of a store that was made: one that is empty by now has lost its jobs, and is not taken
+/// for a new one.
 fn open_file(path: &Path) -> io::Result<FileBackend> {
+    let file = OpenOptions::new().read(true).write(true).open(path)?;
+    if file.metadata()?.len() == 0 {
+        let what = "the file is empty, and a store never is";
+        return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+    }
+    FileBackend::new(file).map_err(io::Error::other)
+}
+
+fn new_file(path: &Path) -> io::Result<FileBackend> {
     let mut how = OpenOptions::new();
     let file = how.read(true).write(true).create(true).truncate(false);
     FileBackend::new(file.open(path)?).map_err(io::Error::other)

@@ -95,14 +95,37 @@ impl Engine {
         &self,
         look: impl FnOnce(&Snapshot<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
+        self.guarded(|| self.look(look))
+    }
+
+    /// One commit, on stable storage on return; after an error it may be there or not.
+    pub(super) fn write<T>(
+        &self,
+        change: impl FnOnce(&mut Changes<'_, '_>) -> Result<T, Failed>,
+    ) -> Result<T, Failed> {
+        self.guarded(|| self.commit(change))
+    }
+
+    /// A page that makes no sense may let the engine panic, which is an answer as good as any.
+    fn guarded<T, E: From<Failed>>(&self, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+            self.suspect();
+            let what = "a page of its file makes no sense; the log has the reason".to_owned();
+            Err(Failed::Broken(what).into())
+        })
+    }
+
+    fn look<T, E: From<Failed>>(
+        &self,
+        look: impl FnOnce(&Snapshot<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
         let opened = self.opened()?;
         let opened = opened.as_ref().expect("it is open");
         let rows = opened.latest().map_err(|why| self.failed(why))?;
         look(&View { rows, engine: self })
     }
 
-    /// One commit, on stable storage on return; after an error it may be there or not.
-    pub(super) fn write<T>(
+    fn commit<T>(
         &self,
         change: impl FnOnce(&mut Changes<'_, '_>) -> Result<T, Failed>,
     ) -> Result<T, Failed> {

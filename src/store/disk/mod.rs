@@ -7,7 +7,10 @@ mod queue;
 mod writer;
 
 use std::fmt;
-use std::io;
+use std::io::{
+    self,
+    ErrorKind::{InvalidData, UnexpectedEof},
+};
 use std::sync::Arc;
 
 use redb::{Builder, DatabaseError, StorageBackend};
@@ -15,10 +18,11 @@ use redb::{Builder, DatabaseError, StorageBackend};
 use crate::ids::Epoch;
 use crate::ports::offload::{self, Offload};
 use crate::ports::store::{AppendError, ReadError};
-use crate::store::commit::{self, Change};
+use crate::store::commit::Change;
 use crate::store::disk::engine::{Engine, Snapshot};
 use crate::store::disk::writer::Writer;
 use crate::store::ground::Ground;
+use crate::store::own;
 use crate::time::Monotonic;
 
 pub use queue::Room;
@@ -86,7 +90,7 @@ impl RedbStore {
         engine.open().map_err(|why| match why {
             DatabaseError::DatabaseAlreadyOpen => OpenError::InUse,
             DatabaseError::Storage(redb::StorageError::Io(why))
-                if why.kind() != io::ErrorKind::InvalidData =>
+                if !matches!(why.kind(), InvalidData | UnexpectedEof) =>
             {
                 OpenError::Unavailable(why.to_string())
             }
@@ -122,7 +126,7 @@ impl Ground for RedbStore {
     async fn take_over(&self) -> Result<Epoch, ReadError> {
         let writer = self.writer.clone();
         let claimed = offload::run(self.surroundings.offload, move || {
-            writer.engine.write(|map| commit::claim(map))
+            writer.engine.write(|map| own::claim(map))
         });
         let broke_off = || ReadError::Unavailable("the claim broke off".to_owned());
         Ok(claimed.await.map_err(|_| broke_off())??)
