@@ -19,6 +19,7 @@ async fn the_memory_store_keeps_the_contract_and_its_clones_share_what_is_stored
                 Spot::Head => Row::Head,
                 Spot::Checkpoint => Row::Checkpoint,
                 Spot::Event(number) => Row::Event(*number),
+                Spot::Name => Row::Name,
             };
             assert!(store.spoil(life.job.id, row), "{spot:?}");
         }

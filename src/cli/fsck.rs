@@ -2,6 +2,7 @@
 //! can be made again. It looks at the files of a kernel that is not running.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,7 +56,8 @@ pub(super) struct Arguments {
 /// One thing that is not as it should be.
 #[derive(Debug, Serialize)]
 struct Finding {
-    job_id: JobId,
+    /// `None` if not even its name can be read.
+    job_id: Option<JobId>,
     what: String,
     repaired: bool,
 }
@@ -89,7 +91,7 @@ pub(super) async fn run(arguments: Arguments) -> Outcome {
         ..options
     };
     let config = options.resolve().map_err(Problem::usage)?;
-    let file = std::path::Path::new(&config.data_dir).join(jobs::FILE);
+    let file = Path::new(&config.data_dir).join(jobs::FILE);
     if !file.exists() {
         return Err(Problem::usage(format!(
             "there is no job store in {}; name it with --data-dir",
@@ -101,6 +103,12 @@ pub(super) async fn run(arguments: Arguments) -> Outcome {
         true => Problem::usage(why),
         false => Problem::failed(why),
     })?;
+    if !config.qfs_root.contains("://") && !Path::new(&config.qfs_root).exists() {
+        return Err(Problem::usage(format!(
+            "there are no artifacts at {}; name their root with --qfs-root",
+            config.qfs_root
+        )));
+    }
     let opened = artifacts::open(&config.qfs_root).map_err(Problem::failed)?;
     let env = Production::new(&config, store, opened).map_err(Problem::usage)?;
     let env = Arc::new(env);
@@ -132,6 +140,11 @@ impl Check {
                 };
                 self.rewrite(job, why).await;
             }
+            for submission in page.nameless {
+                self.report.jobs += 1;
+                let what = format!("submission {submission} has lost both its name and its head");
+                self.report.note(None, what, false);
+            }
             for head in page.jobs {
                 self.report.jobs += 1;
                 self.job(head).await?;
@@ -148,7 +161,7 @@ impl Check {
             Ok(Some(job)) => job,
             Ok(None) => {
                 let why = "it cannot be found by its name".to_owned();
-                self.report.found(id, why, false);
+                self.rewrite(id, why).await;
                 return Ok(());
             }
             Err(ReadError::Corrupt { reason, .. }) => {
@@ -157,6 +170,7 @@ impl Check {
             }
             Err(why) => return Err(why),
         };
+        self.beside(&head).await;
         let history = match self.env.store().events(id, 0, usize::MAX).await {
             Ok(history) => history,
             Err(ReadError::Corrupt { reason, .. }) => {
@@ -164,8 +178,8 @@ impl Check {
                 let what = format!("its history has a hole, {reason}; its checkpoint is whole");
                 self.report.found(id, what, false);
                 if !head.says_the_same_as(&Head::of(&job)) {
-                    let what = "its head is not what its checkpoint says".to_owned();
-                    self.report.found(id, what, false);
+                    let why = "its head is not what its checkpoint says".to_owned();
+                    self.rewrite(id, why).await;
                 }
                 return Ok(());
             }
@@ -196,7 +210,29 @@ impl Check {
         Ok(())
     }
 
-    /// Writes a job anew from its history, if that is wanted.
+    /// What came with its submission and nothing can make again.
+    async fn beside(&mut self, head: &Head) {
+        let store = self.env.store();
+        let program = match store.program(head.id).await {
+            Ok(Some(_)) => None,
+            Ok(None) => Some("its program is missing".to_owned()),
+            Err(why) => Some(why.to_string()),
+        };
+        let key = match &head.key {
+            None => None,
+            Some(key) => match store.key_holder(key).await {
+                Ok(Some(holder)) if holder.job == head.id => None,
+                Ok(Some(holder)) => Some(format!("its idempotency key names {}", holder.job)),
+                Ok(None) => Some("its idempotency key is lost: a repetition would run".to_owned()),
+                Err(why) => Some(why.to_string()),
+            },
+        };
+        for what in [program, key].into_iter().flatten() {
+            self.report.found(head.id, what, false);
+        }
+    }
+
+    /// Writes a job anew from what is whole of it, if that is wanted.
     async fn rewrite(&mut self, id: JobId, why: String) {
         let Some(epoch) = self.epoch else {
             return self.report.found(id, why, false);
@@ -276,6 +312,10 @@ impl Check {
 
 impl Report {
     fn found(&mut self, job_id: JobId, what: String, repaired: bool) {
+        self.note(Some(job_id), what, repaired);
+    }
+
+    fn note(&mut self, job_id: Option<JobId>, what: String, repaired: bool) {
         self.findings.push(Finding {
             job_id,
             what,
@@ -300,7 +340,11 @@ impl Report {
             } else {
                 "wrong     "
             };
-            text += &format!("{mark}{}  {}\n", finding.job_id, finding.what);
+            let job = finding
+                .job_id
+                .map(|id| format!("{id}  "))
+                .unwrap_or_default();
+            text += &format!("{mark}{job}{}\n", finding.what);
         }
         let all = format!("{} jobs, {} artifacts", self.jobs, self.artifacts);
         let repaired = self.findings.len() - wrong;

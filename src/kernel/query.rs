@@ -103,7 +103,7 @@ impl<E: Env> Kernel<E> {
                 return Ok(at_hand(&job));
             }
             let found = match stored().await {
-                Err(ReadError::Corrupt { .. }) if seen != Seen::Nothing && !mended => {
+                Err(ReadError::Corrupt { .. }) | Ok(None) if seen != Seen::Nothing && !mended => {
                     self.mended(id).await;
                     mended = true;
                     seen = self.seen(id);
@@ -234,6 +234,12 @@ impl<E: Env> Kernel<E> {
         let page = self.env.store().list(filter, before, most).await?;
         for job in &page.unreadable {
             tracing::error!(job_id = %job, "the record of this job cannot be read: qrtx fsck tells more");
+        }
+        for submission in &page.nameless {
+            tracing::error!(
+                submission,
+                "a job has lost both its name and its head: qrtx fsck tells more"
+            );
         }
         Ok(page)
     }

@@ -77,7 +77,7 @@ impl<E: Env> Kernel<E> {
         match mend(self.env.store(), self.epoch, id, now).await {
             Ok(None) => Ok(None),
             Ok(Some(Mended { job, lost: None })) => {
-                tracing::warn!(job_id = %id, reason, "the job was made again from its history");
+                tracing::warn!(job_id = %id, reason, "the job was made again from what is whole");
                 Ok(Some(job))
             }
             Ok(Some(Mended {
@@ -139,7 +139,8 @@ fn forgotten(job: &Head) -> bool {
 pub struct Mended {
     /// The job now.
     pub job: Job,
-    /// What of its history is lost; `None` if its head or a checkpoint alone was.
+    /// What of it is lost; `None` if its head, its name, a checkpoint, or events before a whole one
+    /// alone were.
     pub lost: Option<String>,
 }
 
@@ -163,7 +164,13 @@ pub async fn mend<S: JobStore>(
         head,
         events,
         broken,
+        whole,
     } = salvage;
+    if let Some(job) = whole {
+        // Its history stays as it is: what a hole in it said is in the checkpoint after it.
+        store.replace(epoch, job.clone(), Vec::new()).await?;
+        return Ok(Some(Mended { job, lost: None }));
+    }
     let unknown = || match head {
         Some(head) => (head.created_at, spec_of(head)),
         None => (now, unknown_spec(now)),

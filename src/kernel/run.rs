@@ -73,6 +73,7 @@ impl<E: Env> Kernel<E> {
         loop {
             let read = match self.env.store().job(id).await {
                 Err(ReadError::Corrupt { reason, .. }) => self.quarantine(id, &reason).await,
+                Ok(None) => self.quarantine(id, "it cannot be found by its name").await,
                 Ok(Some(job)) if self.table().is_behind(id, job.seq) => {
                     return Err(self.stop(&format!("another kernel has written to {id}")));
                 }

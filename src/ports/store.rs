@@ -113,6 +113,8 @@ pub struct Page {
     pub jobs: Vec<Head>,
     /// Jobs that the filter asks for and that cannot be read.
     pub unreadable: Vec<JobId>,
+    /// Submission numbers of jobs of which not even the name can be read.
+    pub nameless: Vec<u64>,
     /// The list goes on below this submission number; `None` at its end.
     pub next: Option<u64>,
 }
@@ -142,6 +144,8 @@ pub struct Salvage {
     pub events: Vec<Recorded>,
     /// What is wrong with the event after those; `None` if that is all there is.
     pub broken: Option<String>,
+    /// The job, if something is wrong with its events that lies before a whole checkpoint.
+    pub whole: Option<Job>,
 }
 
 /// An ended job that nothing is owed to any more.
@@ -253,9 +257,9 @@ pub trait JobStore: Send + Sync + 'static {
         job: JobId,
     ) -> impl Future<Output = Result<Option<Salvage>, ReadError>> + Send;
 
-    /// Writes the whole record of a job that is there already anew: `events` are all of its events
-    /// from the first on. What does not read as what is written now is kept aside as it was.
-    /// Program, key and submission number stay.
+    /// Writes the record of a job that is there already anew: `events` are all of its events from the
+    /// first on, or none if those that are stored stay as they are. What does not read as what is
+    /// written now is kept aside as it was. Program, key and submission number stay.
     ///
     /// # Errors
     /// [`AppendError::OutOfOrder`] if there is no such job or the events are not whole, and those

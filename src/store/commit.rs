@@ -12,13 +12,7 @@ use crate::schedule::reservation::Reservation;
 use crate::store::encoded::Encoded;
 use crate::store::map::{Failed, Map, MapMut, Order};
 use crate::store::place::{self, CHECKPOINT, PROGRAM};
-use crate::store::{head, record};
-
-const EPOCH: &str = "epoch";
-/// Every submission number up to this one was given, also if its job is forgotten.
-const GIVEN: &str = "given";
-/// How many jobs are forgotten.
-const GONE: &str = "gone";
+use crate::store::{find, head, own, record};
 
 /// A change as it will lie in the store: encoded by whoever asks for it, not by the one writer
 /// that all are waiting for.
@@ -83,7 +77,7 @@ impl Change {
 
     /// Makes the change, and tells the submission number of the job, 0 where it is about none.
     pub(super) fn make(&self, map: &mut impl MapMut, epoch: Epoch) -> Result<u64, Refusal> {
-        let now = number(map, EPOCH)?;
+        let now = own::number(map, own::EPOCH)?;
         if u64::from(epoch.0) != now {
             let now = u32::try_from(now).unwrap_or(u32::MAX);
             return Err(Refusal::No(AppendError::Fenced(Epoch(now))));
@@ -127,7 +121,7 @@ impl Change {
             return Ok(());
         };
         if planted(Bug::EventsInAnotherCommit)
-            && let Some(submission) = submission_of(map, job.job)?
+            && let Some(submission) = find::search(map, job.job)?
         {
             write_events(map, submission, job)?;
         }
@@ -144,7 +138,7 @@ impl Change {
     pub(super) fn is_made(&self, map: &impl Map) -> Result<Option<u64>, Failed> {
         match self {
             Self::Append(job) | Self::Replace(job) => {
-                let Some(submission) = submission_of(map, job.job)? else {
+                let Some(submission) = find::search(map, job.job)? else {
                     return Ok(None);
                 };
                 // What was written anew may have had all of its events before.
@@ -165,28 +159,24 @@ impl Change {
     }
 }
 
-/// Takes the writer's place.
-pub(super) fn claim(map: &mut impl MapMut) -> Result<Epoch, Failed> {
-    let next = number(map, EPOCH)? + 1;
-    map.put(&place::meta(EPOCH), &record::number(next))?;
-    let epoch = u32::try_from(next).map_err(|_| Failed::Broken("no epoch is left".to_owned()))?;
-    Ok(Epoch(epoch))
-}
-
-/// How many jobs are there: numbers are given without gaps.
-pub(super) fn count(map: &impl Map) -> Result<u64, Failed> {
-    Ok(last_given(map)? - number(map, GONE)?)
-}
-
-/// The submission number of a job.
-pub(super) fn submission_of(map: &impl Map, job: JobId) -> Result<Option<u64>, Failed> {
-    let read = map.get(&place::name(job), record::as_number)?;
-    read.transpose()
-        .map_err(|why| Failed::Broken(format!("the name {job} cannot be looked up: {why}")))
+/// The submission number of a job that is written, if it is there. Its name is made again if only
+/// the rest of it tells that.
+fn known(map: &mut impl MapMut, job: &Encoded) -> Result<Option<u64>, Failed> {
+    let name = place::name(job.job);
+    match map.get(&name, record::as_number)? {
+        Some(Ok(submission)) => return Ok(Some(submission)),
+        None if job.given == 1 => return Ok(None),
+        None | Some(Err(_)) => {}
+    }
+    let found = find::search(map, job.job)?;
+    if let Some(submission) = found {
+        map.put(&name, &record::number(submission))?;
+    }
+    Ok(found)
 }
 
 fn append(map: &mut impl MapMut, job: &Encoded) -> Result<u64, Refusal> {
-    let there = submission_of(map, job.job)?;
+    let there = known(map, job)?;
     let last = match there {
         Some(submission) => last_event(map, submission)?,
         None => 0,
@@ -220,7 +210,8 @@ fn insert(map: &mut impl MapMut, job: &Encoded, program: &[u8]) -> Result<u64, R
         let place = place::key(*key);
         if let Some(holder) = map.get(&place, record::decode)? {
             let holder = holder.map_err(|why| {
-                Failed::Broken(format!("the idempotency key cannot be looked up: {why}"))
+                let what = format!("the idempotency key cannot be looked up: {why}");
+                Refusal::No(AppendError::Unavailable(what))
             })?;
             return Err(Refusal::No(AppendError::KeyTaken(holder)));
         }
@@ -228,7 +219,7 @@ fn insert(map: &mut impl MapMut, job: &Encoded, program: &[u8]) -> Result<u64, R
             map.put(&place, holder)?;
         }
     }
-    let submission = last_given(map)? + 1;
+    let submission = own::last_given(map)? + 1;
     map.put(&place::name(job.job), &record::number(submission))?;
     map.put(&place::row(submission, PROGRAM), program)?;
     Ok(submission)
@@ -300,13 +291,33 @@ fn last_event(map: &impl Map, submission: u64) -> Result<u64, Failed> {
 }
 
 fn replace(map: &mut impl MapMut, job: &Encoded) -> Result<u64, Refusal> {
-    let Some(submission) = submission_of(map, job.job)? else {
+    let Some(submission) = find::search(map, job.job)? else {
         return Err(out_of_order(job, 0));
     };
-    if job.given != 1 || job.events.is_empty() {
+    if job.given != 1 && !job.events.is_empty() {
         let last = last_event(map, submission)?;
         return Err(out_of_order(job, last));
     }
+    map.put(&place::name(job.job), &record::number(submission))?;
+    set_head_aside(map, submission, job)?;
+    if !job.events.is_empty() {
+        set_events_aside(map, submission, job)?;
+    }
+    write(map, submission, job)?;
+    Ok(submission)
+}
+
+fn set_head_aside(map: &mut impl MapMut, submission: u64, job: &Encoded) -> Result<(), Failed> {
+    let head = map.get(&place::head(submission), <[u8]>::to_vec)?;
+    if let Some(head) = head.filter(|head| *head != job.head) {
+        let sum = crc32fast::hash(&head);
+        map.put(&place::head_aside(submission, sum), &head)?;
+    }
+    Ok(())
+}
+
+/// Every row that is not what is written now, the checkpoint among them.
+fn set_events_aside(map: &mut impl MapMut, submission: u64, job: &Encoded) -> Result<(), Failed> {
     let (from, to) = (
         place::row(submission, CHECKPOINT),
         place::row(submission, PROGRAM),
@@ -325,11 +336,6 @@ fn replace(map: &mut impl MapMut, job: &Encoded) -> Result<u64, Refusal> {
         }
         ControlFlow::Continue(())
     })?;
-    let head = map.get(&place::head(submission), <[u8]>::to_vec)?;
-    if let Some(head) = head.filter(|head| *head != job.head) {
-        let sum = crc32fast::hash(&head);
-        map.put(&place::head_aside(submission, sum), &head)?;
-    }
     for (number, row) in other {
         map.put(
             &place::aside(submission, number, crc32fast::hash(&row)),
@@ -337,13 +343,12 @@ fn replace(map: &mut impl MapMut, job: &Encoded) -> Result<u64, Refusal> {
         )?;
         map.remove(&place::row(submission, number))?;
     }
-    write(map, submission, job)?;
-    Ok(submission)
+    Ok(())
 }
 
 /// A job that is not there, or that somebody still owes something, is left alone.
 fn forget(map: &mut impl MapMut, job: JobId) -> Result<(), Refusal> {
-    let Some(submission) = submission_of(map, job)? else {
+    let Some(submission) = find::search(map, job)? else {
         return Ok(());
     };
     let read = map.get(&place::head(submission), |row| {
@@ -356,8 +361,8 @@ fn forget(map: &mut impl MapMut, job: JobId) -> Result<(), Refusal> {
     if stub.duty {
         return Ok(());
     }
-    if submission == last_given(map)? {
-        map.put(&place::meta(GIVEN), &record::number(submission))?;
+    if submission == own::last_given(map)? {
+        own::put(map, own::GIVEN, submission)?;
     }
     let (mut gone, mut keys) = (Vec::new(), Vec::from_iter(stub.key));
     let mut note = |place: &[u8], row: &[u8]| {
@@ -382,29 +387,10 @@ fn forget(map: &mut impl MapMut, job: JobId) -> Result<(), Refusal> {
     for place in gone {
         map.remove(&place)?;
     }
-    let gone = number(map, GONE)? + 1;
-    map.put(&place::meta(GONE), &record::number(gone))?;
+    let gone = own::number(map, own::GONE)? + 1;
+    own::put(map, own::GONE, gone)?;
     map.put(&place::forgotten(job), &record::seal(&[]))?;
     Ok(())
-}
-
-/// The greatest submission number that was ever given.
-fn last_given(map: &impl Map) -> Result<u64, Failed> {
-    let mut last = 0;
-    let (from, to) = (place::head(0), place::head(u64::MAX));
-    map.scan(&from, &to, Order::Down, &mut |place, _| {
-        last = place::submission_at(place).unwrap_or(0);
-        ControlFlow::Break(())
-    })?;
-    Ok(last.max(number(map, GIVEN)?))
-}
-
-/// A number of the store itself; 0 if it was never written.
-fn number(map: &impl Map, name: &str) -> Result<u64, Failed> {
-    let read = map.get(&place::meta(name), record::as_number)?;
-    let read = read.transpose();
-    let read = read.map_err(|why| Failed::Broken(format!("the store's own {name}: {why}")))?;
-    Ok(read.unwrap_or(0))
 }
 
 #[cfg(test)]

@@ -52,7 +52,9 @@ impl Encoded {
         let far = job.seq / CHECKPOINT_EVENTS > before / CHECKPOINT_EVENTS;
         let pays = |event: &Event| matches!(event, Event::Intended { .. } | Event::Executed { .. });
         let paid = |recorded: &Recorded| pays(&recorded.event);
-        let checkpoint = far || job.state.is_terminal() || events.iter().any(paid);
+        // Without events it stands for those that cannot be read.
+        let alone = events.is_empty();
+        let checkpoint = far || alone || job.state.is_terminal() || events.iter().any(paid);
         Self {
             job: job.id,
             given: before + 1,

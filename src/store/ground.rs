@@ -13,10 +13,10 @@ use crate::ports::store::{
     Append, AppendError, Ended, Filter, JobStore, KeyHolder, Page, ReadError, Salvage, Unfinished,
 };
 use crate::schedule::reservation::Reservation;
-use crate::store::commit::{self, Change};
+use crate::store::commit::Change;
 use crate::store::encoded::Encoded;
-use crate::store::look;
 use crate::store::map::Map;
+use crate::store::{look, own};
 
 /// A place for the map of a job store.
 pub(super) trait Ground: Send + Sync + 'static {
@@ -151,6 +151,6 @@ impl<G: Ground> JobStore for G {
     }
 
     async fn count(&self) -> Result<u64, ReadError> {
-        self.glance(|map| Ok(commit::count(map)?))
+        self.glance(|map| Ok(own::count(map)?))
     }
 }

@@ -12,7 +12,7 @@ use crate::ports::store::{
     Ended, Filter, KeyHolder, Page, ReadError, SCAN_MAX, Salvage, Unfinished,
 };
 use crate::schedule::reservation::Reservation;
-use crate::store::commit::submission_of;
+use crate::store::find::{self, look_up};
 use crate::store::head::{self, Read};
 use crate::store::map::{Failed, Map, Order};
 use crate::store::place::{self, CHECKPOINT, PROGRAM};
@@ -26,7 +26,7 @@ impl From<Failed> for ReadError {
 
 /// The head of a job.
 pub(super) fn head(map: &impl Map, job: JobId) -> Result<Option<Head>, ReadError> {
-    let Some(submission) = submission_of(map, job)? else {
+    let Some(submission) = look_up(map, job)? else {
         return Ok(None);
     };
     let head = head_at(map, submission, job)?;
@@ -61,29 +61,30 @@ fn row_at(map: &impl Map, submission: u64, id: JobId) -> Result<Result<Read, Str
 fn whole(map: &impl Map, submission: u64, read: Read) -> Result<Result<Head, String>, Failed> {
     Ok(match read {
         Read::Head(head) => Ok(*head),
-        Read::Old(old) => job_at(map, submission, old.id, old.seq)?.map(|job| Head::of(&job)),
+        Read::Old(old) => job_at(map, submission, old.id, Some(old.seq))?.map(|job| Head::of(&job)),
     })
 }
 
 /// A job, from its checkpoint on. That it is all of the job, its head tells.
 pub(super) fn job(map: &impl Map, job: JobId) -> Result<Option<Job>, ReadError> {
-    let Some(submission) = submission_of(map, job)? else {
+    let Some(submission) = look_up(map, job)? else {
         return Ok(None);
     };
     let read = match row_at(map, submission, job)? {
-        Ok(read) => job_at(map, submission, job, read.stub().seq)?,
+        Ok(read) => job_at(map, submission, job, Some(read.stub().seq))?,
         Err(why) => Err(why),
     };
     read.map(Some)
         .map_err(|reason| ReadError::Corrupt { job, reason })
 }
 
-/// The job that event `last` left, or what is wrong with it.
+/// The job that event `last` left, or, if nobody knows which is the last, the last that is there;
+/// or what is wrong with it.
 fn job_at(
     map: &impl Map,
     submission: u64,
     id: JobId,
-    last: u64,
+    last: Option<u64>,
 ) -> Result<Result<Job, String>, Failed> {
     let checkpoint = map.get(&place::row(submission, CHECKPOINT), record::decode::<Job>)?;
     let checkpoint = match checkpoint.transpose() {
@@ -94,15 +95,17 @@ fn job_at(
         Ok(checkpoint) => checkpoint,
     };
     let after = checkpoint.as_ref().map_or(0, |job| job.seq);
-    let events = match after < last {
+    let events = match last.is_none_or(|last| after < last) {
         true => readable(map, submission, after, usize::MAX)?,
         false => (Vec::new(), None),
     };
     Ok(match events {
         (_, Some(broken)) => Err(broken),
         (events, None) => folded(id, checkpoint, &events).and_then(|job| match job.seq {
-            seq if seq == last => Ok(Job { submission, ..job }),
-            seq if seq < last => Err(format!("event {} is missing", seq + 1)),
+            seq if last.is_none_or(|last| seq == last) => Ok(Job { submission, ..job }),
+            seq if last.is_some_and(|last| seq < last) => {
+                Err(format!("event {} is missing", seq + 1))
+            }
             _ => Err("its head is older than its events".to_owned()),
         }),
     })
@@ -123,7 +126,7 @@ pub(super) fn events(
     after: u64,
     most: usize,
 ) -> Result<Vec<Recorded>, ReadError> {
-    let Some(submission) = submission_of(map, job)? else {
+    let Some(submission) = look_up(map, job)? else {
         return Ok(Vec::new());
     };
     let (events, broken) = readable(map, submission, after, most)?;
@@ -170,7 +173,7 @@ fn readable(
 }
 
 pub(super) fn program(map: &impl Map, job: JobId) -> Result<Option<Vec<u8>>, ReadError> {
-    let Some(submission) = submission_of(map, job)? else {
+    let Some(submission) = look_up(map, job)? else {
         return Ok(None);
     };
     let program = map.get(&place::row(submission, PROGRAM), |row| {
@@ -196,35 +199,31 @@ pub(super) fn list(
     most: usize,
 ) -> Result<Page, ReadError> {
     let mut page = Page::default();
-    let (mut seen, mut last, mut failed) = (0, None, None);
-    let (from, to) = (place::head(0), place::head(before));
-    map.scan(&from, &to, Order::Down, &mut |place, row| {
-        if page.jobs.len() + page.unreadable.len() == most || seen == SCAN_MAX {
+    let (mut seen, mut last) = (0, None);
+    find::walk(map, (0, before), Order::Down, &mut |submission, row| {
+        let told = page.jobs.len() + page.unreadable.len() + page.nameless.len();
+        if told == most || seen == SCAN_MAX {
             page.next = last;
-            return ControlFlow::Break(());
+            return Ok(ControlFlow::Break(()));
         }
         seen += 1;
-        let submission = place::submission_at(place).unwrap_or(0);
         last = Some(submission);
-        let read = head::decode(row, submission);
+        let read = decoded(submission, row);
         if read
             .as_ref()
             .is_ok_and(|read| !read.stub().may_match(filter))
         {
-            return ControlFlow::Continue(());
+            return Ok(ControlFlow::Continue(()));
         }
-        match head_of(map, submission, read) {
-            Ok((_, Ok(head))) if !head::matches(&head, filter) => {}
-            Ok((_, Ok(head))) => page.jobs.push(head),
-            Ok((id, Err(_))) => page.unreadable.push(id),
-            Err(why) => {
-                failed = Some(why);
-                return ControlFlow::Break(());
-            }
+        match head_of(map, submission, read)? {
+            (_, Ok(head)) if !head::matches(&head, filter) => {}
+            (_, Ok(head)) => page.jobs.push(head),
+            (Some(id), Err(_)) => page.unreadable.push(id),
+            (None, Err(_)) => page.nameless.push(submission),
         }
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     })?;
-    failed.map_or(Ok(page), |failed| Err(failed.into()))
+    Ok(page)
 }
 
 pub(super) fn unfinished(
@@ -233,81 +232,70 @@ pub(super) fn unfinished(
     most: usize,
 ) -> Result<Vec<Unfinished>, ReadError> {
     let mut found = Vec::new();
-    let mut failed = None;
-    let from = place::head(after.saturating_add(1));
-    map.scan(
-        &from,
-        &place::head(u64::MAX),
-        Order::Up,
-        &mut |place, row| {
-            if found.len() == most {
-                return ControlFlow::Break(());
-            }
-            let submission = place::submission_at(place).unwrap_or(0);
-            let one = match head::decode(row, submission) {
-                Ok(read) if !read.stub().duty => return ControlFlow::Continue(()),
-                read => head_of(map, submission, read),
-            };
-            match one {
-                Ok((id, head)) => found.push(Unfinished {
-                    submission,
-                    id,
-                    head,
-                }),
-                Err(why) => {
-                    failed = Some(why);
-                    return ControlFlow::Break(());
-                }
-            }
-            ControlFlow::Continue(())
-        },
-    )?;
-    failed.map_or(Ok(found), |failed| Err(failed.into()))
+    let between = (after, u64::MAX);
+    find::walk(map, between, Order::Up, &mut |submission, row| {
+        if found.len() == most {
+            return Ok(ControlFlow::Break(()));
+        }
+        let (id, head) = match decoded(submission, row) {
+            Ok(read) if !read.stub().duty => return Ok(ControlFlow::Continue(())),
+            read => head_of(map, submission, read)?,
+        };
+        match id {
+            Some(id) => found.push(Unfinished {
+                submission,
+                id,
+                head,
+            }),
+            None => tracing::error!(submission, "a job has lost both its name and its head"),
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(found)
 }
 
-/// The job of a row, and its head.
+/// What the row of a head tells, if there is one.
+fn decoded(submission: u64, row: Option<&[u8]>) -> Result<Read, String> {
+    let Some(row) = row else {
+        return Err("its head is missing".to_owned());
+    };
+    head::decode(row, submission).map_err(|why| format!("its head: {why}"))
+}
+
+/// The job of a row, if anything tells its name, and its head.
 fn head_of(
     map: &impl Map,
     submission: u64,
     row: Result<Read, String>,
-) -> Result<(JobId, Result<Head, String>), Failed> {
+) -> Result<(Option<JobId>, Result<Head, String>), Failed> {
     match row {
-        Ok(read) => Ok((read.stub().id, whole(map, submission, read)?)),
-        Err(why) => Ok((name_of(map, submission)?, Err(format!("its head: {why}")))),
+        Ok(read) => Ok((Some(read.stub().id), whole(map, submission, read)?)),
+        Err(why) => Ok((find::name_of(map, submission)?, Err(why))),
     }
 }
 
-/// The job of a submission whose head cannot be read.
-fn name_of(map: &impl Map, submission: u64) -> Result<JobId, Failed> {
-    let mut name = None;
-    let (from, to) = place::NAMES;
-    map.scan(&from, &to, Order::Up, &mut |place, row| {
-        if record::as_number(row) == Ok(submission) {
-            name = place::job_at(place);
-            return ControlFlow::Break(());
-        }
-        ControlFlow::Continue(())
-    })?;
-    name.ok_or_else(|| Failed::Broken(format!("nothing names the job of submission {submission}")))
-}
-
 pub(super) fn salvage(map: &impl Map, job: JobId) -> Result<Option<Salvage>, ReadError> {
-    let Some(submission) = submission_of(map, job)? else {
+    let Some(submission) = find::search(map, job)? else {
         return Ok(None);
     };
     let (events, mut broken) = readable(map, submission, 0, usize::MAX)?;
     let (last, head) = match row_at(map, submission, job)? {
-        Ok(read) => (read.stub().seq, whole(map, submission, read)?.ok()),
-        Err(_) => (0, None),
+        Ok(read) => (Some(read.stub().seq), whole(map, submission, read)?.ok()),
+        Err(_) => (None, None),
     };
-    if broken.is_none() && (events.is_empty() || (events.len() as u64) < last) {
+    if broken.is_none() && (events.is_empty() || (events.len() as u64) < last.unwrap_or(0)) {
         broken = Some(format!("event {} is missing", events.len() + 1));
     }
+    let whole = match broken {
+        Some(_) => job_at(map, submission, job, last)?.ok(),
+        None => None,
+    };
     Ok(Some(Salvage {
         submission,
         head,
         events,
         broken,
+        whole,
     }))
 }
 

@@ -9,6 +9,7 @@ use crate::store::commit::{self, Change, Refusal};
 use crate::store::ground::Ground;
 use crate::store::map::{MapMut as _, Rows};
 use crate::store::place::{self, CHECKPOINT};
+use crate::store::{find, own};
 
 /// A row of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub enum Row {
     Checkpoint,
     /// The event of this number.
     Event(u64),
+    /// Its submission number, by its name.
+    Name,
 }
 
 /// A job store in memory.
@@ -32,19 +35,21 @@ impl MemoryStore {
     /// then.
     pub fn spoil(&self, job: JobId, row: Row) -> bool {
         let mut rows = self.writable();
-        let Ok(Some(submission)) = commit::submission_of(&*rows, job) else {
+        let Some(place) = place_of(&rows, job, row) else {
             return false;
-        };
-        let place = match row {
-            Row::Head => place::head(submission).to_vec(),
-            Row::Checkpoint => place::row(submission, CHECKPOINT).to_vec(),
-            Row::Event(number) => place::row(submission, number).to_vec(),
         };
         let Some(row) = rows.get(&place[..]).cloned() else {
             return false;
         };
         let spoilt: Vec<u8> = row.into_iter().rev().collect();
         rows.put(&place, &spoilt).is_ok()
+    }
+
+    /// The same for a row that is lost as a whole.
+    pub fn lose(&self, job: JobId, row: Row) -> bool {
+        let mut rows = self.writable();
+        let place = place_of(&rows, job, row);
+        place.is_some_and(|place| Rows::remove(&mut rows, &place[..]).is_some())
     }
 
     fn readable(&self) -> RwLockReadGuard<'_, Rows> {
@@ -56,6 +61,17 @@ impl MemoryStore {
         let rows = self.rows.write();
         rows.expect("no code panics while it holds the store")
     }
+}
+
+/// Where a row of a job stands.
+fn place_of(rows: &Rows, job: JobId, row: Row) -> Option<Vec<u8>> {
+    let submission = find::search(rows, job).ok().flatten()?;
+    Some(match row {
+        Row::Head => place::head(submission).to_vec(),
+        Row::Checkpoint => place::row(submission, CHECKPOINT).to_vec(),
+        Row::Event(number) => place::row(submission, number).to_vec(),
+        Row::Name => place::name(job).to_vec(),
+    })
 }
 
 impl Ground for MemoryStore {
@@ -73,7 +89,7 @@ impl Ground for MemoryStore {
     }
 
     async fn take_over(&self) -> Result<Epoch, ReadError> {
-        Ok(commit::claim(&mut *self.writable())?)
+        Ok(own::claim(&mut *self.writable())?)
     }
 
     async fn change(&self, epoch: Epoch, change: Change) -> Result<u64, AppendError> {

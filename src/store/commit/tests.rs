@@ -2,6 +2,7 @@ use super::*;
 use crate::ids::FencingToken;
 use crate::job::event::{Event, OnUnknown};
 use crate::job::tests::examples::job;
+use crate::store::look;
 use crate::store::map::Rows;
 
 const FIRST: Epoch = Epoch(1);
@@ -14,7 +15,7 @@ fn history(job: &Job) -> Vec<Recorded> {
 /// A store with one job.
 fn rows(job: &Job) -> Rows {
     let mut rows = Rows::new();
-    claim(&mut rows).unwrap();
+    own::claim(&mut rows).unwrap();
     let append = Change::Append(Encoded {
         program: Some(record::seal(b"a program")),
         ..Encoded::whole(job, &history(job))
@@ -59,7 +60,7 @@ fn a_head_that_is_written_anew_is_kept_aside_until_its_job_is_forgotten() {
     let forget = Change::Forget(vec![ended.id]);
     forget.make(&mut rows, FIRST).unwrap();
     let left: Vec<_> = rows.keys().map(|place| place[0] as char).collect();
-    assert_eq!(left, ['f', 'm', 'm', 'm'], "its name, and numbers");
+    assert_eq!(left, ['f', 'm', 'm', 'm', 'm'], "its name, and numbers");
 }
 
 #[test]
@@ -79,4 +80,59 @@ fn a_checkpoint_comes_with_every_32nd_event_and_before_a_device_is_asked() {
         assert_eq!(has_one(&job, &admitted[..1]), there, "event {last}");
     }
     assert!(has_one(&job, &admitted), "one of the three is the 32nd");
+}
+
+#[test]
+fn a_job_that_lost_its_head_is_found_and_its_number_is_given_to_no_other() {
+    let job = job();
+    let mut rows = rows(&job);
+    rows.remove(&place::head(1)[..]);
+    let found = look::unfinished(&rows, 0, 9).unwrap();
+    assert_eq!((found.len(), found[0].id), (1, job.id));
+    assert!(found[0].head.is_err());
+    let page = look::list(&rows, &Default::default(), u64::MAX, 9).unwrap();
+    assert_eq!((page.jobs.len(), page.unreadable), (0, vec![job.id]));
+    own::claim(&mut rows).unwrap();
+    assert_eq!((own::last_given(&rows), own::count(&rows)), (Ok(1), Ok(1)));
+}
+
+#[test]
+fn a_job_that_lost_head_and_name_is_told_by_its_number_and_hides_no_other() {
+    let job = job();
+    let mut rows = rows(&job);
+    rows.remove(&place::head(1)[..]);
+    rows.remove(&place::name(job.id)[..]);
+    assert_eq!(look::unfinished(&rows, 0, 9), Ok(Vec::new()));
+    let page = look::list(&rows, &Default::default(), u64::MAX, 9).unwrap();
+    assert_eq!((page.jobs.len(), page.nameless), (0, vec![1]));
+}
+
+#[test]
+fn an_epoch_is_never_taken_twice_though_one_copy_of_it_is_lost() {
+    let mut rows = rows(&job());
+    let place = |name: &str| place::meta(name);
+    for (number, lost) in ["epoch", "epoch-copy", "epoch"].into_iter().enumerate() {
+        let next = Epoch(number as u32 + 2);
+        match number {
+            0 => drop(rows.remove(&place(lost)[..])),
+            _ => rows.put(&place(lost), b"damaged").unwrap(),
+        }
+        assert_eq!(own::claim(&mut rows), Ok(next), "{lost}");
+    }
+    rows.put(&place("epoch"), b"damaged").unwrap();
+    rows.put(&place("epoch-copy"), b"damaged").unwrap();
+    assert!(own::claim(&mut rows).is_err());
+}
+
+#[test]
+fn how_many_jobs_there_are_is_counted_anew_when_that_number_is_lost() {
+    let mut rows = rows(&job());
+    for damage in [None, Some(&b"damaged"[..]), Some(&record::number(9))] {
+        match damage {
+            None => drop(rows.remove(&place::meta(own::GONE)[..])),
+            Some(row) => rows.put(&place::meta(own::GONE), row).unwrap(),
+        }
+        own::claim(&mut rows).unwrap();
+        assert_eq!(own::count(&rows), Ok(1), "{damage:?}");
+    }
 }

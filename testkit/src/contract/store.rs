@@ -3,6 +3,7 @@
 mod commit;
 mod damage;
 mod draining;
+mod found;
 mod read;
 mod reservations;
 mod retention;
@@ -16,6 +17,7 @@ use qrtx::ports::store::{JobStore, Unfinished};
 pub use commit::*;
 pub use damage::*;
 pub use draining::*;
+pub use found::*;
 pub use read::*;
 pub use reservations::*;
 pub use retention::*;
@@ -58,6 +60,10 @@ pub async fn job_store<S: JobStore>(
     an_event_before_a_whole_checkpoint_is_not_missed(fresh().await, &spoil).await;
     a_job_is_not_read_from_a_spoilt_checkpoint(fresh().await, &spoil).await;
     a_job_that_does_not_know_its_key_any_more_takes_it_along(fresh().await, &spoil).await;
+    a_job_whose_name_is_damaged_can_be_mended(fresh().await, &spoil).await;
+    a_job_whose_name_is_damaged_goes_on(fresh().await, &spoil).await;
+    a_job_whose_name_is_damaged_is_forgotten(fresh().await, &spoil).await;
+    a_whole_checkpoint_outlives_a_hole_before_it(fresh().await, &spoil).await;
     a_long_history_makes_the_job_that_it_says(&fresh().await).await;
     a_record_that_is_replaced_reads_as_what_was_written(fresh().await, &spoil).await;
     only_whole_records_of_jobs_that_are_there_are_replaced(&fresh().await).await;
@@ -76,6 +82,8 @@ pub enum Spot {
     Checkpoint,
     /// The event of this number.
     Event(u64),
+    /// The submission number that stands under its name.
+    Name,
 }
 
 /// Submits a job and gives its submission number.

@@ -1,0 +1,137 @@
+//! How a job is found. Its name tells its submission number, its head and its checkpoint tell its
+//! name back, and its rows tell that there is such a submission: whatever is damaged or missing,
+//! the rest is found.
+
+use std::ops::ControlFlow;
+
+use crate::ids::JobId;
+use crate::job::Job;
+use crate::ports::store::ReadError;
+use crate::store::map::{Failed, Map, Order};
+use crate::store::place::{self, CHECKPOINT};
+use crate::store::{head, record};
+
+/// What a walk over submissions gives each to: its number, and the row of its head, if that is
+/// there. It breaks to end the walk.
+pub(super) type OnSubmission<'a> =
+    dyn FnMut(u64, Option<&[u8]>) -> Result<ControlFlow<()>, Failed> + 'a;
+
+/// The submission number of a job, by its name, for whoever reads it.
+pub(super) fn look_up(map: &impl Map, job: JobId) -> Result<Option<u64>, ReadError> {
+    let read = map.get(&place::name(job), record::as_number)?;
+    read.transpose().map_err(|why| ReadError::Corrupt {
+        job,
+        reason: format!("its name: {why}"),
+    })
+}
+
+/// The same for whoever mends it or goes on writing: if the name is damaged or gone, all jobs are
+/// looked through for one that says it is this.
+pub(super) fn search(map: &impl Map, job: JobId) -> Result<Option<u64>, Failed> {
+    if let Some(Ok(submission)) = map.get(&place::name(job), record::as_number)? {
+        return Ok(Some(submission));
+    }
+    let mut found = None;
+    walk(map, (0, u64::MAX), Order::Down, &mut |submission, head| {
+        Ok(match says_its_name(map, submission, head)? == Some(job) {
+            true => {
+                found = Some(submission);
+                ControlFlow::Break(())
+            }
+            false => ControlFlow::Continue(()),
+        })
+    })?;
+    Ok(found)
+}
+
+/// The name of the job of a submission whose head cannot be read; `None` if nothing tells it.
+pub(super) fn name_of(map: &impl Map, submission: u64) -> Result<Option<JobId>, Failed> {
+    let mut name = None;
+    let (from, to) = place::NAMES;
+    map.scan(&from, &to, Order::Up, &mut |place, row| {
+        if record::as_number(row) == Ok(submission) {
+            name = place::job_at(place);
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    })?;
+    match name {
+        Some(name) => Ok(Some(name)),
+        None => says_its_name(map, submission, None),
+    }
+}
+
+fn says_its_name(
+    map: &impl Map,
+    submission: u64,
+    head: Option<&[u8]>,
+) -> Result<Option<JobId>, Failed> {
+    let read = head.and_then(|row| head::decode(row, submission).ok());
+    if let Some(read) = read {
+        return Ok(Some(read.stub().id));
+    }
+    let checkpoint = place::row(submission, CHECKPOINT);
+    let job = map.get(&checkpoint, |row| record::decode::<Job>(row).ok())?;
+    Ok(job.flatten().map(|job| job.id))
+}
+
+/// Goes through all submissions above the one number and below the other, those included that
+/// have lost their heads.
+pub(super) fn walk(
+    map: &impl Map,
+    (above, below): (u64, u64),
+    order: Order,
+    on: &mut OnSubmission<'_>,
+) -> Result<(), Failed> {
+    let (mut edge, end) = match order {
+        Order::Up => (above, below),
+        Order::Down => (below, above),
+    };
+    let mut step = Ok(ControlFlow::Continue(()));
+    let (from, to) = (place::head(above.saturating_add(1)), place::head(below));
+    map.scan(&from, &to, order, &mut |place, row| {
+        let submission = place::submission_at(place).unwrap_or(0);
+        step = headless(map, edge, submission, order, on);
+        if let Ok(ControlFlow::Continue(())) = step {
+            step = on(submission, Some(row));
+        }
+        edge = submission;
+        match &step {
+            Ok(flow) => *flow,
+            Err(_) => ControlFlow::Break(()),
+        }
+    })?;
+    if step?.is_continue() {
+        headless(map, edge, end, order, on).map(drop)?;
+    }
+    Ok(())
+}
+
+/// Goes through the submissions between two heads: numbers of forgotten jobs, as a rule, of which
+/// nothing is there.
+fn headless(
+    map: &impl Map,
+    mut edge: u64,
+    end: u64,
+    order: Order,
+    on: &mut OnSubmission<'_>,
+) -> Result<ControlFlow<()>, Failed> {
+    while edge.abs_diff(end) > 1 {
+        let (low, high) = (edge.min(end), edge.max(end));
+        let (from, to) = (
+            place::row(low + 1, CHECKPOINT),
+            place::row(high, CHECKPOINT),
+        );
+        let mut next = None;
+        map.scan(&from, &to, order, &mut |place, _| {
+            next = place::submission_at(place);
+            ControlFlow::Break(())
+        })?;
+        let Some(submission) = next else { break };
+        if on(submission, None)?.is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+        edge = submission;
+    }
+    Ok(ControlFlow::Continue(()))
+}
