@@ -88,6 +88,9 @@ pub enum Event {
     CircuitLost {
         /// What was found instead.
         cause: String,
+        /// Not before this.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        not_before: Option<Timestamp>,
     },
     /// What was tried did not work and will be tried again.
     Retried {
@@ -339,7 +342,7 @@ impl Event {
                     artifacts.len() + 1
                 )
             }
-            Self::CircuitLost { cause } => format!("the program is compiled again: {cause}"),
+            Self::CircuitLost { cause, .. } => format!("the program is compiled again: {cause}"),
             Self::Retried { cause, .. } => format!("another try will follow: {cause}"),
             Self::Failed { failure, .. } => failure.summary.clone(),
             Self::CancelRequested { reason } if reason.is_empty() => {

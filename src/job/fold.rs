@@ -27,6 +27,7 @@ impl Job {
             updated_at: at,
             tries: 0,
             store_tries: 0,
+            circuits_lost: 0,
             not_before: None,
             setback: None,
             circuit: None,
@@ -173,6 +174,7 @@ impl Job {
             Event::Executed { outcome } => {
                 self.settle(&Settlement::delivered(self.spec.shots));
                 self.outcome = Some(Arc::from(outcome.clone()));
+                self.circuits_lost = 0;
                 self.progress();
             }
             Event::Stored {
@@ -182,8 +184,10 @@ impl Job {
                 self.artifacts.clone_from(artifacts);
                 self.manifest = Some(manifest.clone());
             }
-            Event::CircuitLost { cause } => {
+            Event::CircuitLost { cause, not_before } => {
                 self.circuit = None;
+                self.circuits_lost += 1;
+                self.not_before = *not_before;
                 self.setback = Some(cause.clone());
             }
             Event::Retried {

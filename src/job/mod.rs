@@ -58,6 +58,9 @@ pub struct Job {
     /// Those of them in which the store or QFS was waited for.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub store_tries: u32,
+    /// Circuits of it that QFS has lost since a device last ran one.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub circuits_lost: u32,
     /// The end of the present back-off.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,

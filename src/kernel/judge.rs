@@ -45,14 +45,11 @@ pub(super) fn judge(job: &Job, setback: Setback, limits: &Limits, stay: Stay) ->
             });
         }
         Setback::Never(..) => return Judgement::Record(Event::Reported { written: false }),
+        Setback::CircuitLost(cause) => return compile_again(job, cause, limits, stay),
         Setback::Later(later) => *later,
     };
     let (tries, tries_max, bound) = patience(job, &later, limits, stay.elapsed);
-    let policy = Policy {
-        tries_max,
-        backoff_base: Duration::from_millis(limits.backoff_ms_base),
-        backoff_max: Duration::from_millis(limits.backoff_ms_max),
-    };
+    let policy = policy(limits, tries_max);
     let left = bound.saturating_sub(stay.elapsed);
     let wish = later.retry_after;
     let wish = wish.filter(|_| !planted(Bug::WishOfBusyIgnored));
@@ -79,6 +76,29 @@ pub(super) fn judge(job: &Job, setback: Setback, limits: &Limits, stay: Stay) ->
                 ),
             )
         }
+    }
+}
+
+/// The store has the program, so nothing is lost but time; but whoever loses one circuit may lose
+/// the next, and the compiler is not asked for all of them at once.
+fn compile_again(job: &Job, cause: String, limits: &Limits, stay: Stay) -> Judgement {
+    let policy = policy(limits, None);
+    let losses = job.circuits_lost + 1;
+    let pause = match decide(policy, losses, stay.jitter, None, Duration::MAX) {
+        Verdict::Again(pause) => pause,
+        Verdict::TriesSpent | Verdict::TimeSpent => policy.backoff_max,
+    };
+    Judgement::Record(Event::CircuitLost {
+        cause,
+        not_before: Some(stay.now + pause.min(stay.until_deadline)),
+    })
+}
+
+fn policy(limits: &Limits, tries_max: Option<u32>) -> Policy {
+    Policy {
+        tries_max,
+        backoff_base: Duration::from_millis(limits.backoff_ms_base),
+        backoff_max: Duration::from_millis(limits.backoff_ms_max),
     }
 }
 

@@ -56,9 +56,7 @@ pub(super) async fn perform<E: Env>(
         Ok(data) => data,
         // The store has the program, so nothing is lost but time.
         Err(lost @ (ArtifactError::Missing(_) | ArtifactError::Damaged { .. })) => {
-            return Ok(Event::CircuitLost {
-                cause: lost.to_string(),
-            });
+            return Err(Setback::CircuitLost(lost.to_string()));
         }
         Err(away) => return Err(away.into()),
     };

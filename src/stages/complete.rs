@@ -148,6 +148,7 @@ fn cannot_be_made_again(circuit: &ArtifactRef, why: Setback) -> Setback {
     let (why, retry_after) = match why {
         Setback::Later(later) => (later.cause, later.retry_after),
         Setback::Never(failure, _) => (failure.summary, None),
+        Setback::CircuitLost(cause) => (cause, None),
     };
     let file = &circuit.file;
     let mut setback = Setback::persist(format!(

@@ -96,6 +96,8 @@ pub enum Setback {
     Later(Box<Later>),
     /// Another try would not.
     Never(Failure, Option<Settlement>),
+    /// What was stored of the circuit is gone or damaged: it has to be compiled again.
+    CircuitLost(String),
 }
 
 /// What may work later.

@@ -118,6 +118,7 @@ fn example_after(last: Option<&Event>) -> Option<Event> {
         },
         Event::Stored { .. } => Event::CircuitLost {
             cause: "compiled.aqo.json is missing".into(),
+            not_before: Some(at(4)),
         },
         Event::CircuitLost { .. } => Event::Retried {
             not_before: at(5),

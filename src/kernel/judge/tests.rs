@@ -114,6 +114,10 @@ fn told(judgement: &Judgement) -> String {
             let shots = settlement.as_ref().map_or("", |_| ", shots settled");
             format!("{}: {}{shots}", failure.category.code(), failure.summary)
         }
+        Judgement::Record(Event::CircuitLost {
+            not_before: Some(not_before),
+            ..
+        }) => format!("compile again in {:?}", not_before.since(Timestamp(0))),
         Judgement::Record(event) => event.sentence(),
     }
 }
@@ -241,4 +245,17 @@ fn waiting_for_the_store_costs_no_try_of_the_compiler() {
     let last = judged(&job, later(Category::CompileError, None), Duration::ZERO);
     assert_eq!(first, "try again in 100ms");
     assert!(last.contains("given up after 5 tries"), "{last}");
+}
+
+#[test]
+fn a_circuit_that_is_lost_again_and_again_is_compiled_ever_later() {
+    let mut job = job(State::Allocating, 0);
+    let mut lost = |times| {
+        job.circuits_lost = times;
+        let setback = Setback::CircuitLost("it is missing".into());
+        judged(&job, setback, Duration::ZERO)
+    };
+    assert_eq!(lost(0), "compile again in 100ms");
+    assert_eq!(lost(1), "compile again in 200ms");
+    assert_eq!(lost(99), "compile again in 32s");
 }

@@ -75,7 +75,12 @@ fn after_setbacks(history: &History) -> Vec<Breach> {
         let events = history.stored.get(&commit.job).map(|stored| &stored.events);
         let last = events.and_then(|events| events.iter().find(|event| event.seq == commit.seq));
         let Some(last) = last else { continue };
-        let Event::Retried { not_before, .. } = &last.event else {
+        let (Event::Retried { not_before, .. }
+        | Event::CircuitLost {
+            not_before: Some(not_before),
+            ..
+        }) = &last.event
+        else {
             continue;
         };
         let due = commit.at + not_before.since(last.at);
