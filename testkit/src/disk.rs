@@ -151,6 +151,13 @@ impl Disk {
         places.len()
     }
 
+    /// Puts a byte where another was, which is given back.
+    pub fn overwrite(&self, place: usize, byte: u8) -> u8 {
+        let mut state = self.state();
+        state.durable[place] = byte;
+        std::mem::replace(&mut state.visible[place], byte)
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state
             .lock()

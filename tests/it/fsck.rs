@@ -148,6 +148,67 @@ async fn a_head_that_is_damaged_is_made_again_from_its_history() {
     assert_eq!(fsck(folder, &[]).0, Some(0));
 }
 
+/// Removes the rows of a store whose place begins so.
+fn lose(folder: &Path, places: &[&[u8]]) -> usize {
+    let table = redb::TableDefinition::<&[u8], &[u8]>::new("qrtx");
+    let store = redb::Database::open(folder.join("data/jobs.redb")).unwrap();
+    let commit = store.begin_write().unwrap();
+    let lost = |place: &[u8]| places.iter().any(|begin| place.starts_with(begin));
+    let mut rows = commit.open_table(table).unwrap();
+    let before = redb::ReadableTableMetadata::len(&rows).unwrap();
+    rows.retain(|place, _| !lost(place)).unwrap();
+    let after = redb::ReadableTableMetadata::len(&rows).unwrap();
+    drop(rows);
+    commit.commit().unwrap();
+    usize::try_from(before - after).unwrap()
+}
+
+#[tokio::test]
+async fn names_and_heads_are_made_again_from_each_other() {
+    let folder = TempDir::new().unwrap();
+    let folder = folder.path();
+    completed(folder, 3).await;
+    for rows in [&b"n"[..], &b"i"[..]] {
+        assert_eq!(lose(folder, &[rows]), 3);
+        let (code, said) = fsck(folder, &[]);
+        assert_eq!((code, &said["jobs"]), (Some(1), &3.into()), "{said}");
+        let (code, said) = fsck(folder, &["--repair"]);
+        assert_eq!(
+            (code, said["findings"].as_array().unwrap().len()),
+            (Some(0), 3),
+            "{said}"
+        );
+        assert_eq!(fsck(folder, &[]).0, Some(0));
+    }
+    assert_eq!(lose(folder, &[b"n", b"i"]), 6);
+    let (code, said) = fsck(folder, &["--repair"]);
+    assert_eq!(code, Some(0), "a checkpoint tells the name, too: {said}");
+}
+
+#[tokio::test]
+async fn what_nothing_can_make_again_is_named() {
+    let folder = TempDir::new().unwrap();
+    let folder = folder.path();
+    completed(folder, 1).await;
+    let program = [&b"j"[..], &1_u64.to_be_bytes(), &u64::MAX.to_be_bytes()].concat();
+    assert_eq!(lose(folder, &[&program]), 1);
+    let (code, said) = fsck(folder, &["--repair"]);
+    assert_eq!(code, Some(1));
+    assert_eq!(said["findings"][0]["what"], "its program is missing");
+}
+
+#[tokio::test]
+async fn a_wrong_artifact_root_is_told_and_not_made() {
+    let folder = TempDir::new().unwrap();
+    let folder = folder.path();
+    completed(folder, 1).await;
+    let output = qrtx(folder, &["fsck", "--data-dir", "data", "--qfs-root", "qsf"]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("there are no artifacts at qsf"), "{said}");
+    assert!(!folder.join("qsf").exists());
+}
+
 #[tokio::test]
 async fn a_kernel_that_runs_is_not_looked_into_and_a_wrong_place_is_told() {
     let folder = TempDir::new().unwrap();

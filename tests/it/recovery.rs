@@ -15,7 +15,7 @@ use qrtx_testkit::neighbours::{DriverDouble, Served, Unserved};
 
 use crate::circuits::bell;
 use crate::harness::{
-    Client, Deployment, client_of, enqueue, events, finish, history, request, until,
+    Client, Deployment, client_of, enqueue, events, finish, history, request, status, until,
 };
 
 /// Stops the deployment's kernel, and gives a Bell job to one that lives for so many appends; it
@@ -260,4 +260,55 @@ async fn a_job_whose_last_event_is_damaged_gives_its_place_back() {
     assert_eq!(failed.map(|event| event.seq), Some(4));
     reported(&mut client, &damaged).await;
     enqueue(&mut client, request(bell())).await;
+}
+
+/// Whoever has lost its name is found by its head, and the other way round.
+#[tokio::test]
+async fn a_waiting_job_that_has_lost_its_name_or_its_head_goes_on() {
+    let deployment = Deployment::new(|config| config.limits.jobs_at_hand = 0).await;
+    let mut client = deployment.client().await;
+    let known = enqueue(&mut client, request(bell())).await;
+    finish(&mut client, &known).await;
+    let drain = |draining| wire::DrainDeviceRequest {
+        device_id: "sim:local".to_owned(),
+        draining,
+    };
+    client.drain_device(drain(true)).await.unwrap();
+    let mut waiting = Vec::new();
+    for _ in 0..4 {
+        let id = enqueue(&mut client, request(bell())).await;
+        until(&mut client, &id, "Compiled").await;
+        waiting.push(id);
+    }
+    let id = |at: usize| waiting[at].parse().unwrap();
+    assert!(deployment.store.spoil(id(0), Row::Name));
+    assert!(deployment.store.lose(id(1), Row::Name));
+    assert!(deployment.store.lose(id(2), Row::Head));
+    assert!(deployment.store.lose(id(3), Row::Name));
+    let told = status(&mut client, &waiting[3]).await;
+    assert_eq!(told.state(), wire::TaskState::Queued);
+    client.drain_device(drain(false)).await.unwrap();
+    for id in &waiting {
+        let results = finish(&mut client, id).await;
+        assert_eq!(results.state(), wire::TaskState::Completed, "{id}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_device_ran_is_not_lost_with_a_head_and_an_early_event() {
+    let mut deployment = Deployment::embedded().await;
+    let mut client = deployment.client().await;
+    let job_id = enqueue(&mut client, request(bell())).await;
+    let before = finish(&mut client, &job_id).await;
+    deployment.stop().await;
+    let id = job_id.parse().unwrap();
+    for row in [Row::Head, Row::Event(2)] {
+        assert!(deployment.store.spoil(id, row), "{row:?}");
+    }
+    deployment.start().await;
+    let mut client = deployment.client().await;
+    let asked = wire::GetJobResultsRequest { job_id };
+    let after = client.get_job_results(asked).await.unwrap().into_inner();
+    assert_eq!(after.state(), wire::TaskState::Completed);
+    assert_eq!(after.counts, before.counts);
 }

@@ -54,3 +54,36 @@ async fn ended_jobs_beyond_the_number_that_is_kept_go_with_their_artifacts() {
     let listed = client.list_jobs(wanted).await.unwrap().into_inner();
     assert_eq!(listed.jobs.len(), 3);
 }
+
+#[tokio::test]
+#[cfg(target_os = "linux")]
+async fn a_file_that_cannot_be_removed_keeps_its_own_job_and_no_other() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+
+    let mut deployment = Deployment::embedded().await;
+    let mut client = deployment.client().await;
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        let id = enqueue(&mut client, request(bell())).await;
+        finish(&mut client, &id).await;
+        ids.push(id);
+    }
+    // No object store has such a name.
+    let odd = deployment
+        .folder(&ids[0])
+        .join(OsStr::from_bytes(b"bad\xff"));
+    std::fs::write(&odd, b"?").unwrap();
+    deployment.stop().await;
+    deployment.config.limits.retain_jobs = 1;
+    deployment.config.limits.retain_poll_ms = 20;
+    deployment.start().await;
+    while deployment.folder(&ids[1]).exists() {
+        tokio::task::yield_now().await;
+    }
+    assert!(odd.exists());
+    let mut client = deployment.client().await;
+    let wanted = wire::ListJobsRequest::default();
+    let listed = client.list_jobs(wanted).await.unwrap().into_inner();
+    assert_eq!(listed.jobs.len(), 1);
+}

@@ -14,12 +14,13 @@ mod group;
 use std::sync::Arc;
 use std::time::Duration;
 
+use qrtx::ports::store::{Filter, JobStore as _};
 use qrtx::store::disk::{OpenError, RedbStore, Room, Surroundings};
 use qrtx::time::Monotonic;
 use qrtx_testkit::contract;
 use qrtx_testkit::contract::store::Spot;
 use qrtx_testkit::disk::Disk;
-use qrtx_testkit::jobs::Life;
+use qrtx_testkit::jobs::{Life, job};
 use redb::StorageBackend as _;
 
 /// Every call is a commit of its own, made where it is asked for.
@@ -88,6 +89,46 @@ async fn a_file_that_is_no_store_is_refused_with_a_reason() {
     file.write(0, &[7; 5000]).unwrap();
     let refused = open(&disk, alone()).unwrap_err();
     assert!(matches!(refused, OpenError::Damaged(_)), "{refused}");
+}
+
+#[tokio::test]
+async fn an_empty_file_is_no_new_store() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(qrtx::os::jobs::open(directory.path()).unwrap());
+    let file = directory.path().join(qrtx::os::jobs::FILE);
+    for (bytes, wanted) in [(0, "the file is empty"), (100, "put a copy of it back")] {
+        std::fs::write(&file, vec![0; bytes]).unwrap();
+        let why = qrtx::os::jobs::open(directory.path()).unwrap_err();
+        assert!(why.to_string().contains(wanted), "{bytes} bytes: {why}");
+    }
+}
+
+/// Whatever the engine makes of it, the kernel gets an answer.
+#[tokio::test]
+async fn a_page_that_makes_no_sense_is_an_error_and_no_panic() {
+    const PAGE: usize = 4096;
+    let disk = Disk::default();
+    let store = open(&disk, alone()).unwrap();
+    let epoch = store.claim().await.unwrap();
+    for number in 1..40 {
+        let append = job().submitted(number).commit();
+        store.append(epoch, append).await.unwrap();
+    }
+    drop(store);
+    let pages = usize::try_from(disk.bytes()).unwrap() / PAGE;
+    let mut broken = 0;
+    for page in 1..pages {
+        for (at, byte) in [(0, 0xff), (2, 0xff), (4, 0x7f), (9, 0xff)] {
+            let damaged = disk.durable();
+            damaged.overwrite(page * PAGE + at, byte);
+            if let Ok(store) = open(&damaged, alone()) {
+                let all = store.list(&Filter::default(), u64::MAX, 99).await;
+                let claimed = store.claim().await;
+                broken += usize::from(all.is_err() || claimed.is_err());
+            }
+        }
+    }
+    assert!(broken > 0, "no damage was seen");
 }
 
 #[tokio::test]
