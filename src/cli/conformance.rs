@@ -44,9 +44,10 @@ enum What {
 /// Flags of `qrtx conformance driver`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Runs two small executions of 10 shots each on one device, and asks for more that
-a driver which keeps the contract does not run. What it must still know after a
-restart is tried in two steps, with the restart in between.
+Runs three small executions of 10 to 20 shots on one device, and asks for more
+that a driver which keeps the contract does not run. What it must still know
+after a restart is tried in two steps, with the restart in between. KEPT is - for
+what a driver may leave out, and for what could not be tried.
 
 Examples:
   qrtx conformance driver                 the embedded device
@@ -100,6 +101,7 @@ pub(super) async fn run(arguments: Arguments) -> Outcome {
     let circuit = circuit(&env, &spec, &device).await?;
     let subject = Subject {
         devices: env.devices(),
+        clock: env.clock(),
         device: device.id.clone(),
         circuit,
         spec: &spec,
@@ -219,7 +221,7 @@ fn write(file: &Path, before: &Before) -> Result<(), Problem> {
 }
 
 fn show(found: &[Finding], endpoint: &str, device: &DeviceId, as_json: bool) -> Outcome {
-    let all_kept = found.iter().all(|finding| finding.kept);
+    let all_kept = found.iter().all(|finding| finding.kept != Some(false));
     if as_json {
         terminal::print_document(&json!({
             "endpoint": endpoint,
@@ -236,8 +238,9 @@ fn show(found: &[Finding], endpoint: &str, device: &DeviceId, as_json: bool) -> 
         let mut table = Table::new(head);
         for finding in found {
             let kept = match finding.kept {
-                true => Cell::styled(GOOD, "yes"),
-                false => Cell::styled(BAD, "no"),
+                Some(true) => Cell::styled(GOOD, "yes"),
+                Some(false) => Cell::styled(BAD, "no"),
+                None => Cell::from("-"),
             };
             table.push([finding.rule.into(), kept, finding.seen.as_str().into()]);
         }

@@ -14,6 +14,22 @@ use crate::ports::Clock;
 use crate::ports::compiler::{CallContext, CallError};
 use crate::ports::devices::RunError;
 
+/// By these a driver says that it did not run an execution, if they carry its ErrorInfo
+/// (execution_control.proto). ABORTED is none of them: it tells of work that was broken off, and
+/// shots may be gone by then.
+const REFUSING: [Code; 5] = [
+    Code::InvalidArgument,
+    Code::Unimplemented,
+    Code::FailedPrecondition,
+    Code::PermissionDenied,
+    Code::ResourceExhausted,
+];
+
+/// Their names, for people who write a driver.
+pub(crate) fn refusals() -> String {
+    REFUSING.map(code_name).join(" or ")
+}
+
 /// A neighbour, and how to reach it.
 #[derive(Debug, Clone)]
 pub struct Neighbour<C> {
@@ -105,14 +121,7 @@ impl<C: Clock> Neighbour<C> {
         if never_left(&said) {
             return RunError::NotSent(message);
         }
-        let refusing = matches!(
-            said.code(),
-            Code::InvalidArgument
-                | Code::Unimplemented
-                | Code::FailedPrecondition
-                | Code::PermissionDenied
-                | Code::ResourceExhausted
-        );
+        let refusing = REFUSING.contains(&said.code());
         // Without the driver's own word, the status may come from anything on the way.
         let own_word = said.get_details_error_info().is_some();
         if !refusing || !own_word {

@@ -2,6 +2,7 @@
 //! it is found in the line that is about it.
 
 use std::process::{Command, Output};
+use std::time::Duration;
 
 use qrtx::os::clock::SystemClock;
 use qrtx_testkit::neighbours::driver::Deviation;
@@ -19,20 +20,31 @@ fn run(arguments: &[&str]) -> Output {
     command.output().unwrap()
 }
 
-/// How a check of `driver` ended, and the rules that it found broken.
-fn check(driver: &Served, arguments: &[&str]) -> (i32, Vec<String>) {
+/// The exit code of a check of `driver`, and what it said.
+fn said(driver: &Served, arguments: &[&str]) -> (i32, Value) {
     let endpoint = driver.addr.to_string();
     let mut all = vec!["--json", "--endpoint", &endpoint];
     all.extend(arguments);
     let output = run(&all);
-    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let document = serde_json::from_slice(&output.stdout).unwrap();
+    (output.status.code().unwrap(), document)
+}
+
+/// The rules of which it was said that they are kept, broken (`false`) or neither (`null`).
+fn rules(document: &Value, kept: Value) -> Vec<String> {
     let rules = document["rules"].as_array().unwrap();
-    let broken = rules.iter().filter(|rule| rule["kept"] == false);
-    let broken: Vec<_> = broken
+    let rules = rules.iter().filter(|rule| rule["kept"] == kept);
+    rules
         .map(|rule| rule["rule"].as_str().unwrap().to_owned())
-        .collect();
+        .collect()
+}
+
+/// How a check of `driver` ended, and the rules that it found broken.
+fn check(driver: &Served, arguments: &[&str]) -> (i32, Vec<String>) {
+    let (code, document) = said(driver, arguments);
+    let broken = rules(&document, false.into());
     assert_eq!(document["conforms"], broken.is_empty(), "{document}");
-    (output.status.code().unwrap(), broken)
+    (code, broken)
 }
 
 fn double() -> DriverDouble<SystemClock> {
@@ -57,7 +69,7 @@ fn a_driver_that_keeps_the_contract_passes_also_after_a_restart() {
     assert_eq!(check(&served, &["--save", file]), (0, vec![]));
     assert_eq!(
         driver.runs().len(),
-        2,
+        3,
         "nothing but what the contract lets run"
     );
     assert_eq!(
@@ -71,7 +83,7 @@ fn a_driver_that_keeps_the_contract_passes_also_after_a_restart() {
         (0, vec![]),
         "it says that it forgot"
     );
-    assert_eq!(driver.runs().len(), 2);
+    assert_eq!(driver.runs().len(), 3);
 }
 
 #[test]
@@ -80,6 +92,7 @@ fn each_way_to_break_the_contract_is_found_in_its_own_line() {
         (Deviation::RunsAgain, "runs an execution once"),
         (Deviation::IgnoresTombstones, "refuses what is buried"),
         (Deviation::IgnoresTokens, "refuses an older fencing token"),
+        (Deviation::GoesByJob, "runs a newer attempt of a job anew"),
     ] {
         let served = Served::start(double().deviating(deviation).routes());
         assert_eq!(
@@ -111,20 +124,80 @@ fn each_way_to_break_the_contract_is_found_in_its_own_line() {
 }
 
 #[test]
+fn a_driver_that_runs_copies_which_come_together_is_found() {
+    let driver = double().deviating(Deviation::KnowsOnlyWhatIsOver);
+    // Long enough for all copies to arrive while the first one runs.
+    driver.set_takes(Duration::from_millis(500));
+    let served = Served::start(driver.routes());
+    let broken = "runs simultaneous copies once".to_owned();
+    assert_eq!(check(&served, &[]), (1, vec![broken]));
+}
+
+#[test]
+fn phases_are_told_of_and_a_driver_may_leave_them_out() {
+    let phases = ["tells phases (optional)".to_owned()];
+    let driver = double();
+    driver.set_takes(Duration::from_millis(50));
+    let served = Served::start(driver.routes());
+    let (code, document) = said(&served, &[]);
+    assert_eq!(code, 0, "{document}");
+    assert!(rules(&document, true.into()).contains(&phases[0]));
+
+    let driver = double();
+    let none = Whim::refuse(Code::Unimplemented, "no phases here");
+    driver.whims().always(Method::WatchExecution, none);
+    let served = Served::start(driver.routes());
+    let (code, document) = said(&served, &[]);
+    assert_eq!(code, 0, "it is still asked for the rest: {document}");
+    assert_eq!(rules(&document, Value::Null), phases);
+}
+
+#[test]
+fn a_refusal_without_error_info_is_none_and_what_it_lacks_is_said() {
+    let driver = double().deviating(Deviation::RefusesBarely);
+    let served = Served::start(driver.routes());
+    let (code, document) = said(&served, &[]);
+    let broken = rules(&document, false.into());
+    let wanted = ["refuses what is buried", "refuses an older fencing token"];
+    assert_eq!((code, broken), (1, wanted.map(str::to_owned).to_vec()));
+    let rules = document["rules"].as_array().unwrap();
+    let seen = rules.iter().filter(|rule| rule["kept"] == false);
+    for seen in seen.map(|rule| rule["seen"].as_str().unwrap()) {
+        assert!(seen.contains("FAILED_PRECONDITION"), "{seen}");
+        assert!(seen.contains("google.rpc.ErrorInfo"), "{seen}");
+    }
+}
+
+#[test]
 fn what_a_restart_must_not_lose_is_found_lost() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("before.json");
     let file = file.to_str().unwrap();
 
-    let driver = double().deviating(Deviation::ClaimsToRemember);
-    let served = Served::start(driver.routes());
-    assert_eq!(check(&served, &["--save", file]), (0, vec![]));
-    driver.forget();
-    let broken = "remembers, or says that it has forgotten".to_owned();
-    assert_eq!(
-        check(&served, &["--after-restart", file]),
-        (1, vec![broken])
-    );
+    for (deviation, rule) in [
+        (
+            Deviation::ClaimsToRemember,
+            "remembers, or says that it has forgotten",
+        ),
+        (
+            Deviation::RunsAgainAfterRestart,
+            "runs an execution once, across the restart",
+        ),
+        (
+            Deviation::LosesTokens,
+            "refuses a token older than one before the restart",
+        ),
+    ] {
+        let driver = double().deviating(deviation);
+        let served = Served::start(driver.routes());
+        assert_eq!(check(&served, &["--save", file]), (0, vec![]));
+        driver.forget();
+        assert_eq!(
+            check(&served, &["--after-restart", file]),
+            (1, vec![rule.to_owned()]),
+            "{deviation:?}"
+        );
+    }
 
     let driver = double();
     let served = Served::start(driver.routes());

@@ -613,16 +613,22 @@ async fn an_answer_that_cannot_be_read_is_doubt() {
 
 #[tokio::test]
 async fn a_failure_the_driver_remembers_is_told_with_its_cost() {
-    let double = driver().with_control();
-    let failed = Whim::RunThenFail(Code::Internal, Evidence::Nothing);
-    double.whims().next(1, Method::ExecuteCircuit, failed);
-    let served = Served::start(double.routes());
-    let deployment = driving_with(served.url()).await;
-    let mut client = deployment.client().await;
-    let job_id = enqueue(&mut client, request(flip())).await;
-    let error = failure(&mut client, &job_id).await;
-    assert_eq!(error.error_code, "ExecuteError");
-    assert_eq!(ledger(&mut client, &job_id).await, ["0/1000/0/0"]);
+    for (code, evidence) in [
+        (Code::Internal, Evidence::Nothing),
+        // By the driver's own word, but that is no refusal: shots may be gone.
+        (Code::Aborted, Evidence::ErrorInfo),
+    ] {
+        let double = driver().with_control();
+        let failed = Whim::RunThenFail(code, evidence);
+        double.whims().next(1, Method::ExecuteCircuit, failed);
+        let served = Served::start(double.routes());
+        let deployment = driving_with(served.url()).await;
+        let mut client = deployment.client().await;
+        let job_id = enqueue(&mut client, request(flip())).await;
+        let error = failure(&mut client, &job_id).await;
+        assert_eq!(error.error_code, "ExecuteError");
+        assert_eq!(ledger(&mut client, &job_id).await, ["0/1000/0/0"]);
+    }
 }
 
 #[tokio::test]

@@ -1,28 +1,41 @@
 //! The execution contract (D8), rule by rule: each is tried on a driver, and what was seen decides.
 //! Nothing here knows whether the driver is behind an endpoint or in this process.
 
+mod restart;
+
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::time::Duration;
 
+use futures::StreamExt as _;
+use futures::future::{Either, join_all, select};
 use serde::{Deserialize, Serialize};
 
+use crate::grpc::refusals;
 use crate::ids::{DeviceId, Epoch, ExecutionId, FencingToken, JobId};
 use crate::job::spec::JobSpec;
-use crate::ports::Devices;
+use crate::job::state::Phase;
 use crate::ports::compiler::{CallContext, CallError, Circuit};
 use crate::ports::devices::{Fate, Inspection, Run, RunError, RunResult};
+use crate::ports::{Clock, Devices};
 use crate::time::Timestamp;
 
-/// Shots of each execution that is to run.
+/// Shots of an execution that is to run.
 const SHOTS: u32 = 10;
+/// Copies of one request that are sent at once: the more, the less likely is it that a fast run
+/// is over before the last one is there.
+const COPIES: u32 = 4;
 /// How long one call may take.
 const CALL: Duration = Duration::from_secs(60);
+/// How long phases may go on after the answer.
+const PHASES: Duration = Duration::from_secs(5);
 
 /// Whether a rule is kept, and by what that was seen.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Finding {
     pub(super) rule: &'static str,
-    pub(super) kept: bool,
+    /// `None` for what a driver may leave out, and for what could not be tried.
+    pub(super) kept: Option<bool>,
     pub(super) seen: String,
 }
 
@@ -35,33 +48,43 @@ pub(super) struct Before {
     counts: BTreeMap<String, i64>,
     /// It is buried.
     buried: ExecutionId,
+    /// It was never sent, and its token is older than that of the one that ran.
+    stale: ExecutionId,
     /// When all this was asked for.
     at: Timestamp,
 }
 
 /// A driver, and what is run on it.
-pub(super) struct Subject<'a, D> {
+pub(super) struct Subject<'a, D, C> {
     pub(super) devices: &'a D,
+    pub(super) clock: &'a C,
     pub(super) device: DeviceId,
     pub(super) circuit: Circuit,
     pub(super) spec: &'a JobSpec,
     /// The wall time of this side.
     pub(super) now: Timestamp,
-    /// Jobs nobody has heard of: executed, buried, fenced and never named.
+    /// Jobs nobody has heard of: executed, buried, sent in copies and never named.
     pub(super) jobs: [JobId; 4],
 }
 
 fn kept(rule: &'static str, seen: impl Into<String>) -> Finding {
     Finding {
         rule,
-        kept: true,
+        kept: Some(true),
         seen: seen.into(),
     }
 }
 
 fn broken(rule: &'static str, seen: impl Into<String>) -> Finding {
     Finding {
-        kept: false,
+        kept: Some(false),
+        ..kept(rule, seen)
+    }
+}
+
+fn open(rule: &'static str, seen: impl Into<String>) -> Finding {
+    Finding {
+        kept: None,
         ..kept(rule, seen)
     }
 }
@@ -104,11 +127,24 @@ fn ran(answer: &Result<RunResult, RunError>) -> String {
     }
 }
 
+/// The same where a refusal was due: what only looks like one is the likeliest mistake.
+fn not_refused(answer: &Result<RunResult, RunError>) -> String {
+    let seen = ran(answer);
+    match answer {
+        Err(RunError::Doubt { .. }) => format!(
+            "{seen}; only a status {} with a google.rpc.ErrorInfo in its details says that nothing \
+             ran",
+            refusals()
+        ),
+        _ => seen,
+    }
+}
+
 fn shots(counts: &BTreeMap<String, i64>) -> i64 {
     counts.values().sum()
 }
 
-impl<D: Devices> Subject<'_, D> {
+impl<D: Devices, C: Clock> Subject<'_, D, C> {
     fn call(&self, job: JobId) -> CallContext<'_> {
         CallContext {
             job,
@@ -149,60 +185,136 @@ impl<D: Devices> Subject<'_, D> {
     }
 
     /// Tries everything that can be tried without a restart; the second is `None` if the driver
-    /// does not run at all.
+    /// does not run what it should.
     pub(super) async fn first(&self) -> (Vec<Finding>, Option<Before>) {
         let (first, buried) = (self.execution(0, 1), self.execution(1, 1));
-        let counts = match self.measure(first).await {
+        let (counts, phases) = self.watched(first).await;
+        let counts = match counts {
             Ok(counts) => counts,
             Err(why) => return (vec![broken("runs a circuit", why)], None),
         };
         let mut found = vec![
             kept("runs a circuit", format!("{SHOTS} shots were answered")),
+            tells_phases(&phases),
             self.tells(first, &counts).await,
             self.says_since_when(first).await,
             self.does_not_know(self.execution(3, 1)).await,
             // After this nobody can tell what the first one brought, if it is not kept.
-            self.runs_once(first, &counts).await,
+            self.runs_once("runs an execution once", first, &counts)
+                .await,
+        ];
+        let runs_once = found.last().is_some_and(|once| once.kept == Some(true));
+        found.extend([
+            self.runs_copies_once(self.execution(2, 1), runs_once).await,
             self.leaves_what_is_over(first).await,
             self.buries(buried).await,
             self.refuses(buried, "refuses what is buried").await,
-        ];
-        let rule = "refuses an older fencing token";
-        let (newer, older) = (self.execution(2, 2), self.execution(2, 1));
-        let counts = match self.measure(newer).await {
+        ]);
+        let rule = "runs a newer attempt of a job anew";
+        let of_first = |attempt| ExecutionId { attempt, ..first };
+        let (newer, older, stale) = (of_first(4), of_first(2), of_first(3));
+        let counts = match self.measure(newer, SHOTS * 2).await {
             Ok(counts) => counts,
             Err(why) => {
-                found.push(broken(rule, format!("the newer one: {why}")));
+                found.push(broken(rule, why));
                 return (found, None);
             }
         };
+        let anew = format!("{} shots, as was asked of this attempt", SHOTS * 2);
+        found.push(kept(rule, anew));
+        let rule = "refuses an older fencing token";
         found.push(self.refuses(older, rule).await);
         let before = Before {
             device: self.device.clone(),
             ran: newer,
             counts,
             buried,
+            stale,
             at: self.now,
         };
         (found, Some(before))
     }
 
     /// An execution that is to run, and its counts.
-    async fn measure(&self, id: ExecutionId) -> Result<BTreeMap<String, i64>, String> {
-        match self.execute(id, SHOTS).await {
-            Ok(result) if shots(&result.counts) == i64::from(SHOTS) => Ok(result.counts),
-            other => Err(ran(&other)),
+    async fn measure(&self, id: ExecutionId, wanted: u32) -> Result<BTreeMap<String, i64>, String> {
+        match self.execute(id, wanted).await {
+            Ok(result) if shots(&result.counts) == i64::from(wanted) => Ok(result.counts),
+            other => Err(format!("{wanted} shots were wanted: {}", ran(&other))),
         }
     }
 
+    /// The same, and the phases that are told of it.
+    async fn watched(
+        &self,
+        id: ExecutionId,
+    ) -> (Result<BTreeMap<String, i64>, String>, Vec<Phase>) {
+        let mut told = Vec::new();
+        let mut phases = self.devices.phases(self.call(id.job), id);
+        let watch = pin!(async {
+            while let Some(phase) = phases.next().await {
+                told.push(phase);
+            }
+        });
+        let counts = match select(pin!(self.measure(id, SHOTS)), watch).await {
+            Either::Left((counts, watch)) => {
+                // A stream that never ends must not hold up the rest.
+                let _ = self.clock.timeout(PHASES, watch).await;
+                counts
+            }
+            Either::Right(((), counts)) => counts.await,
+        };
+        (counts, told)
+    }
+
     /// The same name with another number of shots: one that runs it again gives itself away.
-    async fn runs_once(&self, id: ExecutionId, counts: &BTreeMap<String, i64>) -> Finding {
-        let rule = "runs an execution once";
-        match self.execute(id, SHOTS * 2).await {
+    async fn runs_once(
+        &self,
+        rule: &'static str,
+        id: ExecutionId,
+        counts: &BTreeMap<String, i64>,
+    ) -> Finding {
+        match self.execute(id, SHOTS * 3).await {
             Ok(again) if again.counts == *counts => kept(rule, "the first answer came again"),
             other @ Err(RunError::Refused { .. }) => kept(rule, ran(&other)),
-            other => broken(rule, format!("the same id a second time: {}", ran(&other))),
+            other => {
+                let seen = not_refused(&other);
+                broken(rule, format!("the same id a second time: {seen}"))
+            }
         }
+    }
+
+    /// Copies that arrive while the first is at work, each with another number of shots.
+    async fn runs_copies_once(&self, id: ExecutionId, runs_once: bool) -> Finding {
+        let rule = "runs simultaneous copies once";
+        if !runs_once {
+            // Shots may be worth money.
+            return open(rule, "not tried: even one after the other may run twice");
+        }
+        let copies = (1..=COPIES).map(|copy| self.execute(id, SHOTS + copy));
+        let (mut counts, mut refused) = (Vec::new(), 0);
+        for answer in join_all(copies).await {
+            match answer {
+                Ok(result) => counts.push(result.counts),
+                Err(RunError::Refused { .. }) => refused += 1,
+                other => return broken(rule, not_refused(&other)),
+            }
+        }
+        let Some(first) = counts.first() else {
+            return broken(rule, format!("all {COPIES} copies were refused"));
+        };
+        if counts.iter().any(|other| other != first) {
+            let each: Vec<_> = counts.iter().map(|one| shots(one).to_string()).collect();
+            let each = each.join(", ");
+            return broken(
+                rule,
+                format!("copies got answers of their own: {each} shots"),
+            );
+        }
+        let seen = match (counts.len(), refused) {
+            (_, 0) => format!("one answer for all {COPIES}"),
+            (same, refused) => format!("one answer for {same}, a refusal for {refused}"),
+        };
+        kept(rule, seen)
     }
 
     async fn tells(&self, id: ExecutionId, counts: &BTreeMap<String, i64>) -> Finding {
@@ -275,40 +387,22 @@ impl<D: Devices> Subject<'_, D> {
         let answer = self.execute(id, SHOTS).await;
         match answer {
             Err(RunError::Refused { .. }) => kept(rule, ran(&answer)),
-            _ => broken(rule, ran(&answer)),
+            _ => broken(rule, not_refused(&answer)),
         }
     }
+}
 
-    /// What must hold after the restart.
-    pub(super) async fn after_restart(&self, before: &Before) -> Vec<Finding> {
-        vec![
-            self.remembers(before).await,
-            self.refuses(before.buried, "refuses what was buried before the restart")
-                .await,
-        ]
+/// Phases are told by whoever has some to tell (D16).
+fn tells_phases(told: &[Phase]) -> Finding {
+    let rule = "tells phases (optional)";
+    if told.is_empty() {
+        return open(
+            rule,
+            "none: it has no WatchExecution, or the run was too short",
+        );
     }
-
-    /// It may forget what it ran, but not pretend that it did not.
-    async fn remembers(&self, before: &Before) -> Finding {
-        let rule = "remembers, or says that it has forgotten";
-        let told = match self.inspect(before.ran).await {
-            Ok(told) => told,
-            Err(why) => return broken(rule, why),
-        };
-        match (&told.fate, told.remembers_since) {
-            (Fate::Done(result), _) if result.counts == before.counts => {
-                kept(rule, "DONE, with the counts that it answered before")
-            }
-            (Fate::NotFound, Some(since)) if since > before.at => {
-                kept(rule, "NOT_FOUND, and it remembers only what came later")
-            }
-            (Fate::NotFound, _) => broken(
-                rule,
-                "NOT_FOUND, but it claims to remember that time: shots would be bought twice",
-            ),
-            (other, _) => broken(rule, fate(other)),
-        }
-    }
+    let names: Vec<_> = told.iter().map(|phase| phase.name()).collect();
+    kept(rule, names.join(", "))
 }
 
 impl Before {

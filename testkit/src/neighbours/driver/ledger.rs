@@ -157,8 +157,18 @@ pub enum Deviation {
     IgnoresTombstones,
     /// An execution with an older token than one seen is run.
     IgnoresTokens,
+    /// It knows an execution only when its run is over, and runs the copies that come before.
+    KnowsOnlyWhatIsOver,
+    /// It takes every execution of a job for the first one.
+    GoesByJob,
     /// After a restart it claims to remember what was before.
     ClaimsToRemember,
+    /// After a restart it still tells of executions, and runs them again.
+    RunsAgainAfterRestart,
+    /// A restart loses the tokens seen, and nothing else.
+    LosesTokens,
+    /// Its refusals have no ErrorInfo.
+    RefusesBarely,
 }
 
 /// What the driver knows when it is asked.
@@ -166,6 +176,8 @@ pub(super) struct Memory {
     pub(super) deviation: Option<Deviation>,
     /// Execution ids to numbers in the ledger.
     pub(super) executions: BTreeMap<String, usize>,
+    /// Those of them that it would run again.
+    told_only: BTreeSet<String>,
     pub(super) since: Timestamp,
     /// The newest token of each job, as seen by ExecuteCircuit.
     newest: BTreeMap<String, u64>,
@@ -180,6 +192,7 @@ impl Memory {
         Self {
             deviation: None,
             executions: BTreeMap::new(),
+            told_only: BTreeSet::new(),
             since: now,
             newest: BTreeMap::new(),
             tombstones: BTreeSet::new(),
@@ -188,17 +201,47 @@ impl Memory {
     }
 
     pub(super) fn forget(&mut self, now: Timestamp) {
+        match self.deviation {
+            Some(Deviation::RunsAgainAfterRestart) => {
+                self.told_only = self.executions.keys().cloned().collect();
+                return;
+            }
+            Some(Deviation::LosesTokens) => return self.newest.clear(),
+            Some(Deviation::ClaimsToRemember) => {}
+            _ => self.since = now,
+        }
         self.executions.clear();
         self.newest.clear();
-        if self.deviation != Some(Deviation::ClaimsToRemember) {
-            self.since = now;
-        }
     }
 
     /// The number of an execution that is not to be run again.
     pub(super) fn recognised(&self, execution: &str) -> Option<usize> {
-        let known = self.executions.get(execution).copied();
-        known.filter(|_| self.deviation != Some(Deviation::RunsAgain))
+        match self.deviation {
+            Some(Deviation::RunsAgain) => None,
+            Some(Deviation::GoesByJob) => {
+                let mut known = self.executions.iter();
+                let of_job = known.find(|(known, _)| job_of(known) == job_of(execution));
+                of_job.map(|(_, number)| *number)
+            }
+            _ => {
+                let known = self.executions.get(execution).copied();
+                known.filter(|_| !self.told_only.contains(execution))
+            }
+        }
+    }
+
+    /// Notes an execution that begins.
+    pub(super) fn begins(&mut self, execution: String, number: usize) {
+        if self.deviation != Some(Deviation::KnowsOnlyWhatIsOver) {
+            self.executions.insert(execution, number);
+        }
+    }
+
+    /// Notes an execution of which the end is told.
+    pub(super) fn ends(&mut self, execution: &str, number: usize) {
+        if self.deviation == Some(Deviation::KnowsOnlyWhatIsOver) {
+            self.executions.insert(execution.to_owned(), number);
+        }
     }
 
     /// Whether an execution must not be run because it was cancelled.

@@ -20,7 +20,7 @@ use super::super::refusal;
 use super::super::whims::{Evidence, Whim, after, before};
 use super::circuit::{Circuit, draw};
 use super::fields::{check_fields, data_of, fail_if_asked_to, seed_of};
-use super::ledger::{End, Row, Run, Verdict};
+use super::ledger::{Deviation, End, Row, Run, Verdict};
 use super::{Control, DriverDouble, State};
 
 /// Names the execution (D8).
@@ -206,7 +206,7 @@ impl State {
         let row = self.row(request, sent, &circuit, seed, whim, now);
         let number = self.ledger.start(row);
         if let (Control::Served, Some(execution)) = (heeded, execution) {
-            self.memory.executions.insert(execution, number);
+            self.memory.begins(execution, number);
         }
         Ok(number)
     }
@@ -268,7 +268,11 @@ impl State {
     fn recognise(&mut self, sent: &Name, job: &str) -> Result<Option<usize>, Status> {
         // The tombstone of an execution knows its job by the execution's id alone.
         let fenced = sent.execution.as_deref().map_or(job, job_of);
-        let refuse = |message: &str| Err(refusal::driver(Code::FailedPrecondition, message, job));
+        let bare = self.memory.deviation == Some(Deviation::RefusesBarely);
+        let refuse = |message: &str| match bare {
+            true => Err(Status::failed_precondition(message)),
+            false => Err(refusal::driver(Code::FailedPrecondition, message, job)),
+        };
         if let Some(execution) = &sent.execution {
             // First of all: a refusal would say that it did not run.
             if let Some(known) = self.memory.recognised(execution) {
@@ -391,6 +395,9 @@ impl<C: Clock + Clone> DriverManagerService for DriverDouble<C> {
         let (number, whim) = begun.inspect_err(|_| self.stand_by_the_refusal(&name))?;
         self.shared.arrived.notify_waiters();
         let answer = self.end_of(number).await?;
+        if let (Control::Served, Some(execution)) = (self.control, &name.execution) {
+            self.state().memory.ends(execution, number);
+        }
         after(whim.as_ref(), answer).await
     }
 
