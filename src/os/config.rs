@@ -211,10 +211,10 @@ fn store_kind(value: String) -> Result<StoreKind, ConfigError> {
 }
 
 /// An endpoint with or without its scheme: the neighbours' deployment has both forms.
-pub(crate) fn url(
-    setting: &'static str,
-    given: Option<String>,
-) -> Result<Option<String>, ConfigError> {
+///
+/// # Errors
+/// A value that is none, told with the name of its setting.
+pub fn url(setting: &'static str, given: Option<String>) -> Result<Option<String>, ConfigError> {
     let Some(value) = given else { return Ok(None) };
     let reason = if value.starts_with("https://") {
         "this version has no TLS; use http:// inside a trusted network"

@@ -23,7 +23,7 @@ mod tool {
     use std::io::Write as _;
     use std::path::PathBuf;
     use std::process::ExitCode;
-    use std::time::Instant;
+    use std::time::{Duration, Instant};
 
     use clap::{Args, Parser, Subcommand};
     use qrtx_testkit::load::{self, Broken, Plan, Row};
@@ -55,15 +55,24 @@ mod tool {
         json: bool,
         /// Measures the kernel that listens there, with jobs that it will run, in place of kernels
         /// of the tool's own
-        #[arg(long, value_name = "URL")]
+        #[arg(long, value_name = "HOST:PORT")]
         endpoint: Option<String>,
         /// The device for the jobs at --endpoint
         #[arg(long, value_name = "DEVICE", default_value = "sim:local")]
         target: String,
+        /// How long one job, or one answer, at --endpoint may take
+        #[arg(
+            long,
+            value_name = "SECONDS",
+            default_value_t = 60,
+            value_parser = clap::value_parser!(u64).range(1..)
+        )]
+        patience: u64,
         /// Small numbers: shows in seconds that the tool works, and nothing about a kernel
         #[arg(long)]
         quick: bool,
-        /// Only these rows: enqueue, life, life_on_disk, status, recovery
+        /// Only these rows: enqueue, life, life_on_disk, status, recovery; with --endpoint enqueue,
+        /// life and status
         #[arg(long, value_name = "WHAT", value_delimiter = ',')]
         only: Vec<String>,
     }
@@ -101,6 +110,11 @@ mod tool {
             false => Plan::whole(),
         };
         let plan = plan.only(&wanted.only)?;
+        let aim = wanted.endpoint.map(|endpoint| load::Aim {
+            endpoint,
+            target: wanted.target,
+            patience: Duration::from_secs(wanted.patience),
+        });
         let mut rows = Vec::new();
         let progress = |what: &str| {
             tell(&format!(
@@ -112,9 +126,12 @@ mod tool {
             progress(&format!("  {:.2} of {}", row.ratio, row.reference));
             rows.push(row);
         };
-        match &wanted.endpoint {
+        match &aim {
             None => load::compare(&plan, &progress, &mut done).await?,
-            Some(url) => load::aim(url, &wanted.target, &plan, &progress, &mut done).await?,
+            Some(kernel) => {
+                load::can_aim(&wanted.only)?;
+                load::aim(kernel, &plan, &progress, &mut done).await?;
+            }
         }
         let text = match wanted.json {
             true => {

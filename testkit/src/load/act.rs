@@ -2,17 +2,23 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use futures::future::try_join_all;
 use qrtx::grpc::proto::kernel::kernel_gateway_client::KernelGatewayClient;
 use qrtx::grpc::proto::kernel::*;
-use tonic::transport::{Channel, Endpoint};
+use qrtx::os::config;
+use tonic::transport::{self, Channel, Endpoint};
 
 use super::Broken;
 use super::slices::Act;
 
 /// Connections that all callers share, the same number for both sides.
 const CONNECTIONS: usize = 4;
+/// How long a connection to a kernel elsewhere may take.
+const CONNECT: Duration = Duration::from_secs(5);
+/// How long a job of a kernel of the tool's own may take.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 type Client = KernelGatewayClient<Channel>;
 
@@ -22,21 +28,46 @@ pub(super) struct Gateway(Vec<Client>);
 
 impl Gateway {
     pub(super) async fn to(address: SocketAddr) -> Result<Self, Broken> {
-        Self::at(&format!("http://{address}")).await
+        let endpoint = Endpoint::from_shared(format!("http://{address}"));
+        let endpoint = endpoint.map_err(Broken::at("the endpoint"))?;
+        let connected = Self::connect(&endpoint.tcp_nodelay(true)).await;
+        connected.map_err(Broken::at("the kernel cannot be reached"))
     }
 
-    pub(super) async fn at(url: &str) -> Result<Self, Broken> {
-        let endpoint = Endpoint::from_shared(url.to_owned()).map_err(Broken::at("the endpoint"))?;
-        let endpoint = endpoint.tcp_nodelay(true);
+    /// The kernel that a person named, as all commands of `qrtx` take it.
+    pub(super) async fn elsewhere(given: &str, patience: Duration) -> Result<Self, Broken> {
+        let url = config::url("--endpoint", Some(given.to_owned()));
+        let url = url.map_err(|why| Broken(why.to_string()))?;
+        let endpoint = Endpoint::from_shared(url.unwrap_or_default());
+        let endpoint = endpoint.map_err(Broken::at("--endpoint"))?;
+        let endpoint = endpoint.tcp_nodelay(true).connect_timeout(CONNECT);
+        let connected = Self::connect(&endpoint.timeout(patience)).await;
+        connected.map_err(|why| {
+            let why = root(&why);
+            Broken(format!(
+                "the kernel at {given} cannot be reached ({why}); start one with `qrtx serve`, or \
+                 say with --endpoint HOST:PORT where one is"
+            ))
+        })
+    }
+
+    async fn connect(endpoint: &Endpoint) -> Result<Self, transport::Error> {
         let connected = (0..CONNECTIONS).map(|_| endpoint.connect());
-        let channels = try_join_all(connected).await;
-        let channels = channels.map_err(Broken::at("the kernel cannot be reached"))?;
+        let channels = try_join_all(connected).await?;
         Ok(Self(channels.into_iter().map(Client::new).collect()))
     }
 
     pub(super) fn client(&self, caller: usize) -> Client {
         self.0[caller % self.0.len()].clone()
     }
+}
+
+fn root(why: &transport::Error) -> String {
+    let mut last: &dyn std::error::Error = why;
+    while let Some(cause) = last.source() {
+        last = cause;
+    }
+    last.to_string()
 }
 
 /// What is enqueued, and for which device.
@@ -102,6 +133,8 @@ impl Act for Enqueue {
 #[derive(Debug)]
 pub(super) struct Life {
     pub(super) enqueue: Enqueue,
+    /// How long one may take.
+    patience: Duration,
     /// RPCs of callers so far.
     pub(super) calls: AtomicU64,
     /// Lives so far.
@@ -109,9 +142,10 @@ pub(super) struct Life {
 }
 
 impl Life {
-    pub(super) fn new(enqueue: Enqueue) -> Self {
+    pub(super) fn new(enqueue: Enqueue, patience: Duration) -> Self {
         Self {
             enqueue,
+            patience,
             calls: AtomicU64::new(0),
             lives: AtomicU64::new(0),
         }
@@ -119,6 +153,53 @@ impl Life {
 
     fn called(&self) {
         self.calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Returns when the job has ended.
+    async fn watch(&self, client: &mut Client, job_id: String) -> Result<(), Broken> {
+        let after_seq = 0;
+        let events = client.watch_job(WatchJobRequest { job_id, after_seq });
+        let mut events = events.await.map_err(Broken::at("WatchJob"))?.into_inner();
+        while events
+            .message()
+            .await
+            .map_err(Broken::at("WatchJob"))?
+            .is_some()
+        {}
+        Ok(())
+    }
+
+    /// What holds a job that does not end, as the kernel tells it; the job is cancelled.
+    async fn stuck(&self, client: &mut Client, job_id: String) -> Broken {
+        let wanted = ExplainJobRequest {
+            job_id: job_id.clone(),
+        };
+        let why = match client.explain_job(wanted).await {
+            Ok(told) => {
+                let told = told.into_inner();
+                let reasons = told.reasons.into_iter().map(|reason| reason.message);
+                let reasons: Vec<_> = reasons.collect();
+                match (reasons.is_empty(), told.job) {
+                    // It waits for nothing: what it does is told.
+                    (true, Some(job)) => job.message,
+                    _ => reasons.join("; "),
+                }
+            }
+            Err(why) => format!("ExplainJob: {why}"),
+        };
+        let wanted = CancelJobRequest {
+            job_id: job_id.clone(),
+            ..CancelJobRequest::default()
+        };
+        let left = match client.cancel_job(wanted).await {
+            Ok(_) => "it is cancelled",
+            Err(_) => "it could not be cancelled",
+        };
+        let seconds = self.patience.as_secs();
+        Broken(format!(
+            "{job_id} had not ended after {seconds} s, and {left}: {why}. Mend that, name another \
+             device with --target, or allow more with --patience SECONDS"
+        ))
     }
 }
 
@@ -128,24 +209,22 @@ impl Act for Life {
         self.called();
         let job_id = self.enqueue.enqueue(caller).await?.job_id;
         self.called();
-        let wanted = WatchJobRequest {
-            job_id: job_id.clone(),
-            after_seq: 0,
-        };
-        let events = client.watch_job(wanted).await;
-        let mut events = events.map_err(Broken::at("WatchJob"))?.into_inner();
-        while events
-            .message()
-            .await
-            .map_err(Broken::at("WatchJob"))?
-            .is_some()
-        {}
+        let ended = self.watch(&mut client, job_id.clone());
+        match tokio::time::timeout(self.patience, ended).await {
+            Ok(ended) => ended?,
+            Err(_) => return Err(self.stuck(&mut client, job_id).await),
+        }
         self.called();
         let wanted = GetJobResultsRequest { job_id };
         let results = client.get_job_results(wanted).await;
         let results = results.map_err(Broken::at("GetJobResults"))?.into_inner();
         if results.counts.values().sum::<i64>() != 100 {
-            return Err(Broken(format!("a job ended without results: {results:?}")));
+            let why = match results.error {
+                Some(error) => format!("{}: {}", error.error_code, error.error_summary),
+                None => format!("its counts are {:?}", results.counts),
+            };
+            let job_id = results.job_id;
+            return Err(Broken(format!("{job_id} ended without 100 shots: {why}")));
         }
         self.lives.fetch_add(1, Ordering::Relaxed);
         Ok(())

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use super::act::{Enqueue, Gateway, Life, Program, Status};
 use super::compare::{Plan, echo_of};
 use super::echo::Echo;
 use super::row::Row;
-use super::slices::beside;
+use super::slices::{self, Seen, beside};
 use super::{Broken, Progress};
 
 /// A Bell pair in the format that no kernel needs a compiler for.
@@ -16,13 +17,40 @@ const BELL: &str = r#"{"version":"1.0.0","qubits":2,"operations":[{"op":"H","q":
 /// Where its jobs are kept is not known from here.
 const STORE: &str = "unknown";
 
-/// Measures the kernel at `url` with jobs for the device `target`, which it will run.
+/// What needs no store and no files of the tool's own.
+const ROWS: [&str; 3] = ["life", "status", "enqueue"];
+
+/// The kernel to be measured.
+#[derive(Debug, Clone)]
+pub struct Aim {
+    /// Where it listens, with or without `http://`.
+    pub endpoint: String,
+    /// The device that runs the jobs.
+    pub target: String,
+    /// How long a call, or one job, may take.
+    pub patience: Duration,
+}
+
+/// Whether these rows can be measured at a kernel that runs elsewhere.
+///
+/// # Errors
+/// Those that cannot.
+pub fn can_aim(only: &[String]) -> Result<(), Broken> {
+    let other = only.iter().find(|row| !ROWS.contains(&row.as_str()));
+    let Some(other) = other else { return Ok(()) };
+    let rows = ROWS.join(", ");
+    Err(Broken(format!(
+        "{other:?} needs a kernel of the tool's own: with --endpoint only these rows can be \
+         measured: {rows}"
+    )))
+}
+
+/// Measures a kernel with jobs that it will run.
 ///
 /// # Errors
 /// [`Broken`].
 pub async fn aim(
-    url: &str,
-    target: &str,
+    kernel: &Aim,
     plan: &Plan,
     progress: Progress<'_>,
     done: &mut (dyn FnMut(Row) + Send),
@@ -30,12 +58,17 @@ pub async fn aim(
     let program = Program {
         text: BELL,
         format: "aqo_json",
-        target: target.to_owned(),
+        target: kernel.target.clone(),
     };
-    let gateway = Gateway::at(url).await?;
+    let gateway = Gateway::elsewhere(&kernel.endpoint, kernel.patience).await?;
+    let living = Enqueue::new(gateway.clone(), program.clone());
+    let life = Arc::new(Life::new(living, kernel.patience));
+    for _ in plan.of("life", &[()]) {
+        progress("one job, to see that jobs end");
+        slices::once(&life).await?;
+    }
     let enqueue = Arc::new(Enqueue::new(gateway.clone(), program.clone()));
-    let echo = Arc::new(echo_of(&enqueue, program.clone()).await?);
-    let life = Arc::new(Life::new(Enqueue::new(gateway.clone(), program)));
+    let echo = Arc::new(echo_of(&enqueue, program).await?);
     for callers in plan.of("life", &plan.living) {
         progress(&format!("life, {callers} callers"));
         let before = (
@@ -47,13 +80,7 @@ pub async fn aim(
         let rpcs = calls as f64 / (life.lives.load(Ordering::Relaxed) - before.1) as f64;
         done(Row {
             rpcs: Some(rpcs),
-            ..Row::new(
-                "life",
-                STORE,
-                *callers,
-                seen,
-                ("echo / clients' RPCs", rpcs),
-            )
+            ..row("life", *callers, seen, ("echo / clients' RPCs", rpcs))
         });
     }
     let job = enqueue.enqueue(0).await?.job_id;
@@ -67,12 +94,21 @@ pub async fn aim(
     for callers in plan.of("status", &plan.callers) {
         progress(&format!("status, {callers} callers"));
         let seen = beside(&asked, &echoed, *callers, plan.slices()).await?;
-        done(Row::new("status", STORE, *callers, seen, ("echo", 1.0)));
+        done(row("status", *callers, seen, ("echo", 1.0)));
     }
     for callers in plan.of("enqueue", &plan.callers) {
         progress(&format!("enqueue, {callers} callers"));
         let seen = beside(&enqueue, &echo, *callers, plan.slices()).await?;
-        done(Row::new("enqueue", STORE, *callers, seen, ("echo", 1.0)));
+        done(row("enqueue", *callers, seen, ("echo", 1.0)));
     }
     Ok(())
+}
+
+/// A row without the work of the processors: that of the kernel is not seen from here.
+fn row(what: &'static str, callers: usize, seen: (Seen, Seen), reference: (&str, f64)) -> Row {
+    Row {
+        cpu_ms: None,
+        cpu_ratio: None,
+        ..Row::new(what, STORE, callers, seen, reference)
+    }
 }

@@ -8,7 +8,7 @@ use qrtx::grpc::proto::internal::DeviceStatus;
 use qrtx::os::jobs;
 use tempfile::TempDir;
 
-use super::act::{Enqueue, Gateway, Life, Program, Status};
+use super::act::{Enqueue, Gateway, Life, PATIENCE, Program, Status};
 use super::commits::Commits;
 use super::echo::Echo;
 use super::fill::{Kind, fill};
@@ -209,7 +209,7 @@ async fn life(plan: &Plan, store: Store, callers: usize) -> Result<Row, Broken> 
     let kernel = Ground::new(store, ground::Files::Memory, folder.path(), &url).await?;
     let enqueue = Enqueue::new(Gateway::to(kernel.address()).await?, program());
     let echo = Arc::new(echo_of(&enqueue, program()).await?);
-    let life = Arc::new(Life::new(enqueue));
+    let life = Arc::new(Life::new(enqueue, PATIENCE));
     let seen = beside(&life, &echo, callers, plan.slices()).await?;
     kernel.stop().await;
     let calls = neighbours.calls() + life.calls.load(Ordering::Relaxed);
@@ -226,7 +226,7 @@ async fn life_on_disk(plan: &Plan, callers: usize) -> Result<Row, Broken> {
     let url = Instant::new(DeviceStatus::Online).serve().await?;
     let kernel = Ground::new(Store::Redb, ground::Files::Disk, folder.path(), &url).await?;
     let enqueue = Enqueue::new(Gateway::to(kernel.address()).await?, program());
-    let life = Arc::new(Life::new(enqueue));
+    let life = Arc::new(Life::new(enqueue, PATIENCE));
     super::slices::once(&life).await?;
     let bare = files::Files::like(&folder.path().join("qfs"), folder.path().join("bare"))?;
     let seen = beside(&life, &Arc::new(bare), callers, plan.slices()).await?;

@@ -19,7 +19,7 @@ mod recovery;
 mod row;
 mod slices;
 
-pub use aim::aim;
+pub use aim::{Aim, aim, can_aim};
 pub use compare::{Plan, compare};
 pub use recovery::{fill_and_wait, reopen};
 pub use row::{Row, table};

@@ -25,11 +25,10 @@ pub struct Row {
     pub reference_per_second: f64,
     /// Ours to the reference.
     pub ratio: f64,
-    /// What the processors worked for one of ours, in ms, callers and neighbours included.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// What the processors worked for one of ours, in ms, callers and neighbours included; `None`
+    /// where the kernel is another process.
     pub cpu_ms: Option<f64>,
     /// The same of the reference to ours: steadier than the ratio while others use the machine.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu_ratio: Option<f64>,
     /// Jobs in the store.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -105,8 +104,7 @@ pub fn table(rows: &[Row]) -> String {
             row.reference_per_second,
             row.ratio,
             row.cpu_ratio
-                .map(|ratio| format!("{ratio:.2}"))
-                .unwrap_or_default(),
+                .map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}")),
             beside(row),
         );
     }
