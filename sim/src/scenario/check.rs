@@ -14,6 +14,14 @@ use super::{
 /// Processes that can be killed.
 const PROCESSES: [&str; 3] = ["kernel", "compiler", "driver-manager"];
 
+/// What a cancel may be answered.
+const RECEIPTS: [&str; 4] = [
+    "NOT_STARTED",
+    "STOPPED_ON_DEVICE",
+    "STOP_UNCONFIRMED",
+    "TOO_LATE",
+];
+
 impl Scenario {
     /// Whether it can be run.
     ///
@@ -79,6 +87,9 @@ impl Scenario {
         for state in &self.expect.hits {
             let states = rare::ALL.map(|(name, _)| name);
             words::known("rare state", &states, state)?;
+        }
+        for receipt in &self.expect.receipts {
+            words::known("receipt", &RECEIPTS, receipt)?;
         }
         for (number, step) in self.steps.iter().enumerate() {
             self.check_step(step)
