@@ -26,6 +26,7 @@ const REFUSING: [Code; 5] = [
 ];
 
 /// Their names, for people who write a driver.
+#[cfg(not(madsim))]
 pub(crate) fn refusals() -> String {
     REFUSING.map(code_name).join(" or ")
 }

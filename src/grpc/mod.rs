@@ -26,6 +26,7 @@ use crate::limits::REQUEST_BYTES_MAX;
 use crate::ports::Env;
 
 pub use call::Neighbour;
+#[cfg(not(madsim))]
 pub(crate) use call::refusals;
 pub use compiler::CompilerClient;
 pub use driver::DriverClient;

@@ -37,6 +37,19 @@ const NOISE: [&str; 5] = [
     "StreamJobUpdates",
 ];
 
+/// From a line to the text below it.
+const CAPTION: f64 = 11.0;
+/// From one text to the next.
+const LINE: f64 = 13.0;
+
+/// What is said several times, in one line.
+fn said_once(what: &str, times: usize) -> String {
+    match times {
+        1 => what.to_owned(),
+        times => format!("{what} ({times} times)"),
+    }
+}
+
 /// The picture of a run.
 pub fn html(scenario: &Scenario, seed: u64, outcome: &Outcome, verdict: &Verdict) -> String {
     let told = verdict.complaints().join(" ");
@@ -112,7 +125,7 @@ impl Picture<'_> {
     fn captions(&mut self) {
         let x = LEFT - 58.0;
         for fired in self.outcome.records.fired.clone() {
-            let y = self.rows.y(fired.at) + 11.0;
+            let y = self.rows.y(fired.at) + CAPTION;
             let (class, text) = (class_of(&fired), page::escaped(&fired.text));
             self.put(format_args!(
                 r#"<text class="{class}-text" x="{x}" y="{y}">{text}</text>"#
@@ -121,20 +134,33 @@ impl Picture<'_> {
     }
 
     /// Where a promise is broken: a line through everything, with how. What only the whole run
-    /// shows stands at its end.
+    /// shows stands at its end, and what is broken in the same way again and again stands once.
     fn breaches(&mut self) {
         let (x, width) = (LEFT - 60.0, LANE * LANES.len() as f64);
         let mut taken = BTreeMap::new();
+        let mut times = BTreeMap::new();
         for broken in self.verdict.all() {
+            *times.entry((broken.promise, &broken.how)).or_insert(0) += 1;
+        }
+        let captions = self.outcome.records.fired.iter();
+        let captions: Vec<_> = captions
+            .map(|fired| self.rows.y(fired.at) + CAPTION)
+            .collect();
+        for broken in self.verdict.all() {
+            let Some(times) = times.remove(&(broken.promise, &broken.how)) else {
+                continue;
+            };
             let y = self.rows.y(broken.at.unwrap_or(self.outcome.ended));
             let nth: &mut u32 = taken.entry(y.to_bits()).or_default();
             *nth += 1;
-            let text_y = y - 3.0 + 13.0 * f64::from(*nth - 1);
-            let how = &broken.how;
-            let (text, right) = (
-                page::escaped(&format!("{}: {how}", broken.promise)),
-                x + width,
-            );
+            let above = y - 3.0;
+            let hides = captions
+                .iter()
+                .any(|caption| (above - caption).abs() < LINE);
+            let first = if hides { y + CAPTION } else { above };
+            let text_y = first + LINE * f64::from(*nth - 1);
+            let what = said_once(&format!("{}: {}", broken.promise, broken.how), times);
+            let (text, right) = (page::escaped(&what), x + width);
             self.put(format_args!(
                 r#"<g class="breach"><line x1="{x}" y1="{y}" x2="{right}" y2="{y}"/><text x="{x}" y="{text_y}">⚠ {text}</text></g>"#
             ));

@@ -3,7 +3,7 @@
 use crate::scenario::Scenario;
 use crate::verdict::{Outcome, Verdict};
 
-use super::{LANES, books, lane};
+use super::{LANES, books, lane, said_once};
 
 const STYLE: &str = "
 body { font: 14px system-ui, sans-serif; margin: 0 24px 48px; color: #222; background: #fff; }
@@ -47,10 +47,19 @@ pub(super) fn page(
 ) -> String {
     let title = escaped(&format!("{}, seed {seed}", scenario.id));
     let story = escaped(scenario.story.trim());
-    let complaints = verdict.complaints().join("\n");
+    let mut complaints: Vec<(String, usize)> = Vec::new();
+    for complaint in verdict.complaints() {
+        match complaints.iter_mut().find(|(said, _)| *said == complaint) {
+            Some((_, times)) => *times += 1,
+            None => complaints.push((complaint, 1)),
+        }
+    }
+    let lines = complaints
+        .iter()
+        .map(|(said, times)| escaped(&said_once(said, *times)));
     let (class, said) = match complaints.is_empty() {
         true => ("", "all is well".to_owned()),
-        false => ("broken", escaped(&complaints).replace('\n', "<br>")),
+        false => ("broken", lines.collect::<Vec<_>>().join("<br>")),
     };
     let books = books::table(outcome);
     let heads: String = LANES
