@@ -40,7 +40,7 @@ pub fn check(history: &History) -> Vec<Breach> {
         let sum: i64 = counts.values().sum();
         if shots.map(i64::from) != Some(sum) {
             let (client, job) = (&told.client, told.job);
-            let asked = shots.map_or("nothing".to_owned(), |shots| shots.to_string());
+            let asked = shots.map_or_else(|| "nothing".to_owned(), |shots| shots.to_string());
             broken.push(Breach::at(
                 told.at,
                 format!("{client} got {sum} counts of {job}, which asked for {asked}"),
