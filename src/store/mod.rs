@@ -3,8 +3,7 @@
 //! A job store is an ordered map of bytes (`map`) and rules over it: where things stand (`place`),
 //! how they lie there (`record`, `head`), which rows a commit writes (`encoded`), what it may change
 //! (`commit`), what it knows of itself (`own`), how a job is found (`find`) and how all that is read
-//! (`look`). The stores differ in
-//! the `ground` beneath the map alone.
+//! (`look`). The stores differ in the `ground` beneath the map alone.
 
 pub mod artifacts;
 mod commit;

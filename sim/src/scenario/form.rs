@@ -295,7 +295,8 @@ pub struct Expect {
     /// Shots of all jobs of which nobody can say anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unknown_shots: Option<u64>,
-    /// Receipts that cancels may be answered with (`NOT_STARTED`, `STOPPED_ON_DEVICE`, `STOP_UNCONFIRMED`, `TOO_LATE`); any when empty.
+    /// Receipts that cancels may be answered with (`NOT_STARTED`, `STOPPED_ON_DEVICE`,
+    /// `STOP_UNCONFIRMED`, `TOO_LATE`); any when empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub receipts: Vec<String>,
     /// How long clients may wait for what they ask, but for watches.
