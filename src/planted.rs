@@ -183,11 +183,23 @@ pub enum Bug {
     StreamBeginsAnew,
     /// system-api is told that a cancel was accepted when it was too late.
     LateCancelAccepted,
+    /// Who repeats a request is told that it has made the job.
+    RepetitionNotTold,
+    /// A status does not tell how often a stage was tried.
+    StatusForgetsTries,
+    /// Whatever was tried too often, it is the device that is blamed.
+    DeviceIsBlamed,
+    /// The key of a reservation is not looked for.
+    ReservationKeyForgotten,
+    /// How many slots a tenant has reserved is not looked at.
+    TenantReservesAll,
+    /// However long QFS is away, it is waited for.
+    PersistHasNoBound,
 }
 
 impl Bug {
     /// Every mistake, by its name.
-    pub const ALL: [(&str, Self); 89] = [
+    pub const ALL: [(&str, Self); 95] = [
         ("key-forgotten", Self::KeyForgotten),
         ("admits-all", Self::AdmitsAll),
         ("withdrawal-forgotten", Self::WithdrawalForgotten),
@@ -286,6 +298,12 @@ impl Bug {
         ("keyed-are-forgotten", Self::KeyedAreForgotten),
         ("stream-begins-anew", Self::StreamBeginsAnew),
         ("late-cancel-accepted", Self::LateCancelAccepted),
+        ("repetition-not-told", Self::RepetitionNotTold),
+        ("status-forgets-tries", Self::StatusForgetsTries),
+        ("device-is-blamed", Self::DeviceIsBlamed),
+        ("reservation-key-forgotten", Self::ReservationKeyForgotten),
+        ("tenant-reserves-all", Self::TenantReservesAll),
+        ("persist-has-no-bound", Self::PersistHasNoBound),
     ];
 }
 

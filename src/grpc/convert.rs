@@ -16,6 +16,7 @@ use crate::job::request::JobRequest;
 use crate::job::state::{Phase, State};
 use crate::job::{Job, Receipt};
 use crate::kernel::{Cancelled, Held, Outlook, Results, Told};
+use crate::planted::{Bug, planted};
 use crate::schedule::reservation::ReserveRequest;
 use crate::stages::documents::bitstring_order;
 use crate::time::Timestamp;
@@ -157,7 +158,10 @@ pub(super) fn job_status(job: Head, message: String) -> wire::JobStatus {
         state: task_state(job.state) as i32,
         phase: phase(job.phase) as i32,
         attempt: job.attempt,
-        tries: job.tries,
+        tries: match planted(Bug::StatusForgetsTries) {
+            true => 0,
+            false => job.tries,
+        },
         target: job.want.target.to_string(),
         device_id: device.map(ToString::to_string).unwrap_or_default(),
         priority: i32::from(job.priority),

@@ -109,7 +109,10 @@ fn patience(
     limits: &Limits,
     elapsed: Duration,
 ) -> (u32, Option<u32>, Duration) {
-    let persist = Duration::from_millis(limits.persist_ms);
+    let persist = match planted(Bug::PersistHasNoBound) {
+        true => Duration::MAX,
+        false => Duration::from_millis(limits.persist_ms),
+    };
     if job.state.is_terminal() {
         // Tries after the end are counted nowhere: the time that has passed tells how many.
         let base = u128::from(limits.backoff_ms_base.max(1));
@@ -140,7 +143,11 @@ fn patience(
 
 fn end(later: Later, why: &str) -> Judgement {
     let summary = format!("{} ({why})", later.cause);
-    let failure = Failure::new(later.category, summary);
+    let category = match planted(Bug::DeviceIsBlamed) {
+        true => Category::ExecuteError,
+        false => later.category,
+    };
+    let failure = Failure::new(category, summary);
     Judgement::Record(Event::Failed {
         failure,
         settlement: later.settlement,

@@ -155,7 +155,7 @@ impl<E: Env> Kernel<E> {
             state: job.state,
             shown: job.shown,
             created_at: job.created_at,
-            deduplicated: true,
+            deduplicated: !planted(Bug::RepetitionNotTold),
         })
     }
 

@@ -13,8 +13,9 @@ use qrtx::job::event::{Counts, Recorded};
 use qrtx::job::state::State;
 use qrtx::limits::Limits;
 use qrtx::ports::devices::Hardware;
+use qrtx::schedule::reservation::Reservation;
 
-pub use told::{News, Told, Wish};
+pub use told::{News, Shown, Told, Wish};
 
 use crate::neighbours::{Method, Run};
 
@@ -36,6 +37,8 @@ pub struct History {
     pub runs: Vec<Run>,
     /// What clients were promised.
     pub promises: Vec<Promise>,
+    /// Reservations that are stored at the end, also those that are over.
+    pub reservations: Vec<Reservation>,
     /// Whether clients reserve slots. Those count to what a tenant may have running and has used,
     /// on all devices, from a moment on that only the kernel knows.
     pub reserving: bool,
@@ -106,6 +109,9 @@ pub struct History {
     /// When a client, a kernel, what it stores, or the way between them was in trouble: from and
     /// until.
     pub troubles: Vec<(Duration, Duration)>,
+    /// When a kernel or the network about it was in trouble, and not what it keeps files in alone:
+    /// from and until.
+    pub kernel_troubles: Vec<(Duration, Duration)>,
     /// Every start of a kernel, in order.
     pub starts: Vec<Start>,
     /// When the job store was slow, full or away: from and until.
@@ -356,6 +362,13 @@ impl History {
     /// Whether anything was wrong with the network, the store, a process or a neighbour in a span.
     pub fn was_troubled(&self, from: Duration, until: Duration) -> bool {
         let troubles = self.troubles.iter().chain(&self.pauses);
+        let mut troubles = troubles.chain(&self.store_troubles);
+        troubles.any(|&(began, ended)| began <= until && from <= ended)
+    }
+
+    /// Whether in a span a kernel could do nothing for a job, whatever was wrong with its files.
+    pub fn kernel_was_troubled(&self, from: Duration, until: Duration) -> bool {
+        let troubles = self.kernel_troubles.iter().chain(&self.pauses);
         let mut troubles = troubles.chain(&self.store_troubles);
         troubles.any(|&(began, ended)| began <= until && from <= ended)
     }

@@ -90,15 +90,21 @@ impl World {
                 idempotency_key: key.clone(),
                 ..request(bell())
             };
-            let job_id = loop {
+            let wire::EnqueueJobResponse {
+                job_id,
+                deduplicated,
+                ..
+            } = loop {
                 match kernel.enqueue_job(wanted.clone()).await {
-                    Ok(accepted) => break accepted.into_inner().job_id,
+                    Ok(accepted) => break accepted.into_inner(),
                     Err(_) => kernel = self.connect(&mut seen).await,
                 }
             };
             let job: JobId = job_id.parse().unwrap();
             let accepted = News::Accepted {
                 key,
+                asked: Duration::ZERO,
+                repeated: Some(deduplicated),
                 wish: Wish {
                     tenant: "tenant-default".to_owned(),
                     program: Sha256Sum::of(&wanted.program),

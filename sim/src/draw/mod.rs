@@ -39,6 +39,8 @@ const NOISE: [&str; 5] = [
 
 /// From a line to the text below it.
 const CAPTION: f64 = 11.0;
+/// So many of a job's counts are shown.
+const COUNTS_SHOWN: usize = 4;
 /// From one text to the next.
 const LINE: f64 = 13.0;
 
@@ -330,7 +332,10 @@ impl Picture<'_> {
             let name = job.map(|job| format!("job {job}")).unwrap_or_default();
             let (noise, text) = match &told.news {
                 News::Accepted { .. } => ("", format!("{name} is accepted")),
-                News::Results { state, .. } => ("", format!("{name}: results, {}", state.name())),
+                News::Results { state, counts, .. } => {
+                    let counted = counted(counts);
+                    ("", format!("{name}: results, {}{counted}", state.name()))
+                }
                 News::Receipt { receipt, .. } => {
                     let receipt = receipt.trim_start_matches("CANCEL_RECEIPT_");
                     ("", format!("{name}: {receipt}"))
@@ -353,6 +358,13 @@ impl Picture<'_> {
                 News::Listed(state) => {
                     let state = state.map_or("nothing", |state| state.name());
                     ("noise", format!("{name} is listed as {state}"))
+                }
+                News::Shown(shown) => {
+                    let noise = noise("statuses_are_true");
+                    (
+                        noise,
+                        format!("{name} is {} after {}", shown.state.name(), shown.seq),
+                    )
                 }
                 News::Public(state) => {
                     let noise = noise("public_never_goes_back");
@@ -387,6 +399,19 @@ fn beside(columns: &mut Vec<Duration>, began: Duration, ended: Duration) -> usiz
     });
     columns[column] = ended;
     column
+}
+
+/// Counts as a label has room for them.
+fn counted(counts: &BTreeMap<String, i64>) -> String {
+    let mut shown: String = counts
+        .iter()
+        .take(COUNTS_SHOWN)
+        .map(|(bits, count)| format!(" {bits}:{count}"))
+        .collect();
+    if counts.len() > COUNTS_SHOWN {
+        shown += " …";
+    }
+    shown
 }
 
 /// The jobs that are named where a promise is broken.

@@ -7,12 +7,15 @@ use crate::scenario::{ReservationPlan, Scenario, Span};
 /// Of a hundred runs, so many have reservations.
 const PERCENT: u64 = 15;
 
-/// One run in seven has one or two, each for the tenant of a job, of which half name it.
+/// One run in seven has one to three, each for the tenant of a job, of which half name it.
 pub(super) fn reservations(scenario: &mut Scenario, chance: &mut Chance) {
     if !chance.percent(PERCENT) {
         return;
     }
-    for number in 0..usize::try_from(chance.within(1, 2)).expect("it is one or two") {
+    if chance.percent(50) {
+        scenario.limits.set("tenant_reservations", 1);
+    }
+    for number in 0..usize::try_from(chance.within(1, 3)).expect("it is a few") {
         let job = chance.one_of(&scenario.jobs).clone();
         scenario.reservations.push(ReservationPlan {
             client: job.client,

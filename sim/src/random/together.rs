@@ -8,8 +8,8 @@ use super::faults::Draw;
 use super::millis;
 use crate::chance::Chance;
 use crate::scenario::{
-    Act, CallPoint, DeviceFact, DevicePoint, DeviceSays, DeviceTrouble, JobRef, Kill, Leg, Moment,
-    Point, Scenario, Span, Step, When, WhimPlan,
+    Act, ArtifactsTrouble, CallPoint, DeviceFact, DevicePoint, DeviceSays, DeviceTrouble, JobRef,
+    Kill, Leg, Moment, Point, Scenario, Span, Step, StoreFault, When, WhimPlan,
 };
 
 /// Of a hundred runs, so many have such a meeting, and little else that goes wrong.
@@ -36,6 +36,8 @@ pub(super) fn draw(scenario: &mut Scenario, chance: &mut Chance) -> bool {
         has_its_deadline_at_its_bound,
         does_not_hear_a_cancel,
         is_heard_of_too_late,
+        outlasts_its_patience,
+        outlasts_its_patience,
     ]);
     let steps = arrange(scenario, chance);
     scenario.steps.extend(steps);
@@ -190,4 +192,22 @@ fn is_heard_of_too_late(scenario: &mut Scenario, chance: &mut Chance) -> Vec<Ste
         }),
     });
     std::iter::once(late).chain(each).collect()
+}
+
+/// A job has its counts, and nobody takes them for longer than that is tried, or than it has time.
+fn outlasts_its_patience(scenario: &mut Scenario, chance: &mut Chance) -> Vec<Step> {
+    let by_deadline = chance.percent(50);
+    let persist_ms = if by_deadline { 60_000 } else { 3_000 };
+    scenario.limits.set("persist_ms", persist_ms);
+    scenario.limits.set("artifact_ms", 1_000);
+    scenario.limits.set("backoff_ms_max", 1_000);
+    for job in &mut scenario.jobs {
+        let timeout = Span(millis(chance.within(6_000, 15_000)));
+        job.timeout = by_deadline.then_some(timeout);
+    }
+    let mut draw = Draw { scenario, chance };
+    let when = point(draw.job(), "Executed", Moment::After);
+    let (how, lasts) = (StoreFault::Away, Some(Span(Duration::from_secs(25))));
+    let act = Act::ArtifactsFail(ArtifactsTrouble { how, lasts });
+    vec![Step { when, act }]
 }

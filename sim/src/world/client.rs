@@ -180,14 +180,17 @@ impl Client {
         loop {
             let asked = self.trace.now();
             let answered = match plan.system_api {
-                true => self.submit_as_system_api(&key).await,
+                // That contract has no word for it.
+                true => self.submit_as_system_api(&key).await.map(|id| (id, None)),
                 false => self.submit_ours(request.clone()).await,
             };
             match answered {
-                Ok(id) => {
+                Ok((id, repeated)) => {
                     let job = id.parse().expect("a job id");
                     let accepted = News::Accepted {
                         key,
+                        asked,
+                        repeated,
                         wish: Wish {
                             tenant: self.tenant(),
                             program: sha256,
@@ -221,13 +224,16 @@ impl Client {
         format!("job {ordinal}")
     }
 
-    /// Submits once; gives the job's id.
-    async fn submit_ours(&self, request: wire::EnqueueJobRequest) -> Result<String, Status> {
+    /// Submits once; gives the job's id, and whether its key had been known.
+    async fn submit_ours(
+        &self,
+        request: wire::EnqueueJobRequest,
+    ) -> Result<(String, Option<bool>), Status> {
         let mut client = self.ours();
         let answered = self.patiently(async move { client.enqueue_job(request).await });
         let answer = answered.await?.into_inner();
         self.trace.records().merged += usize::from(answer.deduplicated);
-        Ok(answer.job_id)
+        Ok((answer.job_id, Some(answer.deduplicated)))
     }
 
     fn tenant(&self) -> String {
@@ -297,6 +303,7 @@ impl Client {
                             &said,
                         );
                         self.ask_as_system_api(job).await;
+                        self.ask_ours(job).await;
                         if state == State::Queued {
                             self.ask_why(job).await;
                         }

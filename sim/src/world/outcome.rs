@@ -31,6 +31,8 @@ impl World {
         }
         let mut history = self.history(ended);
         history.damaged = damaged;
+        let reservations = on!(&left, jobs => jobs.reservations().await);
+        history.reservations = reservations.expect("what is left can be listed");
         // Also of jobs of which nothing is left.
         let commits = self.trace.records().commits.clone();
         let named = commits.iter();
@@ -134,6 +136,7 @@ impl World {
                 })
                 .collect(),
             stored: BTreeMap::new(),
+            reservations: Vec::new(),
             committed: committed
                 .map(|commit| Committed {
                     confirmed: commit.confirmed,
@@ -196,6 +199,7 @@ impl World {
             fenced: records.fenced.clone(),
             away: troubles.away(),
             troubles: troubles.beyond_neighbours(),
+            kernel_troubles: troubles.of_kernels(),
             epochs: records.epochs.iter().map(|(at, _)| *at).collect(),
             driver_was_well: troubles.driver_was_well(),
             submits: records

@@ -217,10 +217,20 @@ impl<'a> Troubles<'a> {
     /// When more was wrong than that a neighbour did not do its part, and as long after it as
     /// somebody may wait for who has gone.
     pub(super) fn beyond_neighbours(&self) -> Vec<Span> {
+        self.spans(|kind| !OF_NEIGHBOURS.contains(&kind))
+    }
+
+    /// The same, if it was no trouble of files alone.
+    pub(super) fn of_kernels(&self) -> Vec<Span> {
+        self.spans(|kind| !OF_NEIGHBOURS.contains(&kind) && !kind.starts_with("qfs-"))
+    }
+
+    /// How long faults of some kinds lasted that were not between a kernel and its neighbours alone.
+    fn spans(&self, counts: impl Fn(&str) -> bool) -> Vec<Span> {
         let troubles = self.fired().filter(|fired| {
             let step = self.scenario.steps.get(fired.step);
             let behind = step.is_some_and(|step| behind_the_kernel(&step.when, &step.act));
-            !OF_NEIGHBOURS.contains(&fired.kind) && !behind
+            counts(fired.kind) && !behind
         });
         let span = |fired: &Fired| {
             let lasts = fired.lasts.unwrap_or_default() + NOTICED_WITHIN;

@@ -47,6 +47,10 @@ pub enum News {
     Accepted {
         /// The client's key.
         key: String,
+        /// When the request left that was answered so.
+        asked: Duration,
+        /// Whether it was told that the key had made it before; `None` where that is not told.
+        repeated: Option<bool>,
         /// What it asked for.
         wish: Wish,
     },
@@ -70,6 +74,8 @@ pub enum News {
     },
     /// Where the job is, as system-api asks for it.
     Public(PublicState),
+    /// Where the job is, in full.
+    Shown(Box<Shown>),
     /// The results of an ended job.
     Results {
         /// The job's end.
@@ -99,4 +105,23 @@ pub enum News {
         /// What the execution that it stopped had cost by then.
         shots_used: Option<i64>,
     },
+}
+
+/// A job as GetJobStatus tells it, as far as its events say the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// The number of its last event.
+    pub seq: u64,
+    /// Where it is.
+    pub state: State,
+    /// Which execution this is.
+    pub attempt: u32,
+    /// How often the present stage was put off.
+    pub tries: u32,
+    /// The device that was picked; empty if none is.
+    pub device: String,
+    /// Whether it waits for the end of a back-off.
+    pub put_off: bool,
+    /// Why it ended without success; empty if it did not.
+    pub code: String,
 }

@@ -40,7 +40,7 @@ pub fn check(history: &History) -> Vec<Breach> {
             continue;
         };
         match &told.news {
-            News::Accepted { key, wish } => {
+            News::Accepted { key, wish, .. } => {
                 let first = *keys.entry((&wish.tenant, key)).or_insert(told.job);
                 if first != told.job {
                     broken.push(Breach::at(
@@ -84,6 +84,7 @@ pub fn check(history: &History) -> Vec<Breach> {
                 }
             }
             News::Public(_)
+            | News::Shown(_)
             | News::Results { .. }
             | News::Receipt { .. }
             | News::Explained { .. }

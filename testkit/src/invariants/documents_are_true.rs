@@ -60,6 +60,10 @@ fn results(history: &History, id: JobId, stored: &Stored) -> Vec<String> {
     if told["device_id"].as_str() != device {
         wrong.push(format!("results.json is not of {device:?}"));
     }
+    let execution = format!("{id}#{}", stored.job.ledger.len());
+    if told["execution_id"].as_str() != Some(&execution) {
+        wrong.push(format!("results.json is not of {execution}"));
+    }
     if told["shots"].as_u64() != Some(stored.job.spec.shots.into()) {
         wrong.push("results.json tells of other shots".to_owned());
     }
@@ -72,14 +76,24 @@ fn manifest(history: &History, id: JobId, stored: &Stored) -> Vec<String> {
     };
     let mut wrong = Vec::new();
     let listed = told["artifacts"].as_array().cloned().unwrap_or_default();
+    let described = |one: &Value| {
+        Some((
+            one["sha256"].as_str()?.to_owned(),
+            one["size_bytes"].as_u64()?,
+        ))
+    };
     let listed: BTreeMap<_, _> = listed
         .iter()
-        .filter_map(|one| Some((one["path"].as_str()?, one["sha256"].as_str()?)))
+        .filter_map(|one| Some((one["path"].as_str()?, described(one)?)))
         .collect();
     let hash = |sum: Sha256Sum| sum.to_string();
     for artifact in &stored.job.artifacts {
         let sum = hash(artifact.sha256);
-        if listed.get(artifact.file.as_str()) != Some(&sum.as_str()) {
+        let then = stored.at_completion.as_ref();
+        let content = then.and_then(|files| files.get(&artifact.file));
+        // One that was never there is `result_before_done`'s to miss.
+        let size = content.map_or(artifact.bytes, |content| content.len() as u64);
+        if listed.get(artifact.file.as_str()) != Some(&(sum.clone(), size)) {
             wrong.push(format!(
                 "meta.json does not list {} as it is",
                 artifact.file
@@ -134,30 +148,36 @@ mod tests {
     fn results_that_say_something_else_are_refused() {
         assert_eq!(check(&good()), [""; 0]);
         let with = |counts: Value, device: &str| {
-            let results = json!({ "counts": counts, "device_id": device, "shots": 10 });
+            let execution = format!("{}#1", job());
+            let results = json!({
+                "counts": counts, "device_id": device, "shots": 10, "execution_id": execution,
+            });
             says("results.json", &results)
         };
         assert_eq!(with(json!({ "00": 4, "11": 6 }), "qpu"), 0);
         assert_eq!(with(json!({}), "qpu"), 1);
         assert_eq!(with(json!({ "00": 4, "11": 6 }), "another"), 1);
-        assert_eq!(says("results.json", &Value::Null), 3);
+        assert_eq!(says("results.json", &Value::Null), 4);
     }
 
     #[test]
-    fn a_manifest_with_another_hash_is_refused() {
+    fn a_manifest_with_another_hash_or_size_is_refused() {
         let stored = &good().stored[&job()];
         let results = stored.job.artifacts[0].sha256.to_string();
         let program = stored.job.spec.program_sha256.to_string();
-        let with = |results_sha256: &str| {
-            let listed = [json!({ "path": "results.json", "sha256": results })];
+        let size = stored.artifacts["results.json"].len();
+        let with = |results_sha256: &str, size: usize| {
+            let listed = json!({ "path": "results.json", "sha256": results, "size_bytes": size });
+            let listed = [listed];
             let hashes = json!({ "results_sha256": results_sha256, "program_sha256": program });
             says(
                 "meta.json",
                 &json!({ "artifacts": listed, "hashes": hashes }),
             )
         };
-        assert_eq!(with(&results), 0);
-        assert_eq!(with(&program), 1);
+        assert_eq!(with(&results, size), 0);
+        assert_eq!(with(&program, size), 1);
+        assert_eq!(with(&results, size + 1), 1);
     }
 
     #[test]

@@ -21,6 +21,7 @@ pub fn check(history: &History) -> Vec<Breach> {
             }
             News::Accepted { .. }
             | News::Public(_)
+            | News::Shown(_)
             | News::Update { .. }
             | News::Receipt { .. }
             | News::Explained { .. }

@@ -14,6 +14,7 @@ pub fn check(history: &History) -> Vec<Breach> {
             News::Event { seq, .. } | News::Update { seq, .. } => Some((Some(told.at), *seq)),
             News::Accepted { .. }
             | News::Public(_)
+            | News::Shown(_)
             | News::Results { .. }
             | News::Receipt { .. }
             | News::Explained { .. }

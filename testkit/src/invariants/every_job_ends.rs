@@ -31,6 +31,7 @@ pub fn check(history: &History) -> Vec<Breach> {
             News::Event { state, .. } | News::Results { state, .. } => state.is_terminal(),
             News::Accepted { .. }
             | News::Public(_)
+            | News::Shown(_)
             | News::Update { .. }
             | News::Receipt { .. }
             | News::Explained { .. }

@@ -10,6 +10,7 @@
 //! | events_are_gapless | a watcher misses nothing and hears nothing twice | proto WatchJob |
 //! | result_before_done | Completed means that the results are there | D13 |
 //! | moves_are_legal | jobs move as the RFC says | RFC 0007 |
+//! | statuses_are_true | a status is what the job's events make of it | proto JobStatus, RFC 0007 |
 //! | answers_agree | whichever way one asks, the answer is what is stored | D10, D11 |
 //! | documents_are_true | what lies in a job's folder is so | D13 |
 //! | away_devices_rest | no job is given a device that is known to be away | issue 6 |
@@ -91,6 +92,7 @@ pub mod runs_where_it_may;
 #[cfg(test)]
 mod sample;
 pub mod shares_are_fair;
+pub mod statuses_are_true;
 pub mod tenant_limit_is_kept;
 pub mod the_fenced_stop;
 pub mod the_urgent_go_first;
@@ -152,7 +154,7 @@ pub struct Invariant {
 }
 
 /// All of them.
-pub const ALL: [Invariant; 46] = [
+pub const ALL: [Invariant; 47] = [
     safety("ends_are_final", ends_are_final::check),
     safety("one_device_one_run", one_device_one_run::check),
     safety("acked_is_durable", acked_is_durable::check),
@@ -184,6 +186,7 @@ pub const ALL: [Invariant; 46] = [
     ),
     safety("away_devices_rest", away_devices_rest::check),
     safety("documents_are_true", documents_are_true::check),
+    safety("statuses_are_true", statuses_are_true::check),
     safety("drained_devices_rest", drained_devices_rest::check),
     safety(
         "devices_are_told_as_heard",

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use qrtx::ids::{Epoch, FencingToken, JobId, Sha256Sum};
+use qrtx::ids::{Epoch, FencingToken, JobId, ReservationId, Sha256Sum};
 use qrtx::job::Job;
 use qrtx::job::event::{
     ArtifactRef, CircuitFormat, CircuitRef, Counts, Event, OnUnknown, Outcome, Recorded,
@@ -15,6 +15,7 @@ use qrtx::job::ledger::Settlement;
 use qrtx::job::spec::{JobSpec, Owner, ProgramFormat};
 use qrtx::job::state::{PublicState, State};
 use qrtx::job::trace::TraceContext;
+use qrtx::schedule::reservation::Reservation;
 use qrtx::time::{Monotonic, Timestamp};
 
 use crate::history::{Asked, Committed, Given, History, News, Stored, Told, Wish};
@@ -22,7 +23,6 @@ use crate::neighbours::Run;
 use crate::neighbours::driver::End;
 
 const CIRCUIT: &[u8] = br#"{"operations":[{"op":"MEASURE"}]}"#;
-const RESULTS: &[u8] = br#"{"counts":{"00":4,"11":6},"device_id":"qpu","shots":10}"#;
 
 /// The one job of the sample.
 pub(super) fn job() -> JobId {
@@ -64,11 +64,20 @@ fn counts<N: From<u8>>() -> BTreeMap<String, N> {
         .into()
 }
 
+/// The results of that job.
+fn results() -> Vec<u8> {
+    let results = json!({
+        "counts": counts::<u64>(), "device_id": "qpu", "shots": 10,
+        "execution_id": format!("{}#1", job()),
+    });
+    serde_json::to_vec(&results).expect("it is JSON")
+}
+
 /// The manifest of that job.
 fn meta() -> Vec<u8> {
-    let results = Sha256Sum::of(RESULTS).to_string();
+    let (size_bytes, results) = (results().len(), Sha256Sum::of(&results()).to_string());
     let program = Sha256Sum::of(CIRCUIT).to_string();
-    let listed = [json!({ "path": "results.json", "sha256": results })];
+    let listed = [json!({ "path": "results.json", "sha256": results, "size_bytes": size_bytes })];
     let hashes = json!({ "results_sha256": results, "program_sha256": program });
     serde_json::to_vec(&json!({ "artifacts": listed, "hashes": hashes })).expect("it is JSON")
 }
@@ -111,7 +120,7 @@ pub(super) fn good() -> History {
         },
         Event::Executed { outcome },
         Event::Stored {
-            artifacts: vec![ArtifactRef::of("results.json", RESULTS)],
+            artifacts: vec![ArtifactRef::of("results.json", &results())],
             manifest: ArtifactRef::of("meta.json", &meta()),
         },
     ] {
@@ -119,7 +128,7 @@ pub(super) fn good() -> History {
         events.push(job.recorded(event));
     }
     job.spec = spec().into();
-    let files = [("results.json", RESULTS.to_vec()), ("meta.json", meta())];
+    let files = [("results.json", results()), ("meta.json", meta())];
     let artifacts: BTreeMap<_, _> = files
         .map(|(name, content)| (name.to_owned(), content))
         .into();
@@ -130,6 +139,8 @@ pub(super) fn good() -> History {
         &mut history,
         News::Accepted {
             key: "key 0".to_owned(),
+            asked: Duration::ZERO,
+            repeated: Some(false),
             wish: Wish {
                 tenant: "t".to_owned(),
                 program: Sha256Sum::of(CIRCUIT),
@@ -191,6 +202,20 @@ pub(super) fn good() -> History {
         },
     );
     history
+}
+
+/// A slot that is reserved for the tenant of the one job.
+pub(super) fn reservation(nth: u64, key: &str) -> Reservation {
+    Reservation {
+        id: ReservationId::new(Epoch(1), nth).expect("it is a small number"),
+        device: "qpu".parse().expect("it is a device"),
+        owner: spec().owner,
+        purpose: String::new(),
+        key: Some(key.to_owned()),
+        made_at: Timestamp(5),
+        expires_at: Timestamp(10),
+        over: None,
+    }
 }
 
 /// A call of the first kernel for the one job, well answered, from one second to another.
@@ -260,7 +285,13 @@ pub(super) fn failed(category: Category, state: State, lasted: u64) -> History {
     );
     let stored = history.stored.get_mut(&job()).expect("the job is stored");
     stored.job.state = State::Failed;
-    stored.job.failure = Some(Failure::new(category, "a reason"));
+    let failure = Failure::new(category, "a reason");
+    stored.job.failure = Some(failure.clone());
+    let settlement = None;
+    stored.events.last_mut().expect("it has events").event = Event::Failed {
+        failure,
+        settlement,
+    };
     let entry = &mut stored.job.ledger[0];
     entry.settlement = Settlement::not_run(entry.requested, "a proof");
     let last = stored.events.iter_mut().rev();

@@ -6,13 +6,15 @@ use qrtx::grpc::proto::internal::{self, kernel_gateway_service_client as system_
 use qrtx::grpc::proto::kernel as wire;
 use qrtx::ids::JobId;
 use qrtx::job::state::{PublicState, State};
-use qrtx_testkit::history::News;
+use qrtx_testkit::history::{News, Shown};
 use tonic::Status;
 
 use super::{Client, PAUSE};
 
 /// One in so many jobs is asked about in all ways that there are.
 const CURIOUS_EVERY: usize = 4;
+/// Of one in so many the whole status is asked for.
+const STATUS_EVERY: usize = 3;
 /// One in so many is asked why it waits.
 const WHY_EVERY: usize = 2;
 
@@ -35,6 +37,34 @@ impl Client {
         {
             self.hears(job, News::Public(shown), &format!("is shown as {shown:?}"));
         }
+    }
+
+    /// Where the job is, in full.
+    pub(super) async fn ask_ours(&self, job: JobId) {
+        if self.planned.ordinal % STATUS_EVERY != 1 {
+            return;
+        }
+        let request = wire::GetJobStatusRequest {
+            job_id: job.to_string(),
+        };
+        let mut client = self.ours();
+        let asked = self
+            .patiently(async move { client.get_job_status(request).await })
+            .await;
+        let Some(status) = asked.ok().and_then(|answer| answer.into_inner().job) else {
+            return;
+        };
+        let shown = Shown {
+            seq: status.last_event_seq,
+            state: state(status.state()),
+            attempt: status.attempt,
+            tries: status.tries,
+            put_off: status.not_before.is_some(),
+            code: status.error.unwrap_or_default().error_code,
+            device: status.device_id,
+        };
+        let said = format!("is {} after event {}", shown.state.name(), shown.seq);
+        self.hears(job, News::Shown(shown.into()), &said);
     }
 
     pub(super) async fn fetch(&self, job: JobId) {
