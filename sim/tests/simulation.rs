@@ -22,6 +22,19 @@ fn every_scenario_keeps_its_promises() {
 }
 
 #[test]
+fn a_run_that_does_not_end_is_given_up_and_said_to_be_one() {
+    let run = ["run", "random", "--seed", "7", "--patience"];
+    let (code, said) = sim(&[&run[..], &["0"]].concat(), None);
+    assert_eq!(code, Some(127), "{said}");
+    assert!(
+        said.contains("the run does not come to an end: after 0ns"),
+        "{said}"
+    );
+    let (code, said) = sim(&[&run[..], &["600"]].concat(), None);
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
 fn the_same_seed_goes_the_same_way_in_two_processes() {
     let (code, said) = sim(&["self-check", "--seeds", "5"], Some("--cfg not_ours"));
     assert_eq!(code, Some(0), "{said}");

@@ -1,7 +1,7 @@
 //! `run` and `replay`: one run is shown, several are counted.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use qrtx_sim::rare;
@@ -23,6 +23,9 @@ pub(super) struct Run {
     /// How many seeds; with more than one only what fails is shown
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: u64,
+    /// Seconds on a real clock after which a single run is said not to end, and shown so far
+    #[arg(long, default_value_t = world::PATIENCE.as_secs())]
+    patience: u64,
     /// The planted mistake
     #[arg(long, value_parser = super::mistakes())]
     bug: Option<String>,
@@ -39,7 +42,8 @@ impl Run {
         }
         let (first, seed) = load(&self.scenario, self.seed)?;
         if self.seeds == 1 {
-            return Ok(one(&first, seed, self.json));
+            let patience = Duration::from_secs(self.patience);
+            return Ok(one(&first, seed, patience, self.json));
         }
         let runs = (seed..).take(usize::try_from(self.seeds).unwrap_or(usize::MAX));
         let runs = runs.map(|seed| load(&self.scenario, Some(seed)));
@@ -62,11 +66,11 @@ pub(super) fn every(seeds: u64, as_json: bool) -> Result<u8, LoadError> {
 
 pub(super) fn replay(file: &Path, as_json: bool) -> Result<u8, LoadError> {
     let (scenario, seed) = load(&file.display().to_string(), None)?;
-    Ok(one(&scenario, seed, as_json))
+    Ok(one(&scenario, seed, world::PATIENCE, as_json))
 }
 
-fn one(scenario: &Scenario, seed: u64, as_json: bool) -> u8 {
-    let outcome = world::run(scenario, seed);
+fn one(scenario: &Scenario, seed: u64, patience: Duration, as_json: bool) -> u8 {
+    let outcome = world::run_within(scenario, seed, patience);
     let verdict = Verdict::of(scenario, &outcome);
     match as_json {
         true => say!("{}", summary(scenario, seed, &outcome, &verdict)),

@@ -1,8 +1,9 @@
 //! The clocks of one node: simulated time, and a wall clock that may be off, jump, or stand
 //! still.
 
+use std::cell::RefCell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use madsim::time::TimeHandle;
@@ -74,8 +75,23 @@ impl SimulatedClock {
 }
 
 /// Simulated time since the start of the run.
+///
+/// # Panics
+/// When the run was given up: whatever goes round in it looks at the time sooner or later.
 pub fn elapsed() -> Duration {
+    // Once: what is dropped while the run is taken down looks at the time, too.
+    let given_up = GIVEN_UP.with_borrow(|given_up| given_up.swap(false, Ordering::Relaxed));
+    assert!(!given_up, "the run was given up");
     TimeHandle::current().elapsed()
+}
+
+/// What to set to end the run on this thread.
+pub(super) fn given_up() -> Arc<AtomicBool> {
+    GIVEN_UP.with_borrow(Arc::clone)
+}
+
+thread_local! {
+    static GIVEN_UP: RefCell<Arc<AtomicBool>> = RefCell::default();
 }
 
 impl Clock for SimulatedClock {

@@ -18,6 +18,8 @@ mod outcome;
 pub mod store;
 mod troubles;
 
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -52,14 +54,26 @@ const FIRST_KERNEL: &str = "kernel";
 /// How long a supervisor takes to start a process again that ended by itself.
 const RESTART: Duration = Duration::from_secs(1);
 
+/// How long a run may take on a real clock: a story takes seconds. One that takes longer may go round
+/// without any simulated time passing, and would do so for ever.
+pub const PATIENCE: Duration = Duration::from_secs(45);
+
 /// Runs a scenario with a seed.
 pub fn run(scenario: &Scenario, seed: u64) -> Outcome {
+    run_within(scenario, seed, PATIENCE)
+}
+
+/// Runs a scenario with a seed, and gives it up after some real time.
+pub fn run_within(scenario: &Scenario, seed: u64, patience: Duration) -> Outcome {
     let scenario = Arc::new(scenario.clone());
+    let (begun, beginning) = mpsc::channel();
     let thread = std::thread::spawn(move || {
         let runtime = Runtime::with_seed_and_config(seed, madsim::Config::default());
         let (outcome, nemesis) = runtime.block_on(async move {
             let built = World::build(&scenario, seed);
             let nemesis = built.world.nemesis.weak();
+            // Kept until the thread ends, by which the other side knows.
+            let _ = begun.send((built.world.trace.clone(), clock::given_up()));
             (built.play().await, nemesis)
         });
         drop(runtime);
@@ -67,6 +81,12 @@ pub fn run(scenario: &Scenario, seed: u64) -> Outcome {
         assert!(nemesis.is_gone(), "something of a run outlives it");
         outcome
     });
+    if let Ok((trace, given_up)) = beginning.recv()
+        && let Err(RecvTimeoutError::Timeout) = beginning.recv_timeout(patience)
+    {
+        given_up.store(true, Ordering::Relaxed);
+        return unending(&trace, patience);
+    }
     thread.join().unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
@@ -75,6 +95,23 @@ pub fn run(scenario: &Scenario, seed: u64) -> Outcome {
             ..Outcome::default()
         }
     })
+}
+
+/// What is to be seen of a run that does not end.
+fn unending(trace: &Trace, patience: Duration) -> Outcome {
+    let lines = trace.taken();
+    let ended = lines.last().map_or(Duration::ZERO, |line| line.at);
+    let broke = format!(
+        "the run does not come to an end: after {patience:?} it was at its second {:.6}. Something \
+         goes round there without waiting, or it needs longer (see --patience)",
+        ended.as_secs_f64()
+    );
+    Outcome {
+        lines,
+        broke: Some(broke),
+        ended,
+        ..Outcome::default()
+    }
 }
 
 /// Everything in a run.
