@@ -181,7 +181,11 @@ impl<C: Clock + Clone> DriverDouble<C> {
 
     /// Lets it break the execution contract in one way.
     pub fn deviating(self, deviation: Deviation) -> Self {
-        self.state().memory.deviation = Some(deviation);
+        {
+            let memory = &mut self.state().memory;
+            memory.deviation = Some(deviation);
+            memory.tells_other_counts = deviation == Deviation::TellsOtherCounts;
+        }
         self
     }
 

@@ -15,7 +15,7 @@ use tonic::{Request, Response, Status};
 
 use super::super::call::{Method, job_of};
 use super::super::whims::after;
-use super::ledger::{Row, Verdict};
+use super::ledger::{Deviation, Row, Verdict};
 use super::{DriverDouble, Stops};
 
 /// Phases, and the percentage of a run after which each begins.
@@ -30,6 +30,17 @@ fn stamp(at: Timestamp) -> prost_types::Timestamp {
         seconds: at.0.div_euclid(1_000_000),
         nanos: i32::try_from(at.0.rem_euclid(1_000_000) * 1000).expect("less than a second"),
     }
+}
+
+/// Leaves as many shots, one of which was measured otherwise.
+fn move_a_shot(counts: &mut BTreeMap<String, i64>) {
+    let Some(mut first) = counts.first_entry() else {
+        return;
+    };
+    *first.get_mut() -= 1;
+    let bits = first.key().chars();
+    let other = bits.map(|bit| if bit == '0' { '1' } else { '0' }).collect();
+    *counts.entry(other).or_default() += 1;
 }
 
 /// What is told of a run at `now`.
@@ -80,13 +91,18 @@ impl<C: Clock + Clone> DriverDouble<C> {
     fn find(&self, execution: &str) -> GetExecutionResponse {
         let now = self.clock.monotonic();
         let state = self.state();
-        let told = match state.memory.executions.get(execution) {
+        let shown = state.memory.has_tombstone(execution)
+            && state.memory.deviation != Some(Deviation::HidesTombstones);
+        let mut told = match state.memory.executions.get(execution) {
             Some(number) => Told::of(state.ledger.row(*number), now),
-            None if state.memory.has_tombstone(execution) => {
-                Told::without_run(ExecutionOutcome::Cancelled)
-            }
+            None if shown => Told::without_run(ExecutionOutcome::Cancelled),
             None => Told::without_run(ExecutionOutcome::NotFound),
         };
+        if let Some(result) = told.result.as_mut()
+            && state.memory.tells_other_counts
+        {
+            move_a_shot(&mut result.counts);
+        }
         GetExecutionResponse {
             outcome: told.outcome.into(),
             result: told.result,
@@ -99,6 +115,9 @@ impl<C: Clock + Clone> DriverDouble<C> {
     fn bury(&self, execution: &str, token: u64) -> CancelExecutionResponse {
         let now = self.clock.monotonic();
         let mut state = self.state();
+        let deviation = state.memory.deviation;
+        let mistaken = deviation == Some(Deviation::KnowsWhatItBuried)
+            && state.memory.has_tombstone(execution);
         state.memory.bury(execution, token);
         let known = state.memory.executions.get(execution).copied();
         let told = match known {
@@ -114,8 +133,9 @@ impl<C: Clock + Clone> DriverDouble<C> {
             outcome: told.outcome.into(),
             shots_used: told.shots_used,
             result: told.result,
-            remembers_since: Some(stamp(state.memory.since)),
-            never_started: known.is_none(),
+            remembers_since: (deviation != Some(Deviation::CancelsWithoutSince))
+                .then(|| stamp(state.memory.since)),
+            never_started: known.is_none() && !mistaken,
         }
     }
 

@@ -155,8 +155,16 @@ pub enum Deviation {
     RunsAgain,
     /// An execution that was cancelled before it arrived is run all the same.
     IgnoresTombstones,
-    /// An execution with an older token than one seen is run.
+    /// An execution with an older token than one that was executed is run.
     IgnoresTokens,
+    /// An execution with an older token than a tombstone of its job is run.
+    IgnoresTokensOfTombstones,
+    /// Tokens of all jobs are compared with each other.
+    ComparesTokensOfAllJobs,
+    /// Of tokens the low half is compared and the epoch is not.
+    ComparesLowHalves,
+    /// Of tokens the epoch is compared and the low half is not.
+    ComparesEpochs,
     /// It knows an execution only when its run is over, and runs the copies that come before.
     KnowsOnlyWhatIsOver,
     /// It takes every execution of a job for the first one.
@@ -167,6 +175,16 @@ pub enum Deviation {
     RunsAgainAfterRestart,
     /// A restart loses the tokens seen, and nothing else.
     LosesTokens,
+    /// GetExecution says NOT_FOUND of what is buried.
+    HidesTombstones,
+    /// CancelExecution does not say since when it remembers.
+    CancelsWithoutSince,
+    /// A repeated CancelExecution takes its own tombstone for an execution that was known.
+    KnowsWhatItBuried,
+    /// GetExecution tells of other counts than ExecuteCircuit answered.
+    TellsOtherCounts,
+    /// The same, and only after a restart.
+    TellsOtherCountsAfterRestart,
     /// Its refusals have no ErrorInfo.
     RefusesBarely,
 }
@@ -178,6 +196,8 @@ pub(super) struct Memory {
     pub(super) executions: BTreeMap<String, usize>,
     /// Those of them that it would run again.
     told_only: BTreeSet<String>,
+    /// Whether GetExecution tells of other counts.
+    pub(super) tells_other_counts: bool,
     pub(super) since: Timestamp,
     /// The newest token of each job, as seen by ExecuteCircuit.
     newest: BTreeMap<String, u64>,
@@ -193,6 +213,7 @@ impl Memory {
             deviation: None,
             executions: BTreeMap::new(),
             told_only: BTreeSet::new(),
+            tells_other_counts: false,
             since: now,
             newest: BTreeMap::new(),
             tombstones: BTreeSet::new(),
@@ -207,6 +228,10 @@ impl Memory {
                 return;
             }
             Some(Deviation::LosesTokens) => return self.newest.clear(),
+            Some(Deviation::TellsOtherCountsAfterRestart) => {
+                self.tells_other_counts = true;
+                return;
+            }
             Some(Deviation::ClaimsToRemember) => {}
             _ => self.since = now,
         }
@@ -255,13 +280,27 @@ impl Memory {
 
     /// Whether a newer execution or tombstone of the job was seen.
     pub(super) fn is_stale(&self, job: &str, token: u64) -> bool {
-        let newest = self.newest.get(job).max(self.fences.get(job));
-        let stale = newest.is_some_and(|newest| token < *newest);
-        stale && self.deviation != Some(Deviation::IgnoresTokens)
+        let (job, token) = self.compared(job, token);
+        let older = |than: Option<&u64>| than.is_some_and(|than| token < *than);
+        let executed = older(self.newest.get(job));
+        let buried = older(self.fences.get(job));
+        executed && self.deviation != Some(Deviation::IgnoresTokens)
+            || buried && self.deviation != Some(Deviation::IgnoresTokensOfTombstones)
     }
 
     pub(super) fn saw(&mut self, job: &str, token: u64) {
+        let (job, token) = self.compared(job, token);
         raise(&mut self.newest, job, token);
+    }
+
+    /// What is compared of a token, and among which.
+    fn compared<'a>(&self, job: &'a str, token: u64) -> (&'a str, u64) {
+        match self.deviation {
+            Some(Deviation::ComparesTokensOfAllJobs) => ("", token),
+            Some(Deviation::ComparesLowHalves) => (job, token & u64::from(u32::MAX)),
+            Some(Deviation::ComparesEpochs) => (job, token >> 32),
+            _ => (job, token),
+        }
     }
 
     /// An execution that was not taken stays out; one that runs goes on.
@@ -273,7 +312,8 @@ impl Memory {
 
     pub(super) fn bury(&mut self, execution: &str, token: u64) {
         self.tombstones.insert(execution.to_owned());
-        raise(&mut self.fences, job_of(execution), token);
+        let (job, token) = self.compared(job_of(execution), token);
+        raise(&mut self.fences, job, token);
     }
 }
 
