@@ -44,10 +44,14 @@ enum What {
 /// Flags of `qrtx conformance driver`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Runs three small executions of 10 to 20 shots on one device, and asks for more
+Runs four small executions of 10 to 20 shots on one device, and asks for more
 that a driver which keeps the contract does not run. What it must still know
 after a restart is tried in two steps, with the restart in between. KEPT is - for
 what a driver may leave out, and for what could not be tried.
+
+What is said of an execution that is still running is not tried, because these
+may be over at once: that GetExecution says RUNNING of it, and that
+CancelExecution does not say that it never started.
 
 Examples:
   qrtx conformance driver                 the embedded device

@@ -69,7 +69,7 @@ fn a_driver_that_keeps_the_contract_passes_also_after_a_restart() {
     assert_eq!(check(&served, &["--save", file]), (0, vec![]));
     assert_eq!(
         driver.runs().len(),
-        3,
+        4,
         "nothing but what the contract lets run"
     );
     assert_eq!(
@@ -83,7 +83,7 @@ fn a_driver_that_keeps_the_contract_passes_also_after_a_restart() {
         (0, vec![]),
         "it says that it forgot"
     );
-    assert_eq!(driver.runs().len(), 3);
+    assert_eq!(driver.runs().len(), 4);
 }
 
 #[test]
@@ -92,7 +92,26 @@ fn each_way_to_break_the_contract_is_found_in_its_own_line() {
         (Deviation::RunsAgain, "runs an execution once"),
         (Deviation::IgnoresTombstones, "refuses what is buried"),
         (Deviation::IgnoresTokens, "refuses an older fencing token"),
+        (
+            Deviation::IgnoresTokensOfTombstones,
+            "refuses what is older than a tombstone",
+        ),
+        (
+            Deviation::ComparesTokensOfAllJobs,
+            "runs another job with a smaller token",
+        ),
+        (Deviation::ComparesEpochs, "refuses an older fencing token"),
         (Deviation::GoesByJob, "runs a newer attempt of a job anew"),
+        (Deviation::HidesTombstones, "tells of a tombstone"),
+        (
+            Deviation::CancelsWithoutSince,
+            "buries what has not arrived",
+        ),
+        (Deviation::KnowsWhatItBuried, "buries what has not arrived"),
+        (
+            Deviation::TellsOtherCounts,
+            "tells what became of an execution",
+        ),
     ] {
         let served = Served::start(double().deviating(deviation).routes());
         assert_eq!(
@@ -121,6 +140,18 @@ fn each_way_to_break_the_contract_is_found_in_its_own_line() {
         assert_eq!(check(&served, &[]), (1, vec![rule.to_owned()]));
         assert_eq!(driver.whims().left(), []);
     }
+}
+
+#[test]
+fn a_driver_that_does_not_compare_the_epochs_of_tokens_is_found() {
+    let driver = double().deviating(Deviation::ComparesLowHalves);
+    let served = Served::start(driver.routes());
+    let broken = [
+        "refuses what is older than a tombstone",
+        "runs a newer attempt of a job anew",
+    ];
+    let broken = broken.map(str::to_owned).to_vec();
+    assert_eq!(check(&served, &[]), (1, broken));
 }
 
 #[test]
@@ -158,7 +189,11 @@ fn a_refusal_without_error_info_is_none_and_what_it_lacks_is_said() {
     let served = Served::start(driver.routes());
     let (code, document) = said(&served, &[]);
     let broken = rules(&document, false.into());
-    let wanted = ["refuses what is buried", "refuses an older fencing token"];
+    let wanted = [
+        "refuses what is older than a tombstone",
+        "refuses what is buried",
+        "refuses an older fencing token",
+    ];
     assert_eq!((code, broken), (1, wanted.map(str::to_owned).to_vec()));
     let rules = document["rules"].as_array().unwrap();
     let seen = rules.iter().filter(|rule| rule["kept"] == false);
@@ -177,6 +212,10 @@ fn what_a_restart_must_not_lose_is_found_lost() {
     for (deviation, rule) in [
         (
             Deviation::ClaimsToRemember,
+            "remembers, or says that it has forgotten",
+        ),
+        (
+            Deviation::TellsOtherCountsAfterRestart,
             "remembers, or says that it has forgotten",
         ),
         (
@@ -203,10 +242,13 @@ fn what_a_restart_must_not_lose_is_found_lost() {
     let served = Served::start(driver.routes());
     assert_eq!(check(&served, &["--save", file]), (0, vec![]));
     driver.forget_tombstones_too();
-    let broken = "refuses what was buried before the restart".to_owned();
+    let broken = [
+        "refuses what is older than a tombstone from before",
+        "refuses what was buried before the restart",
+    ];
     assert_eq!(
         check(&served, &["--after-restart", file]),
-        (1, vec![broken])
+        (1, broken.map(str::to_owned).to_vec())
     );
 }
 
@@ -214,7 +256,7 @@ fn what_a_restart_must_not_lose_is_found_lost() {
 fn a_driver_that_cannot_be_asked_is_told_so() {
     let served = Served::start(DriverDouble::new(SystemClock::default()).routes());
     let (code, broken) = check(&served, &[]);
-    assert_eq!((code, broken.len()), (1, 8), "{broken:?}");
+    assert_eq!((code, broken.len()), (1, 10), "{broken:?}");
     assert!(!broken.contains(&"runs a circuit".to_owned()));
 }
 

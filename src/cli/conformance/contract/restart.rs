@@ -23,9 +23,13 @@ impl<D: Devices, C: Clock> Subject<'_, D, C> {
                 open(rule, why)
             }),
         };
+        // A tombstone is kept with its token, whatever else is forgotten; and before the buried one
+        // is sent nothing but the tombstone tells that token.
+        let older = "refuses what is older than a tombstone from before";
+        let older = self.refuses(before.fenced, older).await;
         let buried = "refuses what was buried before the restart";
         let buried = self.refuses(before.buried, buried).await;
-        vec![remembers.0, again, buried, fenced]
+        vec![remembers.0, again, older, buried, fenced]
     }
 
     /// It may forget what it ran, but not pretend that it did not.
