@@ -213,6 +213,11 @@ impl FencingToken {
     pub fn new(epoch: Epoch, attempt: u32) -> Self {
         Self(u64::from(epoch.0) << 32 | u64::from(attempt))
     }
+
+    /// Of the kernel that made it.
+    pub fn epoch(self) -> Epoch {
+        Epoch((self.0 >> 32) as u32)
+    }
 }
 
 /// Names a reservation, `rsv-` and 16 hex digits, and fences it: the number is its token for the

@@ -132,13 +132,9 @@ impl Check {
         let mut before = Some(u64::MAX);
         while let Some(below) = before {
             let page = env.store().list(&Filter::default(), below, PAGE).await?;
-            for job in page.unreadable {
+            for id in page.unreadable {
                 self.report.jobs += 1;
-                let why = match env.store().job(job).await {
-                    Err(ReadError::Corrupt { reason, .. }) => reason,
-                    _ => "it cannot be found by its name".to_owned(),
-                };
-                self.rewrite(job, why).await;
+                self.job(id).await?;
             }
             for submission in page.nameless {
                 self.report.jobs += 1;
@@ -147,67 +143,106 @@ impl Check {
             }
             for head in page.jobs {
                 self.report.jobs += 1;
-                self.job(head).await?;
+                self.job(head.id).await?;
+                self.in_place(&head).await?;
             }
             before = page.next;
         }
         Ok(())
     }
 
-    /// A job whose head can be read: its history, and what is stored for it.
-    async fn job(&mut self, head: Head) -> Result<(), ReadError> {
-        let id = head.id;
-        let job = match self.env.store().job(id).await {
-            Ok(Some(job)) => job,
-            Ok(None) => {
-                let why = "it cannot be found by its name".to_owned();
-                self.rewrite(id, why).await;
-                return Ok(());
-            }
-            Err(ReadError::Corrupt { reason, .. }) => {
-                self.rewrite(id, reason).await;
-                return Ok(());
-            }
-            Err(why) => return Err(why),
+    /// A job: its head and its checkpoint against its history, and what is stored for it.
+    async fn job(&mut self, id: JobId) -> Result<(), ReadError> {
+        let Some((head, job)) = self.read(id).await? else {
+            return Ok(());
         };
         self.beside(&head).await;
         let history = match self.env.store().events(id, 0, usize::MAX).await {
-            Ok(history) => history,
+            Ok(history) if history.len() as u64 == job.seq => history,
+            Ok(history) => {
+                let reason = format!("event {} is missing", history.len() + 1);
+                self.hole(&head, &job, &reason).await;
+                Vec::new()
+            }
             Err(ReadError::Corrupt { reason, .. }) => {
-                // What its checkpoint says is more than what can be made of the rest.
-                let what = format!("its history has a hole, {reason}; its checkpoint is whole");
-                self.report.found(id, what, false);
-                if !head.says_the_same_as(&Head::of(&job)) {
-                    let why = "its head is not what its checkpoint says".to_owned();
-                    self.rewrite(id, why).await;
-                }
-                return Ok(());
+                self.hole(&head, &job, &reason).await;
+                Vec::new()
             }
             Err(why) => return Err(why),
         };
-        let numbered = |folded| Job {
-            submission: head.submission,
-            ..folded
-        };
-        match Job::fold(id, &history).map(numbered) {
-            Ok(folded) if !head.says_the_same_as(&Head::of(&folded)) => {
-                let why = "its head is not what its history says".to_owned();
-                self.rewrite(id, why).await;
-            }
-            Ok(folded) if folded != job => {
-                let why = "its checkpoint is not what its history says".to_owned();
-                self.rewrite(id, why).await;
-            }
-            Ok(_) => {}
-            Err(why) => {
-                let what = format!("its history is none: {why}");
-                self.report.found(id, what, false);
-            }
+        if !history.is_empty() {
+            self.compare(&head, &job, &history).await;
         }
         if job.state == State::Completed {
             self.stored(&job, &history).await?;
         }
         Ok(())
+    }
+
+    /// A head stands where its job does, or hides another.
+    async fn in_place(&mut self, listed: &Head) -> Result<(), ReadError> {
+        let (id, place) = (listed.id, listed.submission);
+        let own = match self.env.store().head(id).await {
+            Ok(own) => own.map(|own| own.submission),
+            Err(ReadError::Corrupt { .. }) => None,
+            Err(why) => return Err(why),
+        };
+        if let Some(own) = own.filter(|own| *own != place) {
+            let what = format!("its head also stands at submission {place}; its own is {own}");
+            self.report.found(id, what, false);
+        }
+        Ok(())
+    }
+
+    /// A job and its head, made again if they cannot be read and that is wanted; `None` if that was
+    /// said to be wrong.
+    async fn read(&mut self, id: JobId) -> Result<Option<(Head, Job)>, ReadError> {
+        let env = self.env.clone();
+        let read = async || {
+            let head = env.store().head(id).await?;
+            let job = env.store().job(id).await?;
+            Ok(head.zip(job))
+        };
+        let why = match read().await {
+            Ok(Some(both)) => return Ok(Some(both)),
+            Ok(None) => "it cannot be found by its name".to_owned(),
+            Err(ReadError::Corrupt { reason, .. }) => reason,
+            Err(why) => return Err(why),
+        };
+        match self.rewrite(id, why).await {
+            true => Ok(read().await.ok().flatten()),
+            false => Ok(None),
+        }
+    }
+
+    /// What its checkpoint says is more than what can be made of a history with a hole.
+    async fn hole(&mut self, head: &Head, job: &Job, reason: &str) {
+        let what = format!("its history has a hole, {reason}; its checkpoint is whole");
+        self.report.found(head.id, what, false);
+        if !head.says_the_same_as(&Head::of(job)) {
+            let why = "its head is not what its checkpoint says".to_owned();
+            self.rewrite(head.id, why).await;
+        }
+    }
+
+    /// A head and a checkpoint say what a whole history says.
+    async fn compare(&mut self, head: &Head, job: &Job, history: &[Recorded]) {
+        let folded = match Job::fold(head.id, history) {
+            Ok(folded) => Job {
+                submission: head.submission,
+                ..folded
+            },
+            Err(why) => {
+                let what = format!("its history is none: {why}");
+                return self.report.found(head.id, what, false);
+            }
+        };
+        let wrong = match (head.says_the_same_as(&Head::of(&folded)), folded == *job) {
+            (true, true) => return,
+            (false, _) => "its head is not what its history says",
+            (true, false) => "its checkpoint is not what its history says",
+        };
+        self.rewrite(head.id, wrong.to_owned()).await;
     }
 
     /// What came with its submission and nothing can make again.
@@ -232,24 +267,29 @@ impl Check {
         }
     }
 
-    /// Writes a job anew from what is whole of it, if that is wanted.
-    async fn rewrite(&mut self, id: JobId, why: String) {
-        let Some(epoch) = self.epoch else {
-            return self.report.found(id, why, false);
+    /// Writes a job anew from what is whole of it, if that is wanted, and says whether it did.
+    async fn rewrite(&mut self, id: JobId, why: String) -> bool {
+        let mended = match self.epoch {
+            None => Ok(None),
+            Some(epoch) => {
+                let now = self.env.clock().now();
+                mend(self.env.store(), epoch, id, now).await
+            }
         };
-        let now = self.env.clock().now();
-        match mend(self.env.store(), epoch, id, now).await {
-            Ok(Some(Mended { lost: None, .. })) => self.report.found(id, why, true),
+        let (what, repaired) = match mended {
+            Ok(None) => (why, false),
+            Ok(Some(Mended { lost: None, .. })) => (why, true),
             Ok(Some(Mended {
                 job,
                 lost: Some(lost),
             })) => {
                 let what = format!("{why}; {lost}: it is {} now", job.state.name());
-                self.report.found(id, what, true);
+                (what, true)
             }
-            Ok(None) => self.report.found(id, why, false),
-            Err(no) => self.report.found(id, format!("{why}; {no}"), false),
-        }
+            Err(no) => (format!("{why}; {no}"), false),
+        };
+        self.report.found(id, what, repaired);
+        repaired
     }
 
     /// Every artifact of a completed job.

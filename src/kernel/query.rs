@@ -11,7 +11,7 @@ use crate::job::event::{ArtifactRef, Counts, Recorded};
 use crate::job::head::Head;
 use crate::job::history::{Stay, stays};
 use crate::job::state::{Phase, State};
-use crate::kernel::{Error, Held, Kernel};
+use crate::kernel::{Error, Held, Kernel, mend};
 use crate::ports::store::{Filter, JobStore as _, Page, ReadError};
 use crate::ports::{Clock as _, Env};
 use crate::schedule::Load;
@@ -109,6 +109,11 @@ impl<E: Env> Kernel<E> {
                     seen = self.seen(id);
                     continue;
                 }
+                Err(ReadError::Corrupt { .. }) if !mended => {
+                    self.mend_ended(id).await;
+                    mended = true;
+                    continue;
+                }
                 found => found?,
             };
             // What the table does not tell yet nobody may know: who asks next must see no less.
@@ -139,6 +144,27 @@ impl<E: Env> Kernel<E> {
         self.env.clock().timeout(MEND_WAIT, heard).await;
     }
 
+    /// Makes the record of a job again that nobody drives, if that loses nothing: what has ended is
+    /// changed by no reader.
+    async fn mend_ended(&self, id: JobId) {
+        let store = self.env.store();
+        let Ok(Some(left)) = store.salvage(id).await else {
+            return;
+        };
+        if left.broken.is_some() && left.whole.is_none() {
+            return;
+        }
+        let now = self.env.clock().now();
+        match mend(store, self.epoch, id, now).await {
+            Ok(_) => {
+                tracing::warn!(job_id = %id, "a damaged record was written anew from the rest of it")
+            }
+            Err(why) => {
+                tracing::error!(job_id = %id, "a damaged record cannot be written anew: {why}")
+            }
+        }
+    }
+
     fn seen(&self, id: JobId) -> Seen {
         match self.table().jobs.get(&id) {
             Some(slot) => match slot.job() {
@@ -165,8 +191,8 @@ impl<E: Env> Kernel<E> {
         };
         let stays = match self.history(id).await {
             Ok(history) => stays(&history),
-            // The counts are worth more than the times.
-            Err(Error::Corrupt(why)) => {
+            // The counts are worth more than the times, which may be lost without a trace.
+            Err(Error::Corrupt(why) | Error::NotFound(why)) => {
                 tracing::error!(job_id = %id, "{why}");
                 Vec::new()
             }
@@ -215,6 +241,11 @@ impl<E: Env> Kernel<E> {
         let history = match store.events(id, 0, usize::MAX).await {
             // One that is at hand is driven by what is at hand, and nobody reads its record.
             Err(ReadError::Corrupt { .. }) if matches!(self.seen(id), Seen::Stored(_)) => {
+                self.mended(id).await;
+                store.events(id, 0, usize::MAX).await?
+            }
+            // It has lost its name.
+            Ok(none) if none.is_empty() && matches!(self.seen(id), Seen::Stored(_)) => {
                 self.mended(id).await;
                 store.events(id, 0, usize::MAX).await?
             }

@@ -159,28 +159,32 @@ impl Change {
     }
 }
 
-/// The submission number of a job that is written, if it is there. Its name is made again if only
-/// the rest of it tells that.
-fn known(map: &mut impl MapMut, job: &Encoded) -> Result<Option<u64>, Failed> {
+/// The submission number of a job that is written and the number of its last event, if it is there.
+/// Its name is made again if only the rest of it tells that, or if it leads to another job.
+fn known(map: &mut impl MapMut, job: &Encoded) -> Result<Option<(u64, u64)>, Failed> {
     let name = place::name(job.job);
     match map.get(&name, record::as_number)? {
-        Some(Ok(submission)) => return Ok(Some(submission)),
+        Some(Ok(submission)) => {
+            let (id, last) = last_event(map, submission)?;
+            if id.is_none_or(|id| id == job.job) {
+                return Ok(Some((submission, last)));
+            }
+        }
         None if job.given == 1 => return Ok(None),
         None | Some(Err(_)) => {}
     }
-    let found = find::search(map, job.job)?;
-    if let Some(submission) = found {
-        map.put(&name, &record::number(submission))?;
-    }
-    Ok(found)
+    let Some(submission) = find::search(map, job.job)? else {
+        return Ok(None);
+    };
+    map.put(&name, &record::number(submission))?;
+    let (_, last) = last_event(map, submission)?;
+    Ok(Some((submission, last)))
 }
 
 fn append(map: &mut impl MapMut, job: &Encoded) -> Result<u64, Refusal> {
     let there = known(map, job)?;
-    let last = match there {
-        Some(submission) => last_event(map, submission)?,
-        None => 0,
-    };
+    let last = there.map_or(0, |(_, last)| last);
+    let there = there.map(|(submission, _)| submission);
     if last + 1 != job.given {
         return match there {
             Some(submission) if stands(map, submission, job)? => Ok(submission),
@@ -270,13 +274,15 @@ fn is_whole(map: &impl Map, submission: u64, job: &Encoded) -> Result<bool, Fail
     Ok(head == Some(true) && checkpoint)
 }
 
-/// The number of a job's last event, also if what it says cannot be read.
-fn last_event(map: &impl Map, submission: u64) -> Result<u64, Failed> {
+/// Whose head it is, if that can be read, and the number of the job's last event, also if what that
+/// says cannot be read.
+fn last_event(map: &impl Map, submission: u64) -> Result<(Option<JobId>, u64), Failed> {
     let head = map.get(&place::head(submission), |row| {
         head::decode(row, submission)
     })?;
     if let Some(Ok(read)) = head {
-        return Ok(read.stub().seq);
+        let stub = read.stub();
+        return Ok((Some(stub.id), stub.seq));
     }
     let (from, to) = (
         place::row(submission, CHECKPOINT),
@@ -287,7 +293,7 @@ fn last_event(map: &impl Map, submission: u64) -> Result<u64, Failed> {
         last = place::number_at(place).unwrap_or(0);
         ControlFlow::Break(())
     })?;
-    Ok(last)
+    Ok((None, last))
 }
 
 fn replace(map: &mut impl MapMut, job: &Encoded) -> Result<u64, Refusal> {
@@ -295,7 +301,7 @@ fn replace(map: &mut impl MapMut, job: &Encoded) -> Result<u64, Refusal> {
         return Err(out_of_order(job, 0));
     };
     if job.given != 1 && !job.events.is_empty() {
-        let last = last_event(map, submission)?;
+        let (_, last) = last_event(map, submission)?;
         return Err(out_of_order(job, last));
     }
     map.put(&place::name(job.job), &record::number(submission))?;

@@ -25,11 +25,15 @@ pub(super) fn look_up(map: &impl Map, job: JobId) -> Result<Option<u64>, ReadErr
     })
 }
 
-/// The same for whoever mends it or goes on writing: if the name is damaged or gone, all jobs are
-/// looked through for one that says it is this.
+/// The same for whoever mends it or goes on writing: if the name is damaged or gone, or leads to
+/// another job, all jobs are looked through for one that says it is this.
 pub(super) fn search(map: &impl Map, job: JobId) -> Result<Option<u64>, Failed> {
     if let Some(Ok(submission)) = map.get(&place::name(job), record::as_number)? {
-        return Ok(Some(submission));
+        let head = map.get(&place::head(submission), <[u8]>::to_vec)?;
+        let says = says_its_name(map, submission, head.as_deref())?;
+        if says.is_none_or(|says| says == job) {
+            return Ok(Some(submission));
+        }
     }
     let mut found = None;
     walk(map, (0, u64::MAX), Order::Down, &mut |submission, head| {

@@ -86,13 +86,9 @@ fn job_at(
     id: JobId,
     last: Option<u64>,
 ) -> Result<Result<Job, String>, Failed> {
-    let checkpoint = map.get(&place::row(submission, CHECKPOINT), record::decode::<Job>)?;
-    let checkpoint = match checkpoint.transpose() {
-        Err(why) => return Ok(Err(format!("its checkpoint: {why}"))),
-        Ok(Some(job)) if job.id != id => {
-            return Ok(Err(format!("its checkpoint is that of {}", job.id)));
-        }
+    let checkpoint = match checkpoint(map, submission, id)? {
         Ok(checkpoint) => checkpoint,
+        Err(why) => return Ok(Err(why)),
     };
     let after = checkpoint.as_ref().map_or(0, |job| job.seq);
     let events = match last.is_none_or(|last| after < last) {
@@ -108,6 +104,20 @@ fn job_at(
             }
             _ => Err("its head is older than its events".to_owned()),
         }),
+    })
+}
+
+/// The job as it was written as a whole last, if it was, or what is wrong with that.
+fn checkpoint(
+    map: &impl Map,
+    submission: u64,
+    id: JobId,
+) -> Result<Result<Option<Job>, String>, Failed> {
+    let checkpoint = map.get(&place::row(submission, CHECKPOINT), record::decode::<Job>)?;
+    Ok(match checkpoint.transpose() {
+        Err(why) => Err(format!("its checkpoint: {why}")),
+        Ok(Some(job)) if job.id != id => Err(format!("its checkpoint is that of {}", job.id)),
+        Ok(checkpoint) => Ok(checkpoint),
     })
 }
 
@@ -283,7 +293,11 @@ pub(super) fn salvage(map: &impl Map, job: JobId) -> Result<Option<Salvage>, Rea
         Ok(read) => (Some(read.stub().seq), whole(map, submission, read)?.ok()),
         Err(_) => (None, None),
     };
-    if broken.is_none() && (events.is_empty() || (events.len() as u64) < last.unwrap_or(0)) {
+    // A head that is gone does not tell how far the job had come, and its last events may be gone with
+    // it: the checkpoint tells how far at least.
+    let checkpoint = checkpoint(map, submission, job)?.ok().flatten();
+    let reached = checkpoint.map_or(0, |job| job.seq).max(last.unwrap_or(0));
+    if broken.is_none() && (events.is_empty() || (events.len() as u64) < reached) {
         broken = Some(format!("event {} is missing", events.len() + 1));
     }
     let whole = match broken {

@@ -32,6 +32,14 @@ impl Order {
             Self::Down => rows.next_back(),
         }
     }
+
+    /// Whether `place` may come after `edge` this way.
+    pub(super) fn follows(self, edge: &[u8], place: &[u8]) -> bool {
+        match self {
+            Self::Up => edge < place,
+            Self::Down => place < edge,
+        }
+    }
 }
 
 /// What a scan gives each row to; it breaks to end the scan.

@@ -3,8 +3,11 @@
 
 use std::ops::ControlFlow;
 
-use crate::ids::Epoch;
+use crate::ids::{Epoch, FencingToken};
+use crate::job::Job;
+use crate::job::event::{Event, Recorded};
 use crate::store::map::{Failed, Map, MapMut, Order};
+use crate::store::place::CHECKPOINT;
 use crate::store::{find, place, record};
 
 pub(super) const EPOCH: &str = "epoch";
@@ -20,8 +23,8 @@ pub(super) fn claim(map: &mut impl MapMut) -> Result<Epoch, Failed> {
     let next = match (read(map, EPOCH)?, read(map, EPOCH_COPY)?) {
         (Some(Ok(one)), Some(Ok(other))) => one.max(other),
         (Some(Ok(one)), _) | (_, Some(Ok(one))) => one,
-        (None, None) => 0,
-        (Some(Err(why)), _) | (_, Some(Err(why))) => return Err(unreadable(EPOCH, &why)),
+        // A store that is new has none, and no jobs that could tell it.
+        _ => epoch_told(map)?,
     } + 1;
     let epoch = u32::try_from(next).map_err(|_| Failed::Broken("no epoch is left".to_owned()))?;
     put(map, EPOCH, next)?;
@@ -41,6 +44,34 @@ pub(super) fn claim(map: &mut impl MapMut) -> Result<Epoch, Failed> {
         put(map, GONE, gone)?;
     }
     Ok(Epoch(epoch))
+}
+
+/// The latest epoch of which a device or a client may have heard: it is in the tokens of executions
+/// and in the names of reservations. One that ended without either was heard of by nobody.
+fn epoch_told(map: &impl Map) -> Result<u64, Failed> {
+    let mut latest = FencingToken(0);
+    let (from, to) = place::ALL_ROWS;
+    map.scan(&from, &to, Order::Up, &mut |place, row| {
+        let told = match place::number_at(place) {
+            Some(CHECKPOINT) => record::decode::<Job>(row).ok().and_then(|job| {
+                let tokens = job.ledger.iter().map(|entry| entry.token);
+                tokens.max()
+            }),
+            _ => match record::decode::<Recorded>(row).map(|recorded| recorded.event) {
+                Ok(Event::Intended { token, .. }) => Some(token),
+                _ => None,
+            },
+        };
+        latest = latest.max(told.unwrap_or(latest));
+        ControlFlow::Continue(())
+    })?;
+    let (from, to) = place::ALL_RESERVATIONS;
+    map.scan(&from, &to, Order::Up, &mut |place, _| {
+        let reserved = place::submission_at(place).map(FencingToken);
+        latest = latest.max(reserved.unwrap_or(latest));
+        ControlFlow::Continue(())
+    })?;
+    Ok(u64::from(latest.epoch().0))
 }
 
 /// How many jobs are there: numbers are given without gaps.

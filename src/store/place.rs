@@ -43,6 +43,9 @@ pub(super) fn row(submission: u64, number: u64) -> [u8; 17] {
     join(JOB, [submission.to_be_bytes(), number.to_be_bytes()])
 }
 
+/// All rows of jobs.
+pub(super) const ALL_ROWS: ([u8; 1], [u8; 1]) = ([JOB], [JOB + 1]);
+
 /// The number in the place of a row.
 pub(super) fn number_at(place: &[u8]) -> Option<u64> {
     Some(u64::from_be_bytes(place.get(9..17)?.try_into().ok()?))

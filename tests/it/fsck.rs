@@ -37,7 +37,11 @@ async fn completed(folder: &Path, jobs: usize) -> Vec<wire::GetJobResultsRespons
     let mut client = client_of(kernel.ready().await).await;
     let mut results = Vec::new();
     for _ in 0..jobs {
-        let id = enqueue(&mut client, request(bell())).await;
+        let wanted = wire::EnqueueJobRequest {
+            idempotency_key: format!("key {}", results.len()),
+            ..request(bell())
+        };
+        let id = enqueue(&mut client, wanted).await;
         results.push(finish(&mut client, &id).await);
     }
     drop(client);
@@ -183,6 +187,82 @@ async fn names_and_heads_are_made_again_from_each_other() {
     assert_eq!(lose(folder, &[b"n", b"i"]), 6);
     let (code, said) = fsck(folder, &["--repair"]);
     assert_eq!(code, Some(0), "a checkpoint tells the name, too: {said}");
+}
+
+/// The place of a row of the first job.
+fn row(number: u64) -> Vec<u8> {
+    [&b"j"[..], &1_u64.to_be_bytes(), &number.to_be_bytes()].concat()
+}
+
+#[tokio::test]
+async fn a_job_that_had_ended_has_ended_though_its_last_events_are_gone() {
+    let folder = TempDir::new().unwrap();
+    let folder = folder.path();
+    let results = completed(folder, 1).await;
+    let id = results[0].job_id.parse().unwrap();
+    let stored = async || {
+        let store = jobs::open(folder.join("data")).unwrap();
+        store.job(id).await.unwrap().unwrap()
+    };
+    let before = stored().await;
+    let last = before.seq;
+    assert_eq!(lose(folder, &[b"i", &row(last), &row(last - 1)]), 3);
+    assert_eq!(fsck(folder, &["--repair"]).0, Some(1), "the hole is named");
+    assert_eq!(stored().await, before);
+}
+
+#[tokio::test]
+async fn what_was_written_anew_is_looked_at_like_everything_else() {
+    let folder = TempDir::new().unwrap();
+    let folder = folder.path();
+    let results = completed(folder, 1).await;
+    let circuit = folder.join("qfs").join(&results[0].job_id);
+    std::fs::remove_file(circuit.join("compiled.aqo.json")).unwrap();
+    lose(folder, &[b"i", &row(u64::MAX)]);
+    let (code, said) = fsck(folder, &["--repair"]);
+    assert_eq!(code, Some(1));
+    let all = said["findings"].as_array().unwrap();
+    let all: Vec<_> = all
+        .iter()
+        .map(|one| (one["what"].as_str().unwrap(), one["repaired"] == true))
+        .collect();
+    assert_eq!(all[0], ("its head is missing", true));
+    assert_eq!(all[1], ("its program is missing", false));
+    assert!(all[2].0.contains("compiled.aqo.json"), "{said}");
+    assert_eq!((all.len(), all[2].1), (3, false));
+}
+
+#[tokio::test]
+async fn a_hole_in_a_history_hides_no_lost_artifact() {
+    let folder = TempDir::new().unwrap();
+    let folder = folder.path();
+    let results = completed(folder, 1).await;
+    let file = folder.join("qfs").join(&results[0].job_id);
+    std::fs::remove_file(file.join("results.json")).unwrap();
+    assert_eq!(lose(folder, &[&row(2)]), 1);
+    let (code, said) = fsck(folder, &[]);
+    assert_eq!(code, Some(1));
+    let what = |at: usize| said["findings"][at]["what"].as_str().unwrap().to_owned();
+    assert!(what(0).contains("its history has a hole"), "{said}");
+    assert!(what(1).contains("results.json"), "{said}");
+}
+
+#[tokio::test]
+async fn a_lost_idempotency_key_and_a_job_without_a_name_are_told() {
+    let folder = TempDir::new().unwrap();
+    let folder = folder.path();
+    completed(folder, 1).await;
+    assert_eq!(lose(folder, &[b"k"]), 1);
+    let (code, said) = fsck(folder, &["--repair"]);
+    assert_eq!(code, Some(1));
+    let what = said["findings"][0]["what"].as_str().unwrap();
+    assert!(what.starts_with("its idempotency key is lost"), "{said}");
+    assert_eq!(lose(folder, &[b"n", b"i", &row(0)]), 3);
+    let (code, said) = fsck(folder, &["--repair"]);
+    assert_eq!(
+        (code, &said["findings"][0]["job_id"]),
+        (Some(1), &Value::Null)
+    );
 }
 
 #[tokio::test]

@@ -131,6 +131,40 @@ async fn a_page_that_makes_no_sense_is_an_error_and_no_panic() {
     assert!(broken > 0, "no damage was seen");
 }
 
+/// A disk that writes one page where another should be: the rows that are found there belong elsewhere.
+#[tokio::test]
+async fn a_page_in_the_place_of_another_is_an_error_and_no_endless_search() {
+    const PAGE: usize = 4096;
+    let directory = tempfile::tempdir().unwrap();
+    let store = qrtx::os::jobs::open(directory.path()).unwrap();
+    let epoch = store.claim().await.unwrap();
+    for number in 1..40 {
+        let append = job().submitted(number).commit();
+        store.append(epoch, append).await.unwrap();
+    }
+    drop(store);
+    let file = directory.path().join(qrtx::os::jobs::FILE);
+    let whole = std::fs::read(&file).unwrap();
+    let pages: Vec<_> = (1..whole.len() / PAGE)
+        .filter(|page| whole[page * PAGE..][..PAGE].iter().any(|byte| *byte != 0))
+        .collect();
+    let mut broken = 0;
+    for (from, to) in pages
+        .iter()
+        .flat_map(|from| pages.iter().map(move |to| (*from, *to)))
+    {
+        let mut damaged = whole.clone();
+        damaged.copy_within(from * PAGE..(from + 1) * PAGE, to * PAGE);
+        std::fs::write(&file, damaged).unwrap();
+        if let Ok(store) = qrtx::os::jobs::open(directory.path()) {
+            let all = store.list(&Filter::default(), u64::MAX, 99).await;
+            let claimed = store.claim().await;
+            broken += usize::from(all.is_err() || claimed.is_err());
+        }
+    }
+    assert!(broken > 0, "no damage was seen");
+}
+
 #[tokio::test]
 async fn two_kernels_do_not_share_a_directory() {
     let directory = tempfile::tempdir().unwrap();

@@ -1,6 +1,7 @@
 use super::*;
 use crate::ids::FencingToken;
 use crate::job::event::{Event, OnUnknown};
+use crate::job::ledger::{Entry, Settlement};
 use crate::job::tests::examples::job;
 use crate::store::look;
 use crate::store::map::Rows;
@@ -119,9 +120,95 @@ fn an_epoch_is_never_taken_twice_though_one_copy_of_it_is_lost() {
         }
         assert_eq!(own::claim(&mut rows), Ok(next), "{lost}");
     }
-    rows.put(&place("epoch"), b"damaged").unwrap();
-    rows.put(&place("epoch-copy"), b"damaged").unwrap();
-    assert!(own::claim(&mut rows).is_err());
+}
+
+#[test]
+fn an_epoch_that_is_lost_altogether_is_taken_from_what_devices_were_told() {
+    let damage: [fn(&mut Rows, &[u8]); 2] = [
+        |rows, place| drop(rows.remove(place)),
+        |rows, place| rows.put(place, b"damaged").unwrap(),
+    ];
+    for lose in damage {
+        let mut job = job();
+        let mut rows = rows(&job);
+        let lost = |rows: &mut Rows| {
+            lose(rows, &place::meta("epoch"));
+            lose(rows, &place::meta("epoch-copy"));
+            own::claim(rows)
+        };
+        assert_eq!(lost(&mut rows), Ok(Epoch(1)), "nobody was told anything");
+        job.seq = 5;
+        let token = FencingToken::new(Epoch(41), 1);
+        let intended = Event::Intended {
+            token,
+            on_unknown: OnUnknown::Fail,
+        };
+        let intended = job.recorded(intended);
+        rows.put(&place::row(1, 5), &record::encode(&intended))
+            .unwrap();
+        assert_eq!(lost(&mut rows), Ok(Epoch(42)));
+        rows.remove(&place::row(1, 5)[..]);
+        job.ledger.push(Entry {
+            attempt: 1,
+            device: "qpu".parse().unwrap(),
+            token: FencingToken::new(Epoch(50), 1),
+            intended_at: job.updated_at,
+            on_unknown: OnUnknown::Fail,
+            requested: 1,
+            settlement: Settlement::not_run(1, "a proof"),
+            open: false,
+        });
+        rows.put(&place::row(1, CHECKPOINT), &record::encode(&job))
+            .unwrap();
+        assert_eq!(lost(&mut rows), Ok(Epoch(51)));
+        let held = ReservationId::new(Epoch(60), 1).unwrap();
+        rows.put(&place::reservation(held), b"damaged").unwrap();
+        assert_eq!(lost(&mut rows), Ok(Epoch(61)));
+    }
+}
+
+#[test]
+fn a_job_whose_head_and_last_events_are_gone_is_what_its_checkpoint_says() {
+    let mut job = job();
+    let mut rows = rows(&job);
+    job.apply(&Event::Admitted, job.updated_at).unwrap();
+    let admitted = vec![job.recorded(Event::Admitted)];
+    let mut append = Encoded::whole(&job, &admitted);
+    append.checkpoint = Some(record::encode(&job));
+    Change::Append(append).make(&mut rows, FIRST).unwrap();
+    rows.remove(&place::head(1)[..]);
+    rows.remove(&place::row(1, 2)[..]);
+    let left = look::salvage(&rows, job.id).unwrap().unwrap();
+    let broken = left.broken.expect("an event is missing");
+    assert!(broken.contains("event 2 is missing"), "{broken}");
+    assert_eq!(left.whole.map(|whole| whole.state), Some(job.state));
+}
+
+#[test]
+fn a_name_that_leads_to_another_job_is_not_followed() {
+    let (mut one, mut other) = (job(), job());
+    other.id = JobId::new(9, [9; 10]);
+    let mut rows = rows(&one);
+    let append = Change::Append(Encoded {
+        program: Some(record::seal(b"a program")),
+        ..Encoded::whole(&other, &history(&other))
+    });
+    append.make(&mut rows, FIRST).unwrap();
+    let before = rows.get(&place::head(2)[..]).unwrap().clone();
+    rows.put(&place::name(one.id), &record::number(2)).unwrap();
+    one.apply(&Event::Admitted, one.updated_at).unwrap();
+    let admitted = vec![one.recorded(Event::Admitted)];
+    let append = Change::Append(Encoded::whole(&one, &admitted));
+    assert_eq!(append.make(&mut rows, FIRST).unwrap(), 1);
+    assert_eq!(rows.get(&place::head(2)[..]), Some(&before));
+    assert_eq!(
+        look::head(&rows, one.id).map(|head| head.unwrap().seq),
+        Ok(2)
+    );
+
+    rows.put(&place::name(one.id), &record::number(2)).unwrap();
+    let left = look::salvage(&rows, one.id).unwrap().unwrap();
+    assert_eq!((left.submission, left.events.len()), (1, 2));
 }
 
 #[test]

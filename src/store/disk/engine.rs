@@ -183,7 +183,7 @@ impl Engine {
             return Ok(());
         }
         // Closed first: it is the only one that may have the file open.
-        drop(opened.take());
+        opened.take().into_iter().for_each(close);
         let database = open(&self.opener).map_err(|why| failure(why.into()))?;
         *opened = Some(Opened::new(database));
         self.suspect.store(false, Ordering::Release);
@@ -197,13 +197,33 @@ impl Engine {
     }
 }
 
-/// Opens the engine, and gives it its table if it is new. A file that was tampered with may let
-/// the engine panic, which is an answer as good as any.
+impl Drop for Engine {
+    fn drop(&mut self) {
+        let opened = self.opened.get_mut();
+        let opened = opened.unwrap_or_else(PoisonError::into_inner);
+        opened.take().into_iter().for_each(close);
+    }
+}
+
+/// Closes it. What it would still write may meet the damage that something has failed of before.
+fn close(opened: Opened) {
+    if catch_unwind(AssertUnwindSafe(|| drop(opened))).is_err() {
+        tracing::error!("the job store could not be closed in order: a page of it makes no sense");
+    }
+}
+
+/// Opens the engine. A file that was tampered with may let it panic, which is an answer as good as
+/// any.
 fn open(opener: &Opener) -> Result<Database, DatabaseError> {
-    let opened = catch_unwind(AssertUnwindSafe(opener)).unwrap_or_else(|_| {
+    catch_unwind(AssertUnwindSafe(|| open_or_make(opener))).unwrap_or_else(|_| {
         let what = "the file makes no sense; the log has the reason".to_owned();
         Err(DatabaseError::Storage(redb::StorageError::Corrupted(what)))
-    })?;
+    })
+}
+
+/// Opens the engine, and gives it its table if it is new.
+fn open_or_make(opener: &Opener) -> Result<Database, DatabaseError> {
+    let opened = opener()?;
     let storage = |why: redb::Error| {
         let why = std::io::Error::other(why.to_string());
         DatabaseError::Storage(redb::StorageError::Io(why))
@@ -273,9 +293,24 @@ where
     ) -> Result<(), Failed> {
         let bounds = (Bound::Included(from), Bound::Excluded(to));
         let mut rows = self.told(self.rows.range::<&[u8]>(bounds))?;
+        let mut edge: Option<Vec<u8>> = None;
         while let Some(row) = order.next(&mut rows) {
             let (key, value) = self.told(row)?;
-            if on_row(key.value(), value.value()).is_break() {
+            let place = key.value();
+            // A page that lies where another should has rows of its own. Whoever goes on from there
+            // would never come to an end.
+            let follows = edge
+                .as_deref()
+                .is_none_or(|edge| order.follows(edge, place));
+            if !follows || place < from || place >= to {
+                self.engine.suspect();
+                let what = "a page of its file holds rows that belong elsewhere".to_owned();
+                return Err(Failed::Broken(what));
+            }
+            let edge = edge.get_or_insert_default();
+            edge.clear();
+            edge.extend_from_slice(place);
+            if on_row(place, value.value()).is_break() {
                 break;
             }
         }
