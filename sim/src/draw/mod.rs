@@ -10,6 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use qrtx::job::state::State;
+
 use crate::record::{CallRecord, Fired};
 use crate::scenario::Scenario;
 use crate::verdict::{Outcome, Verdict};
@@ -39,8 +41,8 @@ const NOISE: [&str; 5] = [
 
 /// From a line to the text below it.
 const CAPTION: f64 = 11.0;
-/// So many of a job's counts are shown.
-const COUNTS_SHOWN: usize = 4;
+/// What fits to the left of the clients.
+const LABEL_CHARS_MAX: usize = 27;
 /// From one text to the next.
 const LINE: f64 = 13.0;
 
@@ -332,10 +334,7 @@ impl Picture<'_> {
             let name = job.map(|job| format!("job {job}")).unwrap_or_default();
             let (noise, text) = match &told.news {
                 News::Accepted { .. } => ("", format!("{name} is accepted")),
-                News::Results { state, counts, .. } => {
-                    let counted = counted(counts);
-                    ("", format!("{name}: results, {}{counted}", state.name()))
-                }
+                News::Results { state, counts, .. } => ("", came(&name, *state, counts)),
                 News::Receipt { receipt, .. } => {
                     let receipt = receipt.trim_start_matches("CANCEL_RECEIPT_");
                     ("", format!("{name}: {receipt}"))
@@ -401,17 +400,17 @@ fn beside(columns: &mut Vec<Duration>, began: Duration, ended: Duration) -> usiz
     column
 }
 
-/// Counts as a label has room for them.
-fn counted(counts: &BTreeMap<String, i64>) -> String {
-    let mut shown: String = counts
-        .iter()
-        .take(COUNTS_SHOWN)
-        .map(|(bits, count)| format!(" {bits}:{count}"))
-        .collect();
-    if counts.len() > COUNTS_SHOWN {
-        shown += " …";
+/// What came of a job, with as many of its counts as a label has room for.
+fn came(name: &str, state: State, counts: &BTreeMap<String, i64>) -> String {
+    let mut text = format!("{name}: {}", state.name());
+    for (bits, count) in counts {
+        let one = format!(" {bits}:{count}");
+        if text.len() + one.len() > LABEL_CHARS_MAX {
+            return text + " …";
+        }
+        text += &one;
     }
-    shown
+    text
 }
 
 /// The jobs that are named where a promise is broken.

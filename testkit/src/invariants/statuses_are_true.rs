@@ -33,7 +33,12 @@ pub fn check(history: &History) -> Vec<Breach> {
             && category == Category::AllocationError
             && stored.job.spec.reservation.is_some();
         let blamed = unreserved || is_to_blame(from, category);
-        (!blamed).then(|| Breach::from(how()))
+        let mut commits = history.committed.iter();
+        let end = commits.find(|commit| commit.job == *id && commit.events.contains(&"Failed"));
+        (!blamed).then(|| Breach {
+            at: end.map(|commit| commit.at),
+            how: how(),
+        })
     });
     statuses.chain(ends).collect()
 }
