@@ -40,6 +40,7 @@ pub(super) async fn run(arguments: Arguments) -> Outcome {
             "events": events,
             "stages": stages,
             "ledger": ledger,
+            "lost": (!history.lost.is_empty()).then_some(history.lost),
         }))?;
         return Ok(Exit::Done);
     }
@@ -50,6 +51,10 @@ pub(super) async fn run(arguments: Arguments) -> Outcome {
         .iter()
         .map(|event| timeline.render(event))
         .collect();
+    if !history.lost.is_empty() {
+        let why = format!("{}; the ledger is whole", history.lost);
+        told += &text::paragraph("lost: ", &why, width);
+    }
     if !stages.is_empty() {
         told += &format!("\n{}", report::stages(&stages).render(width));
     }

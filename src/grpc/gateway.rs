@@ -127,8 +127,10 @@ impl<E: Env> KernelGateway for Gateway<E> {
     ) -> Answer<GetJobHistoryResponse> {
         let id = job_id(&sent.get_ref().job_id)?;
         let job = self.0.job(id).await.map_err(|why| status(&why))?;
-        let events = self.0.history(id).await.map_err(|why| status(&why))?;
+        let told = self.0.history_left(&job).await;
+        let (events, lost) = told.map_err(|why| status(&why))?;
         Ok(Response::new(GetJobHistoryResponse {
+            lost: lost.unwrap_or_default(),
             events: events.iter().map(convert::event).collect(),
             ledger: job
                 .ledger

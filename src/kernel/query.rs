@@ -257,6 +257,25 @@ impl<E: Env> Kernel<E> {
         Ok(history)
     }
 
+    /// The events of a job as far as they can be read, and what is wrong with the next, if anything
+    /// is.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn history_left(&self, job: &Job) -> Result<(Vec<Recorded>, Option<String>), Error> {
+        let events = match self.history(job.id).await {
+            Ok(events) => events,
+            Err(Error::Corrupt(_) | Error::NotFound(_)) => {
+                let left = self.env.store().salvage(job.id).await?;
+                left.map(|left| left.events).unwrap_or_default()
+            }
+            Err(why) => return Err(why),
+        };
+        let next = events.len() as u64 + 1;
+        let lost = (next <= job.seq).then(|| format!("event {next} cannot be read"));
+        Ok((events, lost))
+    }
+
     /// Jobs with a submission number below `before`, newest first; see [`Page`].
     ///
     /// # Errors

@@ -12,6 +12,7 @@ use qrtx::os::serve;
 use qrtx::store::memory::Row;
 use qrtx_testkit::gated_store::{GatedStore, Passage};
 use qrtx_testkit::neighbours::{DriverDouble, Served, Unserved};
+use tonic::{Code, Response};
 
 use crate::circuits::bell;
 use crate::harness::{
@@ -307,8 +308,47 @@ async fn what_a_device_ran_is_not_lost_with_a_head_and_an_early_event() {
     }
     deployment.start().await;
     let mut client = deployment.client().await;
-    let asked = wire::GetJobResultsRequest { job_id };
+    let asked = wire::GetJobResultsRequest {
+        job_id: job_id.clone(),
+    };
     let after = client.get_job_results(asked).await.unwrap().into_inner();
     assert_eq!(after.state(), wire::TaskState::Completed);
     assert_eq!(after.counts, before.counts);
+
+    let told = history(&mut client, &job_id).await;
+    assert_eq!((told.events.len(), told.ledger[0].delivered), (1, 1000));
+    assert_eq!(told.lost, "event 2 cannot be read");
+}
+
+#[tokio::test]
+async fn a_job_that_had_ended_is_read_though_its_name_or_checkpoint_is_damaged() {
+    let mut deployment = Deployment::embedded().await;
+    let mut client = deployment.client().await;
+    let mut ended = Vec::new();
+    for _ in 0..3 {
+        let job_id = enqueue(&mut client, request(bell())).await;
+        ended.push(finish(&mut client, &job_id).await);
+    }
+    deployment.stop().await;
+    let id = |at: usize| ended[at].job_id.parse().unwrap();
+    assert!(deployment.store.spoil(id(0), Row::Name));
+    assert!(deployment.store.spoil(id(1), Row::Checkpoint));
+    assert!(deployment.store.spoil(id(2), Row::Checkpoint));
+    assert!(deployment.store.spoil(id(2), Row::Event(2)));
+    deployment.start().await;
+    let mut client = deployment.client().await;
+    let mut results = async |at: usize| {
+        let job_id = ended[at].job_id.clone();
+        let asked = wire::GetJobResultsRequest { job_id };
+        client
+            .get_job_results(asked)
+            .await
+            .map(Response::into_inner)
+    };
+    for at in [0, 1] {
+        assert_eq!(results(at).await.unwrap().counts, ended[at].counts);
+    }
+    // What cannot be made again without a loss is left to `fsck`.
+    let refused = results(2).await.unwrap_err();
+    assert_eq!(refused.code(), Code::DataLoss, "{refused}");
 }

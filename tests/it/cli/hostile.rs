@@ -215,6 +215,7 @@ impl KernelGateway for Hostile {
             events: vec![event(TaskState::Failed)],
             ledger: vec![line],
             stages: Vec::new(),
+            lost: evil(),
         }))
     }
 
