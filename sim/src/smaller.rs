@@ -170,10 +170,15 @@ impl<F: FnMut(&Scenario, u64) -> bool> Search<F> {
 
     /// What is usual needs no line in the file.
     fn simpler(&mut self) {
-        let changes: [fn(&mut Scenario); 12] = [
+        let changes: [fn(&mut Scenario); 13] = [
             |run| {
                 run.reservations.clear();
                 run.jobs.iter_mut().for_each(|job| job.reservation = None);
+            },
+            |run| {
+                for job in &mut run.jobs {
+                    (job.key, job.like) = (None, None);
+                }
             },
             |run| run.limits.0.clear(),
             |run| run.store = StorePlan::Memory,

@@ -9,7 +9,7 @@ use qrtx_testkit::invariants::{self, Breach, Kind};
 
 use crate::rare;
 use crate::record::Records;
-use crate::scenario::{Scenario, Span, is_watch};
+use crate::scenario::{JobPlan, Scenario, Span, is_watch};
 use crate::trace::Line;
 
 /// What was to be seen of a run.
@@ -153,9 +153,12 @@ impl Verdict {
     }
 
     fn expectations(&mut self, scenario: &Scenario, outcome: &Outcome) {
+        // A request that came twice has an id also where it was turned away for itself.
+        let stored = |(id, _): &(&JobId, &usize)| outcome.history.stored.contains_key(id);
         let by_ordinal: BTreeMap<_, _> = outcome
             .ordinals
             .iter()
+            .filter(stored)
             .map(|(id, ordinal)| (*ordinal, *id))
             .collect();
         let mut runs: BTreeMap<&str, usize> = BTreeMap::new();
@@ -170,7 +173,7 @@ impl Verdict {
             let of_job = scenario.expect.job.get(&ordinal);
             let refused = of_job.is_some_and(|expected| expected.refused);
             let Some(stored) = stored else {
-                if !scenario.loose && !refused {
+                if !scenario.loose && !refused && !may_be_another(scenario, &planned.plan) {
                     let promise = "the scenario's end";
                     let how = format!("job {ordinal} never came to the kernel");
                     self.liveness.push(Broken::new(promise, how));
@@ -303,6 +306,14 @@ fn turns_lost(history: &History) -> usize {
         names == ["Assigned", "Retried"]
     });
     lost.count()
+}
+
+/// Whether a job may be turned away for another with its key, or be taken for that: who is told which
+/// of them came first is chance.
+fn may_be_another(scenario: &Scenario, plan: &JobPlan) -> bool {
+    let same = |other: &&JobPlan| (&other.tenant, &other.key) == (&plan.tenant, &plan.key);
+    let shared = plan.key.is_some() && scenario.jobs.iter().filter(same).count() > 1;
+    shared || plan.like.is_some()
 }
 
 #[cfg(test)]

@@ -21,6 +21,24 @@ fn every_scenario_keeps_its_promises() {
     assert!(said.contains(" runs, 0 of them failed"), "{said}");
 }
 
+/// Else it could not be kept as a regression once the mistake is mended.
+#[test]
+fn what_is_left_of_a_mistake_is_well_without_it() {
+    let name = format!("qrtx-sim-well-{}.toml", std::process::id());
+    let small = std::env::temp_dir().join(name).display().to_string();
+    for (bug, seed) in [
+        ("keys-in-memory-only", "135888950137514"),
+        ("key-of-another-request", "773123116017455"),
+    ] {
+        let shrink = ["shrink", "random", "--bug", bug, "--seed", seed];
+        let (code, said) = sim(&[&shrink[..], &["--out", &small]].concat(), None);
+        assert_eq!(code, Some(129), "{bug}: {said}");
+        let (code, said) = sim(&["replay", &small], None);
+        assert_eq!(code, Some(0), "{bug}: {said}");
+    }
+    std::fs::remove_file(&small).unwrap();
+}
+
 #[test]
 fn a_run_that_does_not_end_is_given_up_and_said_to_be_one() {
     let run = ["run", "random", "--seed", "7", "--patience"];
