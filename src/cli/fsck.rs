@@ -144,11 +144,29 @@ impl Check {
             for head in page.jobs {
                 self.report.jobs += 1;
                 self.job(head.id).await?;
-                self.in_place(&head).await?;
             }
             before = page.next;
         }
+        self.whole(env.store()).await;
         Ok(())
+    }
+
+    /// What only the store as a whole can tell.
+    async fn whole(&mut self, store: &RedbStore) {
+        let counted = match store.count().await {
+            Ok(counted) if counted == self.report.jobs => None,
+            Ok(counted) => Some(format!(
+                "{counted} jobs were stored and not forgotten, and {} are found: rows are lost, or \
+                 the store's own numbers are wrong",
+                self.report.jobs
+            )),
+            Err(why) => Some(why.to_string()),
+        };
+        let closed = (!store.close())
+            .then(|| "a page of the file makes no sense: put a copy of it back".to_owned());
+        for what in counted.into_iter().chain(closed) {
+            self.report.note(None, what, false);
+        }
     }
 
     /// A job: its head and its checkpoint against its history, and what is stored for it.
@@ -175,21 +193,6 @@ impl Check {
         }
         if job.state == State::Completed {
             self.stored(&job, &history).await?;
-        }
-        Ok(())
-    }
-
-    /// A head stands where its job does, or hides another.
-    async fn in_place(&mut self, listed: &Head) -> Result<(), ReadError> {
-        let (id, place) = (listed.id, listed.submission);
-        let own = match self.env.store().head(id).await {
-            Ok(own) => own.map(|own| own.submission),
-            Err(ReadError::Corrupt { .. }) => None,
-            Err(why) => return Err(why),
-        };
-        if let Some(own) = own.filter(|own| *own != place) {
-            let what = format!("its head also stands at submission {place}; its own is {own}");
-            self.report.found(id, what, false);
         }
         Ok(())
     }

@@ -283,7 +283,7 @@ impl<E: Env> Kernel<E> {
         forget: &[ReservationId],
         full: Full,
     ) -> Result<(), Error> {
-        let mut pause = Duration::from_millis(self.limits.backoff_ms_base);
+        let (mut pause, mut full) = (Duration::from_millis(self.limits.backoff_ms_base), full);
         loop {
             let store = self.env.store();
             let stored = store
@@ -300,6 +300,8 @@ impl<E: Env> Kernel<E> {
                 }
                 (Err(why @ (AppendError::Full(_) | AppendError::Unavailable(_))), _) => {
                     tracing::error!(reservation = %now.id, "{why}; it is tried again in {pause:?}");
+                    // It may be there already: what is stored is not refused.
+                    full = Full::Waits;
                 }
                 (Err(why), _) => return Err(self.not_noted(&why)),
             }

@@ -166,7 +166,7 @@ fn known(map: &mut impl MapMut, job: &Encoded) -> Result<Option<(u64, u64)>, Fai
     match map.get(&name, record::as_number)? {
         Some(Ok(submission)) => {
             let (id, last) = last_event(map, submission)?;
-            if id.is_none_or(|id| id == job.job) {
+            if id == Some(job.job) {
                 return Ok(Some((submission, last)));
             }
         }

@@ -25,19 +25,24 @@ pub(super) fn look_up(map: &impl Map, job: JobId) -> Result<Option<u64>, ReadErr
     })
 }
 
-/// The same for whoever mends it or goes on writing: if the name is damaged or gone, or leads to
-/// another job, all jobs are looked through for one that says it is this.
+/// The same for whoever mends it or goes on writing. A name is followed to a head or a checkpoint that
+/// says the same; else all jobs are looked through for one that says it is this. If there is none, the
+/// name is all that is left, as long as it leads to anything.
 pub(super) fn search(map: &impl Map, job: JobId) -> Result<Option<u64>, Failed> {
-    if let Some(Ok(submission)) = map.get(&place::name(job), record::as_number)? {
+    let named = map.get(&place::name(job), record::as_number)?;
+    let named = named.and_then(Result::ok);
+    let mut nobodys = None;
+    if let Some(submission) = named {
         let head = map.get(&place::head(submission), <[u8]>::to_vec)?;
-        let says = says_its_name(map, submission, head.as_deref())?;
-        if says.is_none_or(|says| says == job) {
-            return Ok(Some(submission));
+        match owner(map, submission, head.as_deref())? {
+            Some(owner) if owner == job => return Ok(named),
+            Some(_) => {}
+            None => nobodys = named,
         }
     }
     let mut found = None;
     walk(map, (0, u64::MAX), Order::Down, &mut |submission, head| {
-        Ok(match says_its_name(map, submission, head)? == Some(job) {
+        Ok(match owner(map, submission, head)? == Some(job) {
             true => {
                 found = Some(submission);
                 ControlFlow::Break(())
@@ -45,38 +50,75 @@ pub(super) fn search(map: &impl Map, job: JobId) -> Result<Option<u64>, Failed> 
             false => ControlFlow::Continue(()),
         })
     })?;
-    Ok(found)
+    match (found, nobodys) {
+        (None, Some(submission)) if has_rows(map, submission)? => Ok(nobodys),
+        (found, _) => Ok(found),
+    }
 }
 
 /// The name of the job of a submission whose head cannot be read; `None` if nothing tells it.
 pub(super) fn name_of(map: &impl Map, submission: u64) -> Result<Option<JobId>, Failed> {
-    let mut name = None;
+    if let Some(owner) = owner(map, submission, None)? {
+        return Ok(Some(owner));
+    }
+    let mut names = Vec::new();
     let (from, to) = place::NAMES;
     map.scan(&from, &to, Order::Up, &mut |place, row| {
         if record::as_number(row) == Ok(submission) {
-            name = place::job_at(place);
-            return ControlFlow::Break(());
+            names.extend(place::job_at(place));
         }
         ControlFlow::Continue(())
     })?;
-    match name {
-        Some(name) => Ok(Some(name)),
-        None => says_its_name(map, submission, None),
+    if let [only] = names[..] {
+        return Ok(Some(only));
     }
+    for name in names {
+        // Another's name leads here, too.
+        if search(map, name)? == Some(submission) {
+            return Ok(Some(name));
+        }
+    }
+    Ok(None)
 }
 
-fn says_its_name(
-    map: &impl Map,
-    submission: u64,
-    head: Option<&[u8]>,
-) -> Result<Option<JobId>, Failed> {
+/// Whose the rows of a submission are, as its head or its checkpoint says. One that stands in a wrong
+/// place names a job that is found elsewhere, and is not believed.
+fn owner(map: &impl Map, submission: u64, head: Option<&[u8]>) -> Result<Option<JobId>, Failed> {
     let read = head.and_then(|row| head::decode(row, submission).ok());
-    if let Some(read) = read {
+    if let Some(read) = read
+        && !stands_elsewhere(map, read.stub().id, submission)?
+    {
         return Ok(Some(read.stub().id));
     }
     let checkpoint = place::row(submission, CHECKPOINT);
     let job = map.get(&checkpoint, |row| record::decode::<Job>(row).ok())?;
-    Ok(job.flatten().map(|job| job.id))
+    match job.flatten() {
+        Some(job) if !stands_elsewhere(map, job.id, submission)? => Ok(Some(job.id)),
+        _ => Ok(None),
+    }
+}
+
+/// Whether the name of a job leads to another submission, whose head says that it is this job's.
+pub(super) fn stands_elsewhere(map: &impl Map, job: JobId, here: u64) -> Result<bool, Failed> {
+    let named = map.get(&place::name(job), record::as_number)?;
+    let Some(Ok(there)) = named.filter(|there| *there != Ok(here)) else {
+        return Ok(false);
+    };
+    let read = map.get(&place::head(there), |row| head::decode(row, there))?;
+    Ok(read.is_some_and(|read| read.is_ok_and(|read| read.stub().id == job)))
+}
+
+fn has_rows(map: &impl Map, submission: u64) -> Result<bool, Failed> {
+    let mut has = false;
+    let (from, to) = (
+        place::row(submission, CHECKPOINT),
+        place::row(submission.saturating_add(1), CHECKPOINT),
+    );
+    map.scan(&from, &to, Order::Up, &mut |_, _| {
+        has = true;
+        ControlFlow::Break(())
+    })?;
+    Ok(has)
 }
 
 /// Goes through all submissions above the one number and below the other, those included that

@@ -130,13 +130,31 @@ fn folded(id: JobId, checkpoint: Option<Job>, events: &[Recorded]) -> Result<Job
     folded.map_err(|refused| format!("its history is none: {refused}"))
 }
 
+/// The submission number of a job, by its name, for rows that do not say whose they are: where the
+/// head is that of another, so are they.
+fn own(map: &impl Map, job: JobId) -> Result<Option<u64>, ReadError> {
+    let Some(submission) = look_up(map, job)? else {
+        return Ok(None);
+    };
+    let head = map.get(&place::head(submission), |row| {
+        head::decode(row, submission)
+    })?;
+    match head {
+        Some(Ok(read)) if read.stub().id != job => {
+            let reason = format!("its name leads to {}", read.stub().id);
+            Err(ReadError::Corrupt { job, reason })
+        }
+        _ => Ok(Some(submission)),
+    }
+}
+
 pub(super) fn events(
     map: &impl Map,
     job: JobId,
     after: u64,
     most: usize,
 ) -> Result<Vec<Recorded>, ReadError> {
-    let Some(submission) = look_up(map, job)? else {
+    let Some(submission) = own(map, job)? else {
         return Ok(Vec::new());
     };
     let (events, broken) = readable(map, submission, after, most)?;
@@ -183,7 +201,7 @@ fn readable(
 }
 
 pub(super) fn program(map: &impl Map, job: JobId) -> Result<Option<Vec<u8>>, ReadError> {
-    let Some(submission) = look_up(map, job)? else {
+    let Some(submission) = own(map, job)? else {
         return Ok(None);
     };
     let program = map.get(&place::row(submission, PROGRAM), |row| {
@@ -225,6 +243,12 @@ pub(super) fn list(
         {
             return Ok(ControlFlow::Continue(()));
         }
+        let read = match read {
+            Ok(read) if find::stands_elsewhere(map, read.stub().id, submission)? => {
+                Err(format!("its head is that of {}", read.stub().id))
+            }
+            read => read,
+        };
         match head_of(map, submission, read)? {
             (_, Ok(head)) if !head::matches(&head, filter) => {}
             (_, Ok(head)) => page.jobs.push(head),

@@ -7,7 +7,7 @@ use crate::ids::{Epoch, FencingToken};
 use crate::job::Job;
 use crate::job::event::{Event, Recorded};
 use crate::store::map::{Failed, Map, MapMut, Order};
-use crate::store::place::CHECKPOINT;
+use crate::store::place::{CHECKPOINT, PROGRAM};
 use crate::store::{find, place, record};
 
 pub(super) const EPOCH: &str = "epoch";
@@ -57,6 +57,7 @@ fn epoch_told(map: &impl Map) -> Result<u64, Failed> {
                 let tokens = job.ledger.iter().map(|entry| entry.token);
                 tokens.max()
             }),
+            Some(PROGRAM) => None,
             _ => match record::decode::<Recorded>(row).map(|recorded| recorded.event) {
                 Ok(Event::Intended { token, .. }) => Some(token),
                 _ => None,

@@ -276,7 +276,7 @@ async fn a_waiting_job_that_has_lost_its_name_or_its_head_goes_on() {
     };
     client.drain_device(drain(true)).await.unwrap();
     let mut waiting = Vec::new();
-    for _ in 0..4 {
+    for _ in 0..5 {
         let id = enqueue(&mut client, request(bell())).await;
         until(&mut client, &id, "Compiled").await;
         waiting.push(id);
@@ -286,8 +286,14 @@ async fn a_waiting_job_that_has_lost_its_name_or_its_head_goes_on() {
     assert!(deployment.store.lose(id(1), Row::Name));
     assert!(deployment.store.lose(id(2), Row::Head));
     assert!(deployment.store.lose(id(3), Row::Name));
+    assert!(deployment.store.lose(id(4), Row::Name));
     let told = status(&mut client, &waiting[3]).await;
     assert_eq!(told.state(), wire::TaskState::Queued);
+    let explained = client.explain_job(wire::ExplainJobRequest {
+        job_id: waiting[4].clone(),
+    });
+    let why = explained.await.unwrap().into_inner().reasons;
+    assert!(!why.is_empty(), "it waits for its device");
     client.drain_device(drain(false)).await.unwrap();
     for id in &waiting {
         let results = finish(&mut client, id).await;

@@ -144,6 +144,15 @@ async fn a_page_in_the_place_of_another_is_an_error_and_no_endless_search() {
     }
     drop(store);
     let file = directory.path().join(qrtx::os::jobs::FILE);
+    // Whoever claims a store without this number goes through all of it.
+    let engine = redb::Database::open(&file).unwrap();
+    let commit = engine.begin_write().unwrap();
+    let table = redb::TableDefinition::<&[u8], &[u8]>::new("qrtx");
+    let mut rows = commit.open_table(table).unwrap();
+    assert!(rows.remove(&b"mgone"[..]).unwrap().is_some());
+    drop(rows);
+    commit.commit().unwrap();
+    drop(engine);
     let whole = std::fs::read(&file).unwrap();
     let pages: Vec<_> = (1..whole.len() / PAGE)
         .filter(|page| whole[page * PAGE..][..PAGE].iter().any(|byte| *byte != 0))

@@ -146,6 +146,14 @@ fn an_epoch_that_is_lost_altogether_is_taken_from_what_devices_were_told() {
         let intended = job.recorded(intended);
         rows.put(&place::row(1, 5), &record::encode(&intended))
             .unwrap();
+        // A program may say anything.
+        let token = FencingToken::new(Epoch(u32::MAX), 1);
+        let program = job.recorded(Event::Intended {
+            token,
+            on_unknown: OnUnknown::Fail,
+        });
+        rows.put(&place::row(1, PROGRAM), &record::encode(&program))
+            .unwrap();
         assert_eq!(lost(&mut rows), Ok(Epoch(42)));
         rows.remove(&place::row(1, 5)[..]);
         job.ledger.push(Entry {
@@ -206,9 +214,46 @@ fn a_name_that_leads_to_another_job_is_not_followed() {
         Ok(2)
     );
 
-    rows.put(&place::name(one.id), &record::number(2)).unwrap();
-    let left = look::salvage(&rows, one.id).unwrap().unwrap();
-    assert_eq!((left.submission, left.events.len()), (1, 2));
+    // Also where nobody says whose that is, or where nothing is at all.
+    for (leads_to, gone) in [(2, None), (2, Some(place::head(2))), (99, None)] {
+        rows.put(&place::name(one.id), &record::number(leads_to))
+            .unwrap();
+        gone.map(|head| rows.remove(&head[..]));
+        let left = look::salvage(&rows, one.id).unwrap().unwrap();
+        assert_eq!((left.submission, left.events.len()), (1, 2));
+        if leads_to == 2 && gone.is_some() {
+            assert_eq!(find::name_of(&rows, 2), Ok(Some(other.id)));
+            continue;
+        }
+        let read = look::events(&rows, one.id, 0, 9);
+        assert_eq!(read.is_err(), leads_to == 2, "{read:?}");
+    }
+}
+
+#[test]
+fn a_head_in_the_place_of_another_hides_no_job() {
+    let (one, mut other) = (job(), job());
+    other.id = JobId::new(9, [9; 10]);
+    let mut rows = rows(&one);
+    let append = Change::Append(Encoded {
+        program: Some(record::seal(b"a program")),
+        ..Encoded::whole(&other, &history(&other))
+    });
+    append.make(&mut rows, FIRST).unwrap();
+    let whole = rows.clone();
+    // A sum goes with the place, so a head that was misplaced is one that was written there.
+    let misplaced = Encoded::whole(&other, &history(&other)).head;
+    rows.put(&place::head(1), &misplaced).unwrap();
+    let page = look::list(&rows, &Default::default(), u64::MAX, 9).unwrap();
+    assert_eq!(page.unreadable, [one.id]);
+    assert_eq!(page.jobs.len(), 1);
+    Change::replace(&one, &history(&one))
+        .make(&mut rows, FIRST)
+        .unwrap();
+    assert_eq!(
+        rows.get(&place::head(1)[..]),
+        whole.get(&place::head(1)[..])
+    );
 }
 
 #[test]

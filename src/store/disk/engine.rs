@@ -183,12 +183,18 @@ impl Engine {
             return Ok(());
         }
         // Closed first: it is the only one that may have the file open.
-        opened.take().into_iter().for_each(close);
+        opened.take().map(close);
         let database = open(&self.opener).map_err(|why| failure(why.into()))?;
         *opened = Some(Opened::new(database));
         self.suspect.store(false, Ordering::Release);
         tracing::warn!("the job store was opened again after a failure");
         Ok(())
+    }
+
+    /// Closes it until it is used again, and says whether that went in order.
+    pub(super) fn close(&self) -> bool {
+        let mut opened = self.opened.write().unwrap_or_else(PoisonError::into_inner);
+        opened.take().is_none_or(close)
     }
 
     fn failed(&self, why: impl Into<redb::Error>) -> Failed {
@@ -201,15 +207,18 @@ impl Drop for Engine {
     fn drop(&mut self) {
         let opened = self.opened.get_mut();
         let opened = opened.unwrap_or_else(PoisonError::into_inner);
-        opened.take().into_iter().for_each(close);
+        opened.take().map(close);
     }
 }
 
-/// Closes it. What it would still write may meet the damage that something has failed of before.
-fn close(opened: Opened) {
-    if catch_unwind(AssertUnwindSafe(|| drop(opened))).is_err() {
+/// Closes it, and says whether that went in order: what it would still write may meet a page that
+/// makes no sense.
+fn close(opened: Opened) -> bool {
+    let closed = catch_unwind(AssertUnwindSafe(|| drop(opened)));
+    if closed.is_err() {
         tracing::error!("the job store could not be closed in order: a page of it makes no sense");
     }
+    closed.is_ok()
 }
 
 /// Opens the engine. A file that was tampered with may let it panic, which is an answer as good as

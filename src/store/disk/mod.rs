@@ -101,6 +101,12 @@ impl RedbStore {
             surroundings,
         })
     }
+
+    /// Closes the file until it is used again, and says whether that went in order; else a page of it
+    /// makes no sense, though nobody has looked at that.
+    pub fn close(&self) -> bool {
+        self.writer.engine.close()
+    }
 }
 
 impl Ground for RedbStore {

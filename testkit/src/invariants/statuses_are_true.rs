@@ -15,13 +15,13 @@ pub fn check(history: &History) -> Vec<Breach> {
             return None;
         };
         let events = &history.stored.get(&told.job)?.events;
-        let so = as_recorded(events, shown.seq);
-        if so.as_ref() == Some(&**shown) {
-            return None;
-        }
-        let (client, job) = (&told.client, told.job);
-        let so = so.map_or_else(|| "no such event".to_owned(), |so| format!("{so:?}"));
-        let how = format!("{client} was shown {job} as {shown:?}, and stored is {so}");
+        let wrong = match as_recorded(events, shown.seq) {
+            None => "there is no such event".to_owned(),
+            Some(so) if so == **shown => return None,
+            Some(so) => differences(shown, &so),
+        };
+        let (client, job, seq) = (&told.client, told.job, shown.seq);
+        let how = format!("{client} was shown {job} after event {seq}: {wrong}");
         Some(Breach::at(told.at, how))
     });
     let ends = history.stored.iter().filter_map(|(id, stored)| {
@@ -41,6 +41,26 @@ pub fn check(history: &History) -> Vec<Breach> {
         })
     });
     statuses.chain(ends).collect()
+}
+
+/// What was shown and is not so.
+fn differences(shown: &Shown, so: &Shown) -> String {
+    let tell = |told: &Shown| {
+        [
+            format!("state {}", told.state.name()),
+            format!("attempt {}", told.attempt),
+            format!("tries {}", told.tries),
+            format!("device {:?}", told.device),
+            format!("put off {}", told.put_off),
+            format!("code {:?}", told.code),
+        ]
+    };
+    let both = tell(shown).into_iter().zip(tell(so));
+    let wrong = both.filter(|(shown, so)| shown != so);
+    let wrong: Vec<_> = wrong
+        .map(|(shown, so)| format!("{shown}, and it is {so}"))
+        .collect();
+    wrong.join("; ")
 }
 
 /// What is to be shown of a job when event `seq` is its last; `None` if there is none.
@@ -141,6 +161,12 @@ mod tests {
         assert_eq!(elsewhere(|told| told.state = State::Completed), 1);
         assert_eq!(elsewhere(|told| told.attempt = 2), 1);
         assert_eq!(elsewhere(|told| told.tries = 1), 1);
+        let tries = Shown {
+            tries: 1,
+            ..shown()
+        };
+        let told = differences(&tries, &shown());
+        assert_eq!(told, "tries 1, and it is tries 0");
         assert_eq!(elsewhere(|told| told.device.clear()), 1);
         assert_eq!(elsewhere(|told| told.put_off = true), 1);
         assert_eq!(elsewhere(|told| told.code = "CANCELLED".to_owned()), 1);
