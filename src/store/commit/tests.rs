@@ -13,16 +13,29 @@ fn history(job: &Job) -> Vec<Recorded> {
     vec![job.recorded(Event::Submitted { spec })]
 }
 
-/// A store with one job.
-fn rows(job: &Job) -> Rows {
-    let mut rows = Rows::new();
-    own::claim(&mut rows).unwrap();
+fn submit(rows: &mut Rows, job: &Job) {
     let append = Change::Append(Encoded {
         program: Some(record::seal(b"a program")),
         ..Encoded::whole(job, &history(job))
     });
-    append.make(&mut rows, FIRST).unwrap();
+    append.make(rows, FIRST).unwrap();
+}
+
+/// A store with one job.
+fn rows(job: &Job) -> Rows {
+    let mut rows = Rows::new();
+    own::claim(&mut rows).unwrap();
+    submit(&mut rows, job);
     rows
+}
+
+/// Two jobs, and a store with both.
+fn two() -> (Job, Job, Rows) {
+    let (one, mut other) = (job(), job());
+    other.id = JobId::new(9, [9; 10]);
+    let mut rows = rows(&one);
+    submit(&mut rows, &other);
+    (one, other, rows)
 }
 
 #[test]
@@ -194,14 +207,7 @@ fn a_job_whose_head_and_last_events_are_gone_is_what_its_checkpoint_says() {
 
 #[test]
 fn a_name_that_leads_to_another_job_is_not_followed() {
-    let (mut one, mut other) = (job(), job());
-    other.id = JobId::new(9, [9; 10]);
-    let mut rows = rows(&one);
-    let append = Change::Append(Encoded {
-        program: Some(record::seal(b"a program")),
-        ..Encoded::whole(&other, &history(&other))
-    });
-    append.make(&mut rows, FIRST).unwrap();
+    let (mut one, other, mut rows) = two();
     let before = rows.get(&place::head(2)[..]).unwrap().clone();
     rows.put(&place::name(one.id), &record::number(2)).unwrap();
     one.apply(&Event::Admitted, one.updated_at).unwrap();
@@ -232,14 +238,7 @@ fn a_name_that_leads_to_another_job_is_not_followed() {
 
 #[test]
 fn a_head_in_the_place_of_another_hides_no_job() {
-    let (one, mut other) = (job(), job());
-    other.id = JobId::new(9, [9; 10]);
-    let mut rows = rows(&one);
-    let append = Change::Append(Encoded {
-        program: Some(record::seal(b"a program")),
-        ..Encoded::whole(&other, &history(&other))
-    });
-    append.make(&mut rows, FIRST).unwrap();
+    let (one, other, mut rows) = two();
     let whole = rows.clone();
     // A sum goes with the place, so a head that was misplaced is one that was written there.
     let misplaced = Encoded::whole(&other, &history(&other)).head;

@@ -68,14 +68,14 @@ fn before_time(history: &History, stored: &Stored) -> Option<String> {
     let began = began.last()?.at;
     let bound = Duration::from_millis(history.limits.persist_ms);
     let back_off = Duration::from_millis(history.limits.backoff_ms_max);
-    // The time runs from when the state was to be stored: that may have been before a job store in
-    // trouble took it.
-    let mut before = history.store_troubles.iter();
-    if before.any(|&(from, until)| from <= began && began <= until + bound) {
+    // The time runs from when the state was to be stored: that may have been long before, if the kernel
+    // stood still then, or the job store took nothing.
+    let back_offs = back_off * 2;
+    if history.kernel_was_troubled(began.saturating_sub(back_offs), began) {
         return None;
     }
     let lasted = commits[end].at.saturating_sub(began);
-    (lasted + back_off * 2 < bound).then(|| {
+    (lasted + back_offs < bound).then(|| {
         format!("what was to be stored was tried for {lasted:?}, and {bound:?} are the bound")
     })
 }
