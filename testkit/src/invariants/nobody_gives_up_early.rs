@@ -71,7 +71,8 @@ fn before_time(history: &History, stored: &Stored) -> Option<String> {
     // The time runs from when the state was to be stored: that may have been long before, if the kernel
     // stood still then, or the job store took nothing.
     let back_offs = back_off * 2;
-    if history.kernel_was_troubled(began.saturating_sub(back_offs), began) {
+    let mut held_up = history.pauses.iter().chain(&history.store_troubles);
+    if held_up.any(|&(from, until)| from <= began && began <= until + back_offs) {
         return None;
     }
     let lasted = commits[end].at.saturating_sub(began);
