@@ -361,14 +361,17 @@ impl History {
 
     /// Whether anything was wrong with the network, the store, a process or a neighbour in a span.
     pub fn was_troubled(&self, from: Duration, until: Duration) -> bool {
-        let troubles = self.troubles.iter().chain(&self.pauses);
-        let mut troubles = troubles.chain(&self.store_troubles);
-        troubles.any(|&(began, ended)| began <= until && from <= ended)
+        self.touches(&self.troubles, from, until)
     }
 
     /// Whether in a span a kernel could do nothing for a job, whatever was wrong with its files.
     pub fn kernel_was_troubled(&self, from: Duration, until: Duration) -> bool {
-        let troubles = self.kernel_troubles.iter().chain(&self.pauses);
+        self.touches(&self.kernel_troubles, from, until)
+    }
+
+    /// Whether one of these troubles, a pause or one of the job store lies in a span.
+    fn touches(&self, troubles: &[(Duration, Duration)], from: Duration, until: Duration) -> bool {
+        let troubles = troubles.iter().chain(&self.pauses);
         let mut troubles = troubles.chain(&self.store_troubles);
         troubles.any(|&(began, ended)| began <= until && from <= ended)
     }

@@ -21,8 +21,8 @@ pub(super) struct Draw {
     /// Where to write it; else `target/sim/pictures/`
     #[arg(long)]
     out: Option<PathBuf>,
-    /// The planted mistake
-    #[arg(long, value_parser = super::mistakes())]
+    /// The planted mistake, one of those in `sim/README.md`
+    #[arg(long, value_parser = super::mistakes(), hide_possible_values = true)]
     bug: Option<String>,
     /// One JSON object in place of the file's name
     #[arg(long)]

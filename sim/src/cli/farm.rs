@@ -54,13 +54,13 @@ fn minutes(text: &str) -> Result<f64, String> {
 
 impl Farm {
     /// A farm of so many seeds for the gate.
-    pub(super) fn of(seeds: u64, from: String) -> Self {
+    pub(super) fn of(seeds: u64, from: String, json: bool) -> Self {
         Self {
             seeds: Some(seeds),
             minutes: None,
             from: Some(from),
             processes: None,
-            json: false,
+            json,
         }
     }
 

@@ -20,7 +20,7 @@ use super::run::brief;
 /// The runs that are recorded: `fault-scenarios/matrix-*.toml`.
 const RECORDED: &str = "matrix-";
 
-#[derive(Args, Default)]
+#[derive(Args)]
 pub(super) struct Matrix {
     /// Only one crash per run
     #[arg(long)]
@@ -31,6 +31,11 @@ pub(super) struct Matrix {
 }
 
 impl Matrix {
+    /// Each of them, crashing once and twice.
+    pub(super) fn whole(json: bool) -> Self {
+        Self { once: false, json }
+    }
+
     pub(super) fn go(self) -> u8 {
         let all = qrtx_sim::scenario::all().unwrap_or_default();
         let recorded = all.into_iter().filter(|one| one.id.starts_with(RECORDED));

@@ -38,6 +38,7 @@ use qrtx_sim::planted;
 use qrtx_sim::random;
 use qrtx_sim::scenario::{self, LoadError, Scenario};
 use qrtx_sim::verdict::code;
+use serde_json::json;
 
 const WRONG_USE: u8 = 2;
 /// What a shell tells of a command whose pipe was closed.
@@ -61,8 +62,8 @@ enum Commands {
     Replay {
         /// The file
         file: PathBuf,
-        /// The planted mistake
-        #[arg(long, value_parser = mistakes())]
+        /// The planted mistake, one of those in `sim/README.md`
+        #[arg(long, value_parser = mistakes(), hide_possible_values = true)]
         bug: Option<String>,
         /// One JSON object in place of the timeline
         #[arg(long)]
@@ -89,7 +90,11 @@ enum Commands {
     /// Runs seeds twice, in two processes, and compares the whole traces
     SelfCheck(self_check::SelfCheck),
     /// Everything that has to hold before a change lands
-    All,
+    All {
+        /// JSON objects, one a line: each run of a scenario, then each of the other parts
+        #[arg(long)]
+        json: bool,
+    },
     /// Runs seeds and prints a line for each: one process of a farm
     #[command(hide = true)]
     Work(work::Work),
@@ -114,12 +119,18 @@ pub(crate) fn main() -> ExitCode {
         Commands::Mutants(mutants) => Ok(mutants.go()),
         Commands::Matrix(matrix) => Ok(matrix.go()),
         Commands::SelfCheck(check) => Ok(check.go()),
-        Commands::All => all(),
+        Commands::All { json } => all(json),
         Commands::Work(work) => work.go(),
         Commands::Traces(traces) => Ok(traces.go()),
     };
     ExitCode::from(done.unwrap_or_else(|why| {
         eprintln!("{why}");
+        if std::env::args().any(|argument| argument == "--json") {
+            say!(
+                "{}",
+                json!({"exit_code": WRONG_USE, "error": why.to_string()})
+            );
+        }
         WRONG_USE
     }))
 }
@@ -182,7 +193,7 @@ fn list(as_json: bool) -> Result<u8, LoadError> {
             let wanted = all.iter().filter(|one| one.waits_for.is_some() == waiting);
             wanted.map(|one| one.id.clone()).collect()
         };
-        let told = serde_json::json!({
+        let told = json!({
             "scenarios": names(&all, false),
             "waiting": names(&all, true),
             "regressions": names(&regressions, false),
@@ -203,14 +214,14 @@ fn list(as_json: bool) -> Result<u8, LoadError> {
 
 /// The gate: every scenario and every regression, fresh seeds, a crash at every persisted point, the
 /// same traces twice, and every planted mistake until it is caught.
-fn all() -> Result<u8, LoadError> {
+fn all(json: bool) -> Result<u8, LoadError> {
     let commit = commit();
     let codes = [
-        run::every(5, false)?,
-        farm::Farm::of(500, commit.clone()).go(),
-        matrix::Matrix::default().go(),
-        self_check::SelfCheck::of(20, commit.clone()).go(),
-        mutants::Mutants::quick(commit).go(),
+        run::every(5, json)?,
+        farm::Farm::of(500, commit.clone(), json).go(),
+        matrix::Matrix::whole(json).go(),
+        self_check::SelfCheck::of(20, commit.clone(), json).go(),
+        mutants::Mutants::quick(commit, json).go(),
     ];
     Ok(code::worst(codes))
 }

@@ -17,7 +17,7 @@ use super::work::Told;
 #[derive(Args)]
 pub(super) struct Mutants {
     /// Only these
-    #[arg(value_parser = super::mistakes())]
+    #[arg(value_parser = super::mistakes(), hide_possible_values = true)]
     ids: Vec<String>,
     /// Seeds for each that is caught early
     #[arg(long, default_value_t = 200)]
@@ -58,7 +58,7 @@ struct Row {
 
 impl Mutants {
     /// Every mistake until it is caught, the canary among them: what the gate has time for.
-    pub(super) fn quick(from: String) -> Self {
+    pub(super) fn quick(from: String, json: bool) -> Self {
         Self {
             ids: Vec::new(),
             seeds: 0,
@@ -66,7 +66,7 @@ impl Mutants {
             from,
             patch: None,
             machine: 0,
-            json: false,
+            json,
         }
     }
 

@@ -26,8 +26,8 @@ pub(super) struct Run {
     /// Seconds on a real clock after which a single run is said not to end, and shown so far
     #[arg(long, default_value_t = world::PATIENCE.as_secs())]
     patience: u64,
-    /// The planted mistake
-    #[arg(long, value_parser = super::mistakes())]
+    /// The planted mistake, one of those in `sim/README.md`
+    #[arg(long, value_parser = super::mistakes(), hide_possible_values = true)]
     bug: Option<String>,
     /// One JSON object per run in place of the timeline
     #[arg(long)]

@@ -57,11 +57,11 @@ impl Traces {
 }
 
 impl SelfCheck {
-    pub(super) fn of(seeds: u64, from: String) -> Self {
+    pub(super) fn of(seeds: u64, from: String, json: bool) -> Self {
         Self {
             seeds: Some(seeds),
             from: Some(from),
-            json: false,
+            json,
         }
     }
 

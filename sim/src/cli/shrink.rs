@@ -25,8 +25,8 @@ pub(super) struct Shrink {
     /// Where to write it; else `fault-scenarios/regressions/`, under a name made of the seed
     #[arg(long)]
     out: Option<PathBuf>,
-    /// The planted mistake
-    #[arg(long, value_parser = super::mistakes())]
+    /// The planted mistake, one of those in `sim/README.md`
+    #[arg(long, value_parser = super::mistakes(), hide_possible_values = true)]
     bug: Option<String>,
     /// One JSON object at the end
     #[arg(long)]

@@ -38,8 +38,8 @@ pub(super) struct Work {
     /// Stop at the first failure
     #[arg(long)]
     pub(super) until_caught: bool,
-    /// The planted mistake
-    #[arg(long, value_parser = super::mistakes())]
+    /// The planted mistake, one of those in `sim/README.md`
+    #[arg(long, value_parser = super::mistakes(), hide_possible_values = true)]
     pub(super) bug: Option<String>,
 }
 
