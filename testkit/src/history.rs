@@ -15,7 +15,7 @@ use qrtx::limits::Limits;
 use qrtx::ports::devices::Hardware;
 use qrtx::schedule::reservation::Reservation;
 
-pub use told::{News, Shown, Told, Wish};
+pub use told::{Details, News, Shown, Told, Wish};
 
 use crate::neighbours::{Method, Run};
 
@@ -269,6 +269,8 @@ pub struct Passed {
     pub tenant: String,
     /// The options in it.
     pub options: BTreeMap<String, String>,
+    /// Whether it says how long the kernel waits for an answer.
+    pub bounded: bool,
 }
 
 /// A submit that was turned away.
@@ -286,6 +288,10 @@ pub struct Refused {
     pub key: String,
     /// Why.
     pub why: Refusal,
+    /// The gRPC code.
+    pub code: String,
+    /// Whether it was told when to come again.
+    pub come_again: bool,
 }
 
 /// Why a submit is turned away.
@@ -306,6 +312,8 @@ pub struct Cancel {
     pub client: String,
     /// For which job.
     pub job: JobId,
+    /// Why.
+    pub reason: String,
     /// When it asked first.
     pub asked: Duration,
     /// When it had its answer.

@@ -349,6 +349,10 @@ impl Picture<'_> {
                 News::Explained { state, .. } => {
                     ("noise", format!("{name} is explained: {}", state.name()))
                 }
+                News::Details(details) => {
+                    let noise = noise("details_are_true");
+                    (noise, format!("{name}: {} details", details.len()))
+                }
                 News::History(_) => ("noise", format!("{name}: its history")),
                 News::Beside(jobs) => {
                     let count = jobs.len();

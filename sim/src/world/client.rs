@@ -1,6 +1,7 @@
 //! A client: submits a job under a key until it is acknowledged, watches it to its end however
 //! often the stream breaks, and writes down whatever it is told.
 
+mod details;
 mod questions;
 mod system_api;
 
@@ -29,6 +30,9 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 const SILENCE: Duration = Duration::from_secs(20);
 /// Between two tries.
 pub(super) const PAUSE: Duration = Duration::from_millis(500);
+
+/// The reason for a cancel.
+const WHY_CANCELLED: &str = "the scenario says so";
 
 /// A program of the job's own, so that no answer for another job passes for an answer for this.
 fn program(planned: &Planned) -> (Vec<u8>, &'static str) {
@@ -248,7 +252,7 @@ impl Client {
         let Some(info) = why.get_details_error_info() else {
             return;
         };
-        let why = match info.reason.as_str() {
+        let kind = match info.reason.as_str() {
             "EIGEN_OVERLOADED" => match info.metadata.contains_key("limit") {
                 true => Refusal::Overload,
                 false => Refusal::StoreFull,
@@ -263,7 +267,9 @@ impl Client {
             client: self.name.clone(),
             tenant: self.tenant(),
             key: key.to_owned(),
-            why,
+            why: kind,
+            code: format!("{:?}", why.code()),
+            come_again: why.get_details_retry_info().is_some(),
         });
     }
 
@@ -324,9 +330,15 @@ impl Client {
     async fn cancel_if_wanted(self, job: JobId) {
         self.nemesis.wants_cancel(self.planned.ordinal).await;
         let (asked, client) = (self.trace.now(), self.name.clone());
+        // System-api has no reason to give.
+        let reason = match self.planned.plan.system_api {
+            true => String::new(),
+            false => WHY_CANCELLED.to_owned(),
+        };
         self.trace.records().cancels.push(Cancel {
             client,
             job,
+            reason,
             asked,
             answered: None,
         });
@@ -370,7 +382,7 @@ impl Client {
     async fn cancel_ours(&self, job: JobId) -> Result<(String, Option<i64>), Status> {
         let request = wire::CancelJobRequest {
             job_id: job.to_string(),
-            reason: "the scenario says so".to_owned(),
+            reason: WHY_CANCELLED.to_owned(),
         };
         let mut client = self.ours();
         let answered = self.patiently(async move { client.cancel_job(request).await });

@@ -84,6 +84,7 @@ impl Doubles {
                 job,
                 method: call.method,
                 tenant,
+                bounded: call.header("grpc-timeout").is_some(),
                 options: call.options,
             })
         });

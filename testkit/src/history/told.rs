@@ -98,6 +98,8 @@ pub enum News {
     Listed(Option<State>),
     /// Which other jobs stood in that list, as far as it was read.
     Beside(Vec<JobId>),
+    /// What was told beside state and counts.
+    Details(Details),
     /// A cancel was answered.
     Receipt {
         /// In these words.
@@ -106,6 +108,10 @@ pub enum News {
         shots_used: Option<i64>,
     },
 }
+
+/// Details of a job by their names, as text: `status.…`, `results.…` and `ledger.…`. With `.after.N.`
+/// in its name it is so after event N, and may be otherwise later.
+pub type Details = BTreeMap<String, String>;
 
 /// A job as GetJobStatus tells it, as far as its events say the same.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -85,6 +85,7 @@ pub fn check(history: &History) -> Vec<Breach> {
             }
             News::Public(_)
             | News::Shown(_)
+            | News::Details(_)
             | News::Results { .. }
             | News::Receipt { .. }
             | News::Explained { .. }

@@ -43,6 +43,7 @@ mod tests {
         let cancel = |answered| Cancel {
             client: "client-0".to_owned(),
             job: job(),
+            reason: String::new(),
             asked: secs(1),
             answered,
         };

@@ -15,6 +15,7 @@ pub fn check(history: &History) -> Vec<Breach> {
             News::Accepted { .. }
             | News::Public(_)
             | News::Shown(_)
+            | News::Details(_)
             | News::Results { .. }
             | News::Receipt { .. }
             | News::Explained { .. }

@@ -32,6 +32,7 @@ pub fn check(history: &History) -> Vec<Breach> {
             News::Accepted { .. }
             | News::Public(_)
             | News::Shown(_)
+            | News::Details(_)
             | News::Update { .. }
             | News::Receipt { .. }
             | News::Explained { .. }

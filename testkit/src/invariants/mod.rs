@@ -11,6 +11,7 @@
 //! | result_before_done | Completed means that the results are there | D13 |
 //! | moves_are_legal | jobs move as the RFC says | RFC 0007 |
 //! | statuses_are_true | a status is what the job's events make of it | proto JobStatus, RFC 0007 |
+//! | details_are_true | so is what is told beside state and counts, and what the device said is kept | proto, D14 |
 //! | answers_agree | whichever way one asks, the answer is what is stored | D10, D11 |
 //! | documents_are_true | what lies in a job's folder is so | D13 |
 //! | away_devices_rest | no job is given a device that is known to be away | issue 6 |
@@ -62,6 +63,7 @@ pub mod calls_are_bounded;
 pub mod cancels_are_answered;
 pub mod commits_are_kept;
 pub mod deadlines_are_kept;
+pub mod details_are_true;
 pub mod devices_are_told_as_heard;
 pub mod documents_are_true;
 pub mod drained_devices_rest;
@@ -154,7 +156,7 @@ pub struct Invariant {
 }
 
 /// All of them.
-pub const ALL: [Invariant; 47] = [
+pub const ALL: [Invariant; 48] = [
     safety("ends_are_final", ends_are_final::check),
     safety("one_device_one_run", one_device_one_run::check),
     safety("acked_is_durable", acked_is_durable::check),
@@ -187,6 +189,7 @@ pub const ALL: [Invariant; 47] = [
     safety("away_devices_rest", away_devices_rest::check),
     safety("documents_are_true", documents_are_true::check),
     safety("statuses_are_true", statuses_are_true::check),
+    safety("details_are_true", details_are_true::check),
     safety("drained_devices_rest", drained_devices_rest::check),
     safety(
         "devices_are_told_as_heard",

@@ -26,11 +26,20 @@ pub fn check(history: &History) -> Vec<Breach> {
             (Refusal::Overload, None) if !is_full(history, refused) => {
                 format!("{client} was told that there is too much to do, and there is room")
             }
+            (Refusal::Overload | Refusal::StoreFull, _) if !says_when(refused) => {
+                let code = &refused.code;
+                format!("{client} was turned away with {code}, and not told to come again later")
+            }
             (Refusal::Overload | Refusal::StoreFull | Refusal::KeyConflict, _) => return None,
         };
         Some(Breach::at(refused.at, how))
     });
     each.collect()
+}
+
+/// Whether it is a refusal after which clients wait and come again (google.rpc.RetryInfo).
+fn says_when(refused: &Refused) -> bool {
+    refused.code == "ResourceExhausted" && refused.come_again
 }
 
 /// Whether a limit may have been reached while this was asked, counting also what was just being
@@ -93,6 +102,8 @@ mod tests {
             tenant: tenant.to_owned(),
             key: "key 0".to_owned(),
             why,
+            code: "ResourceExhausted".to_owned(),
+            come_again: true,
         }];
         history
     }
@@ -113,6 +124,17 @@ mod tests {
             [""; 0],
             "two others may have come to be jobs"
         );
+    }
+
+    #[test]
+    fn who_is_turned_away_is_told_to_come_again() {
+        let mut history = refused("other", Refusal::StoreFull);
+        assert_eq!(check(&history), [""; 0]);
+        history.refused[0].come_again = false;
+        assert_eq!(check(&history).len(), 1);
+        let mut history = refused("other", Refusal::StoreFull);
+        history.refused[0].code = "Unavailable".to_owned();
+        assert_eq!(check(&history).len(), 1);
     }
 
     #[test]

@@ -349,6 +349,8 @@ fn run(job: &Job) -> Run {
         started: second(1),
         started_wall: Timestamp(5),
         ended: Some(second(2)),
+        took: secs(1),
+        beside: BTreeMap::new(),
         end: End::Measured,
         counts: counts::<i64>(),
         circuit: CIRCUIT.to_vec(),

@@ -1,4 +1,4 @@
-//! Compiler and device are told what the client asked for, and for whom: the compiler its options,
+//! Compiler and device are told what the client asked for, for whom, and how long they have: the compiler its options,
 //! the device the seed and the circuit's parameters. What a client asked for is what is stored, as
 //! `acked_is_durable` says.
 
@@ -20,6 +20,7 @@ pub fn check(history: &History) -> Vec<Breach> {
             method,
             tenant,
             options,
+            bounded,
         } = passed;
         let job = &history.stored.get(id)?.job;
         let wanted = wanted(job, *method);
@@ -27,6 +28,8 @@ pub fn check(history: &History) -> Vec<Breach> {
             format!("{method} for {id} was asked in the name of {tenant:?}")
         } else if *options != wanted {
             format!("{method} for {id} was asked with {options:?} instead of {wanted:?}")
+        } else if !bounded {
+            format!("{method} for {id} does not say how long it is waited for")
         } else {
             return None;
         };
@@ -73,6 +76,7 @@ mod tests {
                 method,
                 tenant: "t".to_owned(),
                 options,
+                bounded: true,
             });
         }
         history
@@ -100,6 +104,13 @@ mod tests {
     fn options_that_do_not_reach_the_compiler_are_missed() {
         let mut history = particular();
         history.passed[0].options.clear();
+        assert_eq!(check(&history).len(), 1);
+    }
+
+    #[test]
+    fn a_call_that_sets_no_deadline_is_refused() {
+        let mut history = particular();
+        history.passed[0].bounded = false;
         assert_eq!(check(&history).len(), 1);
     }
 

@@ -9,7 +9,7 @@ use qrtx::job::state::{PublicState, State};
 use qrtx_testkit::history::{News, Shown};
 use tonic::Status;
 
-use super::{Client, PAUSE};
+use super::{Client, PAUSE, details};
 
 /// One in so many jobs is asked about in all ways that there are.
 const CURIOUS_EVERY: usize = 4;
@@ -54,6 +54,7 @@ impl Client {
         let Some(status) = asked.ok().and_then(|answer| answer.into_inner().job) else {
             return;
         };
+        self.hears(job, News::Details(details::status(&status)), "details");
         let shown = Shown {
             seq: status.last_event_seq,
             state: state(status.state()),
@@ -98,6 +99,7 @@ impl Client {
         let mut client = self.ours();
         let asked = self.patiently(async move { client.get_job_results(request).await });
         let answer = asked.await?.into_inner();
+        self.hears(job, News::Details(details::results(&answer)), "details");
         let state = state(answer.state());
         Ok((state, Some(answer.device_id), answer.counts))
     }
@@ -133,7 +135,7 @@ impl Client {
     }
 
     async fn read_history(&self, job: JobId) {
-        let events = loop {
+        let answer = loop {
             let request = wire::GetJobHistoryRequest {
                 job_id: job.to_string(),
             };
@@ -142,17 +144,20 @@ impl Client {
                 .patiently(async move { client.get_job_history(request).await })
                 .await;
             match asked {
-                Ok(answer) => break answer.into_inner().events,
+                Ok(answer) => break answer.into_inner(),
                 Err(why) => self.note(&format!("history failed: {}", why.message())),
             }
             madsim::time::sleep(PAUSE).await;
         };
-        let events: Vec<_> = events
+        let details = details::history(&answer);
+        let events: Vec<_> = answer
+            .events
             .into_iter()
             .map(|event| (event.seq, event.kind.clone(), state(event.state())))
             .collect();
         let said = format!("history: {} events", events.len());
         self.hears(job, News::History(events), &said);
+        self.hears(job, News::Details(details), "details");
     }
 
     async fn find_in_list(&self, job: JobId) {

@@ -37,6 +37,10 @@ pub struct Run {
     pub ended: Option<Monotonic>,
     /// How it ended, or will.
     pub end: End,
+    /// How long the driver says that it took.
+    pub took: Duration,
+    /// What the driver says of it beside the counts.
+    pub beside: BTreeMap<String, String>,
     /// What the device measured, whatever was answered; of a stopped run nothing.
     pub counts: BTreeMap<String, i64>,
     /// The circuit's bytes.

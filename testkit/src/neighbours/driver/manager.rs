@@ -241,7 +241,13 @@ impl State {
                 )
             }
         };
+        let (took, beside) = match &verdict {
+            Verdict::Done(answer) => (self.takes_of(&request.job_id), answer.metadata.clone()),
+            Verdict::Failed(..) | Verdict::Stopped => (Duration::ZERO, BTreeMap::new()),
+        };
         let run = Run {
+            took,
+            beside,
             execution: sent.execution,
             token: sent.token,
             reservation: sent.reservation,
