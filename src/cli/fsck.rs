@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::cli::exit::Exit;
 use crate::cli::problem::{Outcome, Problem};
 use crate::cli::terminal;
-use crate::ids::{Epoch, JobId};
+use crate::ids::{Epoch, JobId, Sha256Sum};
 use crate::job::Job;
 use crate::job::event::{ArtifactRef, Counts, Event, Recorded};
 use crate::job::head::Head;
@@ -171,10 +171,9 @@ impl Check {
 
     /// A job: its head and its checkpoint against its history, and what is stored for it.
     async fn job(&mut self, id: JobId) -> Result<(), ReadError> {
-        let Some((head, job)) = self.read(id).await? else {
+        let Some((head, mut job)) = self.read(id).await? else {
             return Ok(());
         };
-        self.beside(&head).await;
         let history = match self.env.store().events(id, 0, usize::MAX).await {
             Ok(history) if history.len() as u64 == job.seq => history,
             Ok(history) => {
@@ -191,6 +190,12 @@ impl Check {
         if !history.is_empty() {
             self.compare(&head, &job, &history).await;
         }
+        // As it is now, also if it was just written anew.
+        let read = self.env.store().job(id).await;
+        if let Ok(Some(now)) = read {
+            job = now;
+        }
+        self.beside(&job).await;
         if job.state == State::Completed {
             self.stored(&job, &history).await?;
         }
@@ -249,9 +254,15 @@ impl Check {
     }
 
     /// What came with its submission and nothing can make again.
-    async fn beside(&mut self, head: &Head) {
+    async fn beside(&mut self, job: &Job) {
         let store = self.env.store();
-        let program = match store.program(head.id).await {
+        let head = Head::of(job);
+        // What a job was to do whose first event is lost nobody knows.
+        let known = job.spec.program_bytes > 0;
+        let program = match store.program(job.id).await {
+            Ok(Some(program)) if known && Sha256Sum::of(&program) != job.spec.program_sha256 => {
+                Some("its program is not the one that it was submitted with".to_owned())
+            }
             Ok(Some(_)) => None,
             Ok(None) => Some("its program is missing".to_owned()),
             Err(why) => Some(why.to_string()),

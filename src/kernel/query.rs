@@ -11,7 +11,7 @@ use crate::job::event::{ArtifactRef, Counts, Recorded};
 use crate::job::head::Head;
 use crate::job::history::{Stay, stays};
 use crate::job::state::{Phase, State};
-use crate::kernel::{Error, Held, Kernel, mend};
+use crate::kernel::{Error, Held, Kernel, Mended, mend};
 use crate::ports::store::{Filter, JobStore as _, Page, ReadError};
 use crate::ports::{Clock as _, Env};
 use crate::schedule::Load;
@@ -145,7 +145,7 @@ impl<E: Env> Kernel<E> {
     }
 
     /// Makes the record of a job again that nobody drives, if that loses nothing: what has ended is
-    /// changed by no reader.
+    /// changed by no reader. What has not is driven from now on.
     async fn mend_ended(&self, id: JobId) {
         let store = self.env.store();
         let Ok(Some(left)) = store.salvage(id).await else {
@@ -156,12 +156,24 @@ impl<E: Env> Kernel<E> {
         }
         let now = self.env.clock().now();
         match mend(store, self.epoch, id, now).await {
-            Ok(_) => {
-                tracing::warn!(job_id = %id, "a damaged record was written anew from the rest of it")
+            Ok(None) => {}
+            Ok(Some(Mended { job, .. })) => {
+                tracing::warn!(job_id = %id, "a damaged record was written anew from the rest of it");
+                self.go_on_with(job);
             }
             Err(why) => {
                 tracing::error!(job_id = %id, "a damaged record cannot be written anew: {why}")
             }
+        }
+    }
+
+    /// A job that the start did not find because its record was damaged has its duty still.
+    fn go_on_with(&self, job: Job) {
+        let (id, head) = (job.id, Head::of(&job));
+        if head.duty.is_some() {
+            let now = (self.env.clock().monotonic(), self.env.clock().now());
+            self.take_in(head, Some(Arc::new(job)), now);
+            self.wake([id]);
         }
     }
 

@@ -101,7 +101,7 @@ impl<E: Env> Kernel<E> {
     }
 
     /// Puts a job into the table as its record says. Wall times become times on the monotonic
-    /// clock here, and only here; `now` is the same moment on both.
+    /// clock here, and only here; `now` is the same moment on both. Does nothing if it is there.
     pub(super) fn take_in(
         &self,
         job: Head,
@@ -116,6 +116,9 @@ impl<E: Env> Kernel<E> {
         let deadline = now + if forgotten { left * 1000 } else { left };
         let (id, not_before) = (job.id, job.not_before);
         self.with_table(|table| {
+            if table.jobs.contains_key(&id) {
+                return;
+            }
             let times = Times { entered, deadline };
             table.insert(job, at_hand, now, times);
             if let Some(not_before) = not_before

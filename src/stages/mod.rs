@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use futures::stream::{BoxStream, Fuse};
 
-use crate::ids::Epoch;
+use crate::ids::{Epoch, Sha256Sum};
 use crate::job::event::Event;
 use crate::job::failure::{Category, Failure};
 use crate::job::ledger::Settlement;
@@ -208,10 +208,18 @@ impl<E: Env> Context<'_, E> {
 
     /// The program of `job`, out of the store.
     async fn program(&self, job: &Job) -> Result<Vec<u8>, Setback> {
-        self.env.store().program(job.id).await?.ok_or_else(|| {
-            let cause = format!("the program of {} is missing from the job store", job.id);
+        let lost = |what: &str| {
+            let cause = format!("the program of {} {what}", job.id);
             Setback::Never(Failure::new(Category::PersistError, cause), None)
-        })
+        };
+        match self.env.store().program(job.id).await? {
+            None => Err(lost("is missing from the job store")),
+            // One that lies where another should is whole by itself.
+            Some(program) if Sha256Sum::of(&program) != job.spec.program_sha256 => {
+                Err(lost("in the job store is not the one that was submitted"))
+            }
+            Some(program) => Ok(program),
+        }
     }
 }
 

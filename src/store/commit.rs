@@ -7,7 +7,7 @@ use crate::ids::{DeviceId, Epoch, JobId, ReservationId};
 use crate::job::Job;
 use crate::job::event::Recorded;
 use crate::planted::{Bug, planted};
-use crate::ports::store::AppendError;
+use crate::ports::store::{AppendError, KeyHolder};
 use crate::schedule::reservation::Reservation;
 use crate::store::encoded::Encoded;
 use crate::store::map::{Failed, Map, MapMut, Order};
@@ -389,7 +389,14 @@ fn forget(map: &mut impl MapMut, job: JobId) -> Result<(), Refusal> {
     map.scan(&from, &to, Order::Up, &mut note)?;
     gone.push(place::head(submission).to_vec());
     gone.push(place::name(job).to_vec());
-    gone.extend(keys.into_iter().map(|key| place::key(key).to_vec()));
+    for key in keys {
+        let key = place::key(key);
+        let holder = map.get(&key, record::decode::<KeyHolder>)?;
+        // One that was lost, and that a repetition has taken since, is that job's.
+        if !matches!(holder, Some(Ok(holder)) if holder.job != job) {
+            gone.push(key.to_vec());
+        }
+    }
     for place in gone {
         map.remove(&place)?;
     }

@@ -85,17 +85,34 @@ pub(super) fn name_of(map: &impl Map, submission: u64) -> Result<Option<JobId>, 
 /// place names a job that is found elsewhere, and is not believed.
 fn owner(map: &impl Map, submission: u64, head: Option<&[u8]>) -> Result<Option<JobId>, Failed> {
     let read = head.and_then(|row| head::decode(row, submission).ok());
-    if let Some(read) = read
-        && !stands_elsewhere(map, read.stub().id, submission)?
+    let said = read.map(|read| read.stub().id);
+    if let Some(id) = said
+        && leads_here(map, id, submission)?
     {
-        return Ok(Some(read.stub().id));
+        return Ok(said);
     }
     let checkpoint = place::row(submission, CHECKPOINT);
     let job = map.get(&checkpoint, |row| record::decode::<Job>(row).ok())?;
-    match job.flatten() {
-        Some(job) if !stands_elsewhere(map, job.id, submission)? => Ok(Some(job.id)),
-        _ => Ok(None),
+    let whole = job.flatten().map(|job| job.id);
+    // Heads that have changed places each name a job that is nowhere else by its head: where the
+    // checkpoint says another, and that one's name leads here, the head is not believed.
+    if let Some(id) = whole
+        && leads_here(map, id, submission)?
+    {
+        return Ok(whole);
     }
+    for id in [said, whole].into_iter().flatten() {
+        if !stands_elsewhere(map, id, submission)? {
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether the name of a job leads to this submission.
+fn leads_here(map: &impl Map, job: JobId, here: u64) -> Result<bool, Failed> {
+    let named = map.get(&place::name(job), record::as_number)?;
+    Ok(named == Some(Ok(here)))
 }
 
 /// Whether the name of a job leads to another submission, whose head says that it is this job's.

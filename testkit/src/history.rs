@@ -384,12 +384,12 @@ impl History {
         troubles.any(|&(began, ended)| began <= until && from <= ended)
     }
 
-    /// What each client was told of each job, in order.
-    pub fn told_apart(&self) -> BTreeMap<(&str, JobId), Vec<&Told>> {
+    /// What each client was told of each job, in order, and apart where it asked for it twice.
+    pub fn told_apart(&self) -> BTreeMap<(&str, JobId, usize), Vec<&Told>> {
         let mut apart: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for told in &self.told {
-            let of = apart.entry((told.client.as_str(), told.job)).or_default();
-            of.push(told);
+            let of = (told.client.as_str(), told.job, told.request);
+            apart.entry(of).or_default().push(told);
         }
         apart
     }

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use crate::circuits::bell;
 use crate::harness::{client_of, enqueue, finish, request};
 use crate::process::Process;
+use crate::rows::lose;
 
 fn qrtx(folder: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_qrtx"));
@@ -21,7 +22,7 @@ fn qrtx(folder: &Path, arguments: &[&str]) -> Output {
 }
 
 /// How it ended, and what it says.
-fn fsck(folder: &Path, more: &[&str]) -> (Option<i32>, Value) {
+pub(crate) fn fsck(folder: &Path, more: &[&str]) -> (Option<i32>, Value) {
     let arguments = ["fsck", "--data-dir", "data", "--qfs-root", "qfs", "--json"];
     let output = qrtx(folder, &[&arguments, more].concat());
     let said = serde_json::from_slice(&output.stdout);
@@ -32,7 +33,7 @@ fn fsck(folder: &Path, more: &[&str]) -> (Option<i32>, Value) {
 }
 
 /// Completed jobs of a kernel that has stopped.
-async fn completed(folder: &Path, jobs: usize) -> Vec<wire::GetJobResultsResponse> {
+pub(crate) async fn completed(folder: &Path, jobs: usize) -> Vec<wire::GetJobResultsResponse> {
     let mut kernel = Process::start(folder, &[]);
     let mut client = client_of(kernel.ready().await).await;
     let mut results = Vec::new();
@@ -150,21 +151,6 @@ async fn a_head_that_is_damaged_is_made_again_from_its_history() {
         Some(before)
     );
     assert_eq!(fsck(folder, &[]).0, Some(0));
-}
-
-/// Removes the rows of a store whose place begins so.
-fn lose(folder: &Path, places: &[&[u8]]) -> usize {
-    let table = redb::TableDefinition::<&[u8], &[u8]>::new("qrtx");
-    let store = redb::Database::open(folder.join("data/jobs.redb")).unwrap();
-    let commit = store.begin_write().unwrap();
-    let lost = |place: &[u8]| places.iter().any(|begin| place.starts_with(begin));
-    let mut rows = commit.open_table(table).unwrap();
-    let before = redb::ReadableTableMetadata::len(&rows).unwrap();
-    rows.retain(|place, _| !lost(place)).unwrap();
-    let after = redb::ReadableTableMetadata::len(&rows).unwrap();
-    drop(rows);
-    commit.commit().unwrap();
-    usize::try_from(before - after).unwrap()
 }
 
 #[tokio::test]

@@ -87,7 +87,7 @@ fn several(runs: Vec<(Scenario, u64)>, as_json: bool) -> Result<u8, LoadError> {
     let begun = Instant::now();
     let mut codes = Vec::new();
     for (scenario, seed) in runs {
-        let outcome = world::run(&scenario, seed);
+        let outcome = world::run_within(&scenario, seed, world::PATIENCE_WITH_STORIES);
         let verdict = Verdict::of(&scenario, &outcome);
         if as_json {
             say!("{}", summary(&scenario, seed, &outcome, &verdict));

@@ -22,7 +22,7 @@ const MARK: &str = "== seed ";
 #[derive(Args, Default)]
 pub(super) struct SelfCheck {
     /// How many random seeds
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: Option<u64>,
     /// What the seeds are derived from
     #[arg(long)]
@@ -46,7 +46,7 @@ impl Traces {
             let scenario = random::made(name, seed).map_or_else(|| Scenario::load(name), Ok);
             let Ok(scenario) = scenario else { continue };
             say!("{MARK}{seed} of {name}");
-            let outcome = world::run(&scenario, seed);
+            let outcome = world::run_within(&scenario, seed, world::PATIENCE_WITH_STORIES);
             outcome.lines.iter().for_each(|line| say!("{line}"));
             if let Some(sum) = outcome.disk {
                 say!("the disk: {sum:016x}");

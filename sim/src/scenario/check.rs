@@ -14,6 +14,9 @@ use super::{
 /// Processes that can be killed.
 const PROCESSES: [&str; 3] = ["kernel", "compiler", "driver-manager"];
 
+/// More of them take minutes and gigabytes.
+const JOBS_MAX: u64 = 100_000;
+
 /// What a cancel may be answered.
 const RECEIPTS: [&str; 4] = [
     "NOT_STARTED",
@@ -44,6 +47,20 @@ impl Scenario {
         if let Some(job) = self.jobs.iter().find(|job| job.count == 0) {
             let target = &job.device;
             return Err(format!("a [[job]] on {target:?} has count = 0"));
+        }
+        let wanted: u64 = self.jobs.iter().map(|job| u64::from(job.count)).sum();
+        if wanted > JOBS_MAX {
+            return Err(format!(
+                "{wanted} jobs are too many for one run, which takes {JOBS_MAX}"
+            ));
+        }
+        for planned in self.planned() {
+            if let Some(like) = planned.plan.like.filter(|like| *like >= planned.ordinal) {
+                let ordinal = planned.ordinal;
+                return Err(format!(
+                    "job {ordinal} cannot be like job {like}, only like one before it"
+                ));
+            }
         }
         for job in &self.jobs {
             let target: Target = job
@@ -137,6 +154,9 @@ impl Scenario {
             (Act::Cut(way) | Act::Partition(way), _) => {
                 self.check_node(&way.from)?;
                 self.check_node(&way.to)?;
+                if way.from == way.to {
+                    return Err(format!("{:?} is never cut off from itself", way.from));
+                }
             }
             (
                 Act::Pause(Pause { node, .. })

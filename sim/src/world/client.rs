@@ -407,6 +407,7 @@ impl Client {
         self.heard.lock().expect("no holder panics").push(Told {
             at,
             client,
+            request: self.planned.ordinal,
             job,
             news,
         });

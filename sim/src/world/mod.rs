@@ -58,6 +58,9 @@ const RESTART: Duration = Duration::from_secs(1);
 /// without any simulated time passing, and would do so for ever.
 pub const PATIENCE: Duration = Duration::from_secs(45);
 
+/// The same for stories beside others: some are long, and a machine may be busy.
+pub const PATIENCE_WITH_STORIES: Duration = Duration::from_secs(180);
+
 /// Runs a scenario with a seed.
 pub fn run(scenario: &Scenario, seed: u64) -> Outcome {
     run_within(scenario, seed, PATIENCE)

@@ -89,7 +89,7 @@ fn a_checkpoint_comes_with_every_32nd_event_and_before_a_device_is_asked() {
     let intended = job.recorded(intended);
     assert!(has_one(&job, &[intended]));
     let admitted = vec![job.recorded(Event::Admitted); 3];
-    for (last, there) in [(31, false), (32, true), (33, false)] {
+    for (last, there) in [(16, false), (31, false), (32, true), (33, false)] {
         job.seq = last;
         assert_eq!(has_one(&job, &admitted[..1]), there, "event {last}");
     }
@@ -265,5 +265,62 @@ fn how_many_jobs_there_are_is_counted_anew_when_that_number_is_lost() {
         }
         own::claim(&mut rows).unwrap();
         assert_eq!(own::count(&rows), Ok(1), "{damage:?}");
+    }
+}
+
+#[test]
+fn heads_that_have_changed_places_are_told_by_their_checkpoints() {
+    let (one, other, mut rows) = two();
+    for (number, job) in [(1, &one), (2, &other)] {
+        rows.put(&place::row(number, CHECKPOINT), &record::encode(job))
+            .unwrap();
+    }
+    let whole = rows.clone();
+    let head = |number: u64| whole.get(&place::head(number)[..]).unwrap().clone();
+    rows.put(&place::head(1), &head(2)).unwrap();
+    rows.put(&place::head(2), &head(1)).unwrap();
+    for (number, job) in [(1, &one), (2, &other)] {
+        let left = look::salvage(&rows, job.id).unwrap().unwrap();
+        assert_eq!(left.submission, number);
+        Change::replace(job, &history(job))
+            .make(&mut rows, FIRST)
+            .unwrap();
+    }
+    for number in [1, 2] {
+        assert_eq!(rows.get(&place::head(number)[..]), Some(&head(number)));
+    }
+}
+
+#[test]
+fn a_key_that_another_job_has_taken_stays_when_the_first_is_forgotten() {
+    let (mut ended, other, mut rows) = two();
+    let mut spec = (*ended.spec).clone();
+    spec.idempotency_key = Some("a key".to_owned());
+    ended.spec = spec.into();
+    let key = ended.spec.key().unwrap();
+    let mut events = history(&ended);
+    let over = Event::DeadlinePassed {
+        waited_for: String::new(),
+    };
+    for event in [over, Event::Reported { written: true }] {
+        ended.apply(&event, ended.updated_at).unwrap();
+        events.push(ended.recorded(event));
+    }
+    Change::replace(&ended, &events)
+        .make(&mut rows, FIRST)
+        .unwrap();
+    for (holder, stays) in [(other.id, true), (ended.id, false)] {
+        let mut rows = rows.clone();
+        let fingerprint = ended.spec.program_sha256;
+        let holder = KeyHolder {
+            job: holder,
+            fingerprint,
+        };
+        rows.put(&place::key(key), &record::encode(&holder))
+            .unwrap();
+        Change::Forget(vec![ended.id])
+            .make(&mut rows, FIRST)
+            .unwrap();
+        assert_eq!(rows.contains_key(&place::key(key)[..]), stays);
     }
 }

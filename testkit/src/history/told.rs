@@ -13,6 +13,8 @@ pub struct Told {
     pub at: Duration,
     /// Who was told.
     pub client: String,
+    /// For which of its requests, by number: two may turn out to be for one job.
+    pub request: usize,
     /// About which job.
     pub job: JobId,
     /// What.

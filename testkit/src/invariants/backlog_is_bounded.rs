@@ -1,5 +1,5 @@
 //! Too much to do is refused and never piles up (D17): jobs that have not ended are never more
-//! than the operator allows, in all and for a tenant.
+//! than the operator allows, in all and for a tenant, and no more programs are compiled at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,7 +34,25 @@ pub fn check(history: &History) -> Vec<Breach> {
             return vec![Breach::at(commit.at, broken)];
         }
     }
-    Vec::new()
+    Vec::from_iter(crowd(history))
+}
+
+/// More programs at a compiler than there are places.
+fn crowd(history: &History) -> Option<Breach> {
+    let all = history.asked.iter();
+    let compiled: Vec<_> = all.filter(|call| call.what == "CompileCircuit").collect();
+    compiled.iter().find_map(|one| {
+        let beside = compiled.iter().filter(|other| {
+            let over = other.ended.is_some_and(|ended| ended <= one.at);
+            other.life == one.life && other.at <= one.at && !over
+        });
+        let (count, places) = (beside.count(), history.limits.compile_slots);
+        let at = one.at.as_secs_f64();
+        (count > places as usize).then(|| {
+            let how = format!("{count} programs were compiled at {at:.3} s, with {places} places");
+            Breach::at(one.at, how)
+        })
+    })
 }
 
 fn tenant_of(stored: &Stored) -> &str {
@@ -44,7 +62,18 @@ fn tenant_of(stored: &Stored) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::invariants::sample::good;
+    use crate::invariants::sample::{asked, good};
+
+    #[test]
+    fn more_programs_at_a_compiler_than_there_are_places_are_refused() {
+        let mut history = good();
+        history.limits.compile_slots = 2;
+        history.asked = vec![asked("CompileCircuit", 1, 3); 2];
+        history.asked.push(asked("CompileCircuit", 3, 4));
+        assert_eq!(check(&history), [""; 0]);
+        history.asked.push(asked("CompileCircuit", 2, 4));
+        assert_eq!(check(&history).len(), 1);
+    }
 
     #[test]
     fn a_backlog_above_the_limit_is_refused() {

@@ -22,7 +22,7 @@ pub fn check(history: &History) -> Vec<Breach> {
             broken.push(Breach::at(due, how));
             continue;
         };
-        if answered > due && !history.was_troubled(cancel.asked, due) {
+        if answered > due && !history.kernel_was_troubled(cancel.asked, due) {
             let (asked, at) = (cancel.asked.as_secs_f64(), answered.as_secs_f64());
             let how = format!("the cancel of {job} at {asked:.3} s was answered at {at:.3} s");
             broken.push(Breach::at(due, how));

@@ -14,7 +14,7 @@ pub fn check(history: &History) -> Vec<Breach> {
         let states = stored.events.iter().map(|recorded| (None, recorded.state));
         broken.extend(after_the_end(&format!("stored of {id}"), states));
     }
-    for ((client, job), told) in history.told_apart() {
+    for ((client, job, _), told) in history.told_apart() {
         let states = told.into_iter().filter_map(|told| match &told.news {
             News::Event { state, .. } | News::Results { state, .. } => {
                 Some((Some(told.at), *state))

@@ -9,7 +9,7 @@ use crate::history::{History, News};
 /// Says where events are missing, twice, or in the wrong order.
 pub fn check(history: &History) -> Vec<Breach> {
     let mut broken = Vec::new();
-    for ((client, job), told) in history.told_apart() {
+    for ((client, job, _), told) in history.told_apart() {
         let seqs = told.into_iter().filter_map(|told| match &told.news {
             News::Event { seq, .. } | News::Update { seq, .. } => Some((Some(told.at), *seq)),
             News::Accepted { .. }
@@ -57,6 +57,19 @@ mod tests {
             .told
             .retain(|told| !matches!(told.news, News::Event { seq: it, .. } if it == seq));
         history
+    }
+
+    #[test]
+    fn who_has_asked_for_one_job_twice_hears_of_it_twice() {
+        let mut history = good();
+        let mut again = history.told.clone();
+        for told in &mut again {
+            told.request = 1;
+        }
+        history.told.extend(again.iter().cloned());
+        assert_eq!(check(&history), [""; 0]);
+        history.told.extend(again);
+        assert_eq!(check(&history).len(), 1);
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub fn check(history: &History) -> Vec<Breach> {
             broken.push(Breach::from(why));
         }
     }
-    for ((client, job), told) in history.told_apart() {
+    for ((client, job, _), told) in history.told_apart() {
         let told = told.iter().any(|told| match &told.news {
             News::Event { state, .. } | News::Results { state, .. } => state.is_terminal(),
             News::Accepted { .. }

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use qrtx::job::event::Event;
 use qrtx::job::failure::Category;
 use qrtx::job::spec::ProgramFormat;
 use qrtx::job::state::State;
@@ -44,15 +45,47 @@ pub fn check(history: &History) -> Vec<Breach> {
         let how = format!("{id} failed early: {how}");
         Some(Breach { at, how })
     });
-    each.collect()
+    let unreported = history.stored.values().filter_map(|stored| {
+        let (at, lasted) = unreported(history, stored)?;
+        let id = stored.job.id;
+        let how = format!("{id} has no error.json, and that was tried for {lasted:?}");
+        Some(Breach::at(at, how))
+    });
+    each.chain(unreported).collect()
 }
 
-/// The store and QFS are waited for.
-fn before_time(history: &History, stored: &Stored) -> Option<String> {
+/// When it was given up to write down why a job ended, and after how long, if that was too soon.
+fn unreported(history: &History, stored: &Stored) -> Option<(Duration, Duration)> {
+    let given_up = Event::Reported { written: false };
+    stored.events.iter().find(|event| event.event == given_up)?;
+    let commits = history.committed.iter();
+    let mut commits = commits.filter(|commit| commit.job == stored.job.id);
+    let ended = commits.find(|commit| commit.state.is_terminal())?.at;
+    let at = commits
+        .find(|commit| commit.events.contains(&"Reported"))?
+        .at;
+    let (lasted, bound) = time_to_store(history, ended, at)?;
+    (lasted < bound).then_some((at, lasted))
+}
+
+/// How long it was tried to store something, and how long at least it is to be; `None` if that cannot
+/// be told.
+fn time_to_store(history: &History, began: Duration, at: Duration) -> Option<(Duration, Duration)> {
     // A kernel that is started anew has nothing but the wall clock to go by.
     if history.wall_moved {
         return None;
     }
+    let bound = Duration::from_millis(history.limits.persist_ms);
+    let back_offs = Duration::from_millis(history.limits.backoff_ms_max) * 2;
+    // The time runs from when the state was to be stored: that may have been long before, if the kernel
+    // stood still then, or the job store took nothing.
+    let mut held_up = history.pauses.iter().chain(&history.store_troubles);
+    let held_up = held_up.any(|&(from, until)| from <= began && began <= until + back_offs);
+    (!held_up).then(|| (at.saturating_sub(began), bound.saturating_sub(back_offs)))
+}
+
+/// The store and QFS are waited for.
+fn before_time(history: &History, stored: &Stored) -> Option<String> {
     let commits = history.committed.iter();
     let commits: Vec<_> = commits
         .filter(|commit| commit.job == stored.job.id)
@@ -66,18 +99,9 @@ fn before_time(history: &History, stored: &Stored) -> Option<String> {
         .rev()
         .take_while(|commit| commit.state == last);
     let began = began.last()?.at;
-    let bound = Duration::from_millis(history.limits.persist_ms);
-    let back_off = Duration::from_millis(history.limits.backoff_ms_max);
-    // The time runs from when the state was to be stored: that may have been long before, if the kernel
-    // stood still then, or the job store took nothing.
-    let back_offs = back_off * 2;
-    let mut held_up = history.pauses.iter().chain(&history.store_troubles);
-    if held_up.any(|&(from, until)| from <= began && began <= until + back_offs) {
-        return None;
-    }
-    let lasted = commits[end].at.saturating_sub(began);
-    (lasted + back_offs < bound).then(|| {
-        format!("what was to be stored was tried for {lasted:?}, and {bound:?} are the bound")
+    let (lasted, bound) = time_to_store(history, began, commits[end].at)?;
+    (lasted < bound).then(|| {
+        format!("what was to be stored was tried for {lasted:?}, and {bound:?} are the least")
     })
 }
 
@@ -206,6 +230,21 @@ mod tests {
         assert_eq!(check(&history).len(), 1);
         history.asked = vec![asked("ValidateCircuit", 1, 2)];
         assert_eq!(check(&history), [""; 0]);
+    }
+
+    #[test]
+    fn why_a_job_ended_is_tried_to_be_written_down_for_as_long_as_results_are() {
+        let mut history = failed(Category::CompileError, State::Pending, 10);
+        let stored = history.stored.get_mut(&job()).unwrap();
+        let reported = Event::Reported { written: false };
+        let recorded = stored.job.recorded(reported);
+        stored.events.push(recorded);
+        let mut last = history.committed.last().unwrap().clone();
+        (last.at, last.events) = (last.at + secs(1), vec!["Reported"]);
+        history.committed.push(last);
+        let before = check(&history).len();
+        history.limits.persist_ms = 0;
+        assert_eq!(before, check(&history).len() + 1);
     }
 
     #[test]

@@ -16,7 +16,7 @@ const ENDS: [PublicState; 4] = [
 /// Says where a public state went back.
 pub fn check(history: &History) -> Vec<Breach> {
     let mut broken = Vec::new();
-    for ((client, job), told) in history.told_apart() {
+    for ((client, job, _), told) in history.told_apart() {
         let stored = history.stored.get(&job).map(|stored| stored.job.state);
         // A stream may be behind of what is answered meanwhile.
         for way in [answered, streamed] {

@@ -364,6 +364,7 @@ pub(super) fn tell(history: &mut History, news: News) {
     history.told.push(Told {
         at: Duration::ZERO,
         client,
+        request: 0,
         job: job(),
         news,
     });
