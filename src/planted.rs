@@ -195,11 +195,21 @@ pub enum Bug {
     TenantReservesAll,
     /// However long QFS is away, it is waited for.
     PersistHasNoBound,
+    /// A history is told without the shots that were fired for nothing.
+    LedgerForgetsWaste,
+    /// Why a job ended is tried to be written down once.
+    ReportGivenUpAtOnce,
+    /// What a device says beside the counts is not kept.
+    MetadataIsDropped,
+    /// Neighbours are not told how long an answer is waited for.
+    DeadlineNotSent,
+    /// Who is turned away is not told when to come again.
+    ComeAgainNotSaid,
 }
 
 impl Bug {
     /// Every mistake, by its name.
-    pub const ALL: [(&str, Self); 95] = [
+    pub const ALL: [(&str, Self); 100] = [
         ("key-forgotten", Self::KeyForgotten),
         ("admits-all", Self::AdmitsAll),
         ("withdrawal-forgotten", Self::WithdrawalForgotten),
@@ -304,6 +314,11 @@ impl Bug {
         ("reservation-key-forgotten", Self::ReservationKeyForgotten),
         ("tenant-reserves-all", Self::TenantReservesAll),
         ("persist-has-no-bound", Self::PersistHasNoBound),
+        ("ledger-forgets-waste", Self::LedgerForgetsWaste),
+        ("report-given-up-at-once", Self::ReportGivenUpAtOnce),
+        ("metadata-is-dropped", Self::MetadataIsDropped),
+        ("deadline-not-sent", Self::DeadlineNotSent),
+        ("come-again-not-said", Self::ComeAgainNotSaid),
     ];
 }
 

@@ -60,7 +60,9 @@ impl<C: Clock> Neighbour<C> {
     pub(super) fn request<T>(&self, call: &CallContext<'_>, message: T) -> Request<T> {
         let mut request = Request::new(message);
         context::send(request.metadata_mut(), call);
-        request.set_timeout(call.deadline);
+        if !planted(Bug::DeadlineNotSent) {
+            request.set_timeout(call.deadline);
+        }
         request
     }
 

@@ -261,7 +261,10 @@ pub(super) fn ledger(job: &Job, entry: &Entry) -> wire::AttemptLedger {
         device_id: entry.device.to_string(),
         requested: i64::from(entry.requested),
         delivered: i64::from(settlement.delivered),
-        wasted: i64::from(settlement.wasted),
+        wasted: match planted(Bug::LedgerForgetsWaste) {
+            true => 0,
+            false => i64::from(settlement.wasted),
+        },
         wasted_cause: settlement.wasted_cause.clone(),
         not_run: i64::from(settlement.not_run),
         not_run_proof: settlement.not_run_proof.clone(),

@@ -7,6 +7,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
 use crate::kernel::Error;
+use crate::planted::{Bug, planted};
 
 const DOMAIN: &str = "eigen.kernel";
 const SOON: Duration = Duration::from_secs(1);
@@ -62,7 +63,9 @@ pub(super) fn status(error: &Error) -> Status {
         Error::Overloaded {
             limit, retry_after, ..
         } => {
-            details.set_retry_info(Some(*retry_after));
+            if !planted(Bug::ComeAgainNotSaid) {
+                details.set_retry_info(Some(*retry_after));
+            }
             more = limit.map(|limit| ("limit".to_owned(), limit.to_owned()));
             (Code::ResourceExhausted, "EIGEN_OVERLOADED")
         }

@@ -54,6 +54,9 @@ pub(super) fn judge(job: &Job, setback: Setback, limits: &Limits, stay: Stay) ->
     let wish = later.retry_after;
     let wish = wish.filter(|_| !planted(Bug::WishOfBusyIgnored));
     match decide(policy, tries, stay.jitter, wish, left) {
+        Verdict::Again(_) if job.state.is_terminal() && planted(Bug::ReportGivenUpAtOnce) => {
+            Judgement::Record(Event::Reported { written: false })
+        }
         Verdict::Again(pause) if job.state.is_terminal() => Judgement::Pause(pause),
         // The deadline ends the job when it comes; until then the back-off stands.
         Verdict::Again(pause) => Judgement::Record(Event::Retried {

@@ -51,6 +51,7 @@ impl World {
         let told = Told {
             at: self.began.elapsed(),
             client: format!("client {client}"),
+            request: 0,
             job,
             news,
         };

@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use qrtx::ids::JobId;
+use qrtx::job::state::State;
 
 use super::Breach;
-use crate::history::{History, Stored};
+use crate::history::{Asked, History, Stored};
 
 /// Says when there were too many.
 pub fn check(history: &History) -> Vec<Breach> {
@@ -39,8 +40,17 @@ pub fn check(history: &History) -> Vec<Breach> {
 
 /// More programs at a compiler than there are places.
 fn crowd(history: &History) -> Option<Breach> {
-    let all = history.asked.iter();
-    let compiled: Vec<_> = all.filter(|call| call.what == "CompileCircuit").collect();
+    // A job that has run, and has lost its circuit before its results were stored, needs no place.
+    let compiles = |call: &&Asked| {
+        let commits = history.committed.iter();
+        let mut before =
+            commits.filter(|commit| Some(commit.job) == call.job && commit.at <= call.at);
+        call.what == "CompileCircuit"
+            && before
+                .next_back()
+                .is_some_and(|last| last.state == State::Compiling)
+    };
+    let compiled: Vec<_> = history.asked.iter().filter(compiles).collect();
     compiled.iter().find_map(|one| {
         let beside = compiled.iter().filter(|other| {
             let over = other.ended.is_some_and(|ended| ended <= one.at);
@@ -68,10 +78,15 @@ mod tests {
     fn more_programs_at_a_compiler_than_there_are_places_are_refused() {
         let mut history = good();
         history.limits.compile_slots = 2;
-        history.asked = vec![asked("CompileCircuit", 1, 3); 2];
+        history.asked = vec![asked("CompileCircuit", 3, 5); 2];
+        history.asked.push(asked("CompileCircuit", 3, 3));
+        history.asked.push(asked("CompileCircuit", 4, 5));
+        assert_eq!(
+            check(&history),
+            [""; 0],
+            "one was over, one was for results"
+        );
         history.asked.push(asked("CompileCircuit", 3, 4));
-        assert_eq!(check(&history), [""; 0]);
-        history.asked.push(asked("CompileCircuit", 2, 4));
         assert_eq!(check(&history).len(), 1);
     }
 

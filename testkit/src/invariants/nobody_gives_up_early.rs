@@ -240,7 +240,7 @@ mod tests {
         let recorded = stored.job.recorded(reported);
         stored.events.push(recorded);
         let mut last = history.committed.last().unwrap().clone();
-        (last.at, last.events) = (last.at + secs(1), vec!["Reported"]);
+        (last.at, last.events) = (last.at + Duration::from_secs(1), vec!["Reported"]);
         history.committed.push(last);
         let before = check(&history).len();
         history.limits.persist_ms = 0;
