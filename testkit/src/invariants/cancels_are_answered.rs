@@ -51,7 +51,7 @@ mod tests {
         assert_eq!(check(&history), [""; 0]);
         history.cancels = vec![cancel(None), cancel(Some(secs(9)))];
         assert_eq!(check(&history).len(), 2);
-        history.troubles = vec![(secs(2), secs(3))];
+        history.kernel_troubles = vec![(secs(2), secs(3))];
         assert_eq!(check(&history).len(), 1, "an answer comes in the end");
     }
 }
