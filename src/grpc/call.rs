@@ -155,6 +155,11 @@ impl<C: Clock> Neighbour<C> {
                  {setting} is right",
                 root_cause(said)
             ),
+            Missed::Said(said) if said.source().is_some() => format!(
+                "the connection to {name} at {endpoint} broke before there was an answer ({}); look \
+                 whether it still runs",
+                root_cause(said)
+            ),
             Missed::Said(said) => {
                 let reason = said.get_details_error_info().map(|info| info.reason);
                 let reason = reason
