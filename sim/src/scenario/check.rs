@@ -55,10 +55,11 @@ impl Scenario {
             ));
         }
         for planned in self.planned() {
-            if let Some(like) = planned.plan.like.filter(|like| *like >= planned.ordinal) {
+            let is_another = |like: &usize| *like < wanted as usize && *like != planned.ordinal;
+            if let Some(like) = planned.plan.like.filter(|like| !is_another(like)) {
                 let ordinal = planned.ordinal;
                 return Err(format!(
-                    "job {ordinal} cannot be like job {like}, only like one before it"
+                    "job {ordinal} cannot be like job {like}, only like another that there is"
                 ));
             }
         }
