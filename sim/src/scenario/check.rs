@@ -54,15 +54,6 @@ impl Scenario {
                 "{wanted} jobs are too many for one run, which takes {JOBS_MAX}"
             ));
         }
-        for planned in self.planned() {
-            let is_another = |like: &usize| *like < wanted as usize && *like != planned.ordinal;
-            if let Some(like) = planned.plan.like.filter(|like| !is_another(like)) {
-                let ordinal = planned.ordinal;
-                return Err(format!(
-                    "job {ordinal} cannot be like job {like}, only like another that there is"
-                ));
-            }
-        }
         for job in &self.jobs {
             let target: Target = job
                 .device
