@@ -233,6 +233,11 @@ impl ReservationId {
         NonZeroU64::new(u64::from(epoch.0) << 32 | u64::from(nth)).map(Self)
     }
 
+    /// The reservation with that token; 0 is none's.
+    pub(crate) fn of_token(token: FencingToken) -> Option<Self> {
+        NonZeroU64::new(token.0).map(Self)
+    }
+
     /// What the driver gets to tell an earlier holder from a later one.
     pub fn token(self) -> FencingToken {
         FencingToken(self.0.get())

@@ -342,3 +342,9 @@ pub(crate) fn planted(bug: Bug) -> bool {
 pub fn plant(bug: Bug) {
     PLANTED.store(bug as usize, std::sync::atomic::Ordering::Relaxed);
 }
+
+/// Takes out what is planted in this process.
+#[cfg(madsim)]
+pub fn weed() {
+    PLANTED.store(usize::MAX, std::sync::atomic::Ordering::Relaxed);
+}

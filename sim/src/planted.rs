@@ -60,6 +60,13 @@ pub fn plant(name: &str) -> bool {
         .is_some()
 }
 
+/// Takes out what is planted in this process.
+#[cfg(madsim)]
+pub fn weed() {
+    qrtx::planted::weed();
+    PLANTED.store(usize::MAX, std::sync::atomic::Ordering::Relaxed);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

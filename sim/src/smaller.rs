@@ -61,8 +61,7 @@ pub fn smaller(
     // Of fewer slots, fewer jobs are too many.
     search.fewer_jobs();
     search.fewer_steps();
-    search.best.loose = false;
-    search.accept(search.best.clone());
+    search.with(|run| run.loose = false);
     Smaller {
         scenario: search.best,
         seed: search.seed,

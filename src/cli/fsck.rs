@@ -21,7 +21,7 @@ use crate::os::config::Options;
 use crate::os::production::Production;
 use crate::os::telemetry::{self, Logs};
 use crate::os::{artifacts, jobs};
-use crate::ports::store::{Filter, JobStore as _, ReadError};
+use crate::ports::store::{Filter, JobStore as _, ReadError, StoreError};
 use crate::ports::{Clock as _, Env as _};
 use crate::stages::documents;
 use crate::store::artifacts::ArtifactError;
@@ -124,7 +124,7 @@ pub(super) async fn run(arguments: Arguments) -> Outcome {
 }
 
 impl Check {
-    async fn all(&mut self, repair: bool) -> Result<(), ReadError> {
+    async fn all(&mut self, repair: bool) -> Result<(), StoreError> {
         let env = self.env.clone();
         if repair {
             self.epoch = Some(env.store().claim().await?);
@@ -147,8 +147,24 @@ impl Check {
             }
             before = page.next;
         }
+        self.reservations(env.store()).await?;
         self.whole(env.store()).await;
         Ok(())
+    }
+
+    /// A kernel takes over those that can be read, and the slot of another is free already.
+    async fn reservations(&mut self, store: &RedbStore) -> Result<(), StoreError> {
+        let unreadable = store.unreadable_reservations().await?;
+        for id in &unreadable {
+            let what = format!("reservation {id} cannot be read: its holder has lost it");
+            self.report.note(None, what, self.epoch.is_some());
+        }
+        match self.epoch {
+            Some(epoch) if !unreadable.is_empty() => {
+                Ok(store.forget_reservations(epoch, unreadable).await?)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What only the store as a whole can tell.

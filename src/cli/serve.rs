@@ -5,8 +5,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::cli::exit::Exit;
 use crate::cli::problem::{Outcome, Problem};
 use crate::os::config::{Config, Options, StoreKind};
+use crate::os::jobs::{self, Unusable};
+use crate::os::serve;
 use crate::os::telemetry::{self, Logs};
-use crate::os::{jobs, serve};
 use crate::ports::JobStore;
 use crate::store::MemoryStore;
 
@@ -54,19 +55,26 @@ pub(super) async fn serve(arguments: Arguments) -> Outcome {
     };
     let config = options.resolve().map_err(Problem::usage)?;
     match config.store {
-        StoreKind::Memory => serve_on(&config, MemoryStore::default()).await,
+        StoreKind::Memory => serve_on(&config, async || Ok(MemoryStore::default())).await,
         StoreKind::Redb => {
-            let store = jobs::open_cached(&config.data_dir, config.store_cache_mib)
-                .map_err(Problem::failed)?;
-            serve_on(&config, store).await
+            let open = async || jobs::open_cached(&config.data_dir, config.store_cache_mib);
+            serve_on(&config, open).await
         }
     }
 }
 
-async fn serve_on<S: JobStore>(config: &Config, store: S) -> Outcome {
-    let serving = serve::start_on(config, true, store, telemetry::traces())
-        .await
-        .map_err(|why| Problem::not_served(&why))?;
+async fn serve_on<S: JobStore>(
+    config: &Config,
+    open: impl AsyncFn() -> Result<S, Unusable>,
+) -> Outcome {
+    let traces = telemetry::traces();
+    let begin = async || serve::start_on(config, true, open().await?, traces.clone()).await;
+    let started = tokio::select! {
+        biased;
+        started = serve::once_there_is_room(begin) => started,
+        () = asked_to_stop() => return Ok(Exit::Done),
+    };
+    let serving = started.map_err(|why| Problem::not_served(&why))?;
     ready(config, &serving);
     let why = tokio::select! {
         biased;

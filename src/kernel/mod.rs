@@ -36,7 +36,7 @@ use crate::kernel::table::{Around, Claim, Table};
 use crate::limits::Limits;
 use crate::observe::{Metrics, Traces};
 use crate::planted::{Bug, planted};
-use crate::ports::store::{JobStore as _, ReadError};
+use crate::ports::store::{JobStore as _, ReadError, StoreError};
 use crate::ports::{Clock as _, Env};
 use crate::store::Artifacts;
 use crate::time::Monotonic;
@@ -173,8 +173,9 @@ impl<E: Env> Kernel<E> {
     /// Takes the writer's place, takes over every job that has not ended, and starts.
     ///
     /// # Errors
-    /// [`ReadError`] when the store cannot be read.
-    pub async fn start(env: E, settings: Settings) -> Result<Arc<Self>, ReadError> {
+    /// [`StoreError`]: with [`AppendError::Full`](crate::ports::store::AppendError::Full) it can as soon as
+    /// there is room.
+    pub async fn start(env: E, settings: Settings) -> Result<Arc<Self>, StoreError> {
         let epoch = env.store().claim().await?;
         let started = env.clock().monotonic();
         let env = Arc::new(env);

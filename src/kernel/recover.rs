@@ -17,7 +17,7 @@ use crate::job::trace::TraceContext;
 use crate::kernel::Kernel;
 use crate::kernel::table::Times;
 use crate::planted::{Bug, planted};
-use crate::ports::store::{AppendError, JobStore, ReadError, Salvage, Unfinished};
+use crate::ports::store::{AppendError, JobStore, Salvage, StoreError, Unfinished};
 use crate::ports::{Clock as _, Env};
 use crate::time::{Monotonic, Timestamp};
 
@@ -27,7 +27,7 @@ const PAGE: usize = 4096;
 impl<E: Env> Kernel<E> {
     /// Takes over all jobs first and looks at them then: what one of them holds must be known
     /// before another is given anything. While one page is taken over, the next is read.
-    pub(super) async fn recover(&self) -> Result<(), ReadError> {
+    pub(super) async fn recover(&self) -> Result<(), StoreError> {
         let mut jobs = Vec::new();
         let now = (self.env.clock().monotonic(), self.env.clock().now());
         let store = self.env.store();
@@ -50,7 +50,7 @@ impl<E: Env> Kernel<E> {
         page: Vec<Unfinished>,
         jobs: &mut Vec<JobId>,
         now: (Monotonic, Timestamp),
-    ) -> Result<(), ReadError> {
+    ) -> Result<(), StoreError> {
         for unfinished in page {
             let (head, at_hand) = match unfinished.head {
                 Ok(head) => (head, None),
@@ -72,7 +72,7 @@ impl<E: Env> Kernel<E> {
         &self,
         id: JobId,
         reason: &str,
-    ) -> Result<Option<Job>, ReadError> {
+    ) -> Result<Option<Job>, StoreError> {
         let now = self.env.clock().now();
         match mend(self.env.store(), self.epoch, id, now).await {
             Ok(None) => Ok(None),
@@ -90,9 +90,7 @@ impl<E: Env> Kernel<E> {
                 );
                 Ok(Some(job))
             }
-            Err(why @ (AppendError::Full(_) | AppendError::Unavailable(_))) => {
-                Err(ReadError::Unavailable(why.to_string()))
-            }
+            Err(why @ (AppendError::Full(_) | AppendError::Unavailable(_))) => Err(why.into()),
             Err(why) => {
                 self.stop(&format!("{id} cannot be set aside: {why}"));
                 Ok(None)

@@ -13,7 +13,7 @@ use crate::kernel::slot::Since;
 use crate::kernel::table::{Claim, Step};
 use crate::kernel::{Kernel, Stopped};
 use crate::limits::TELL_WITHIN;
-use crate::ports::store::{JobStore as _, ReadError};
+use crate::ports::store::{JobStore as _, ReadError, StoreError};
 use crate::ports::{Clock as _, Env};
 use crate::stages::{self, Context, Hand, Setback, lost_call};
 use crate::time::Monotonic;
@@ -77,7 +77,7 @@ impl<E: Env> Kernel<E> {
                 Ok(Some(job)) if self.table().is_behind(id, job.seq) => {
                     return Err(self.stop(&format!("another kernel has written to {id}")));
                 }
-                read => read,
+                read => read.map_err(StoreError::from),
             };
             match read {
                 Ok(Some(job)) => {

@@ -32,12 +32,18 @@ impl Unusable {
     pub fn is_in_use(&self) -> bool {
         matches!(self.source, OpenError::InUse)
     }
+
+    /// It can be opened as soon as there is room.
+    pub fn is_full(&self) -> bool {
+        matches!(self.source, OpenError::Full(_))
+    }
 }
 
 fn way_out(why: &OpenError) -> &'static str {
     match why {
         OpenError::InUse => "stop that kernel first, or choose another directory with --data-dir",
         OpenError::Damaged(_) => "put a copy of it back, or begin anew in another --data-dir",
+        OpenError::Full(_) => "make room",
         _ => "choose another directory with --data-dir",
     }
 }
@@ -61,7 +67,7 @@ pub fn open_cached(directory: impl AsRef<Path>, cache_mib: u32) -> Result<RedbSt
         source,
     };
     let made = std::fs::create_dir_all(directory.as_ref());
-    made.map_err(|why| unusable(OpenError::Unavailable(why.to_string())))?;
+    made.map_err(|why| unusable(why.into()))?;
     let clock = SystemClock::default();
     let surroundings = Surroundings {
         offload: off_the_async_threads,
@@ -80,25 +86,23 @@ fn make(file: &Path, surroundings: &Surroundings) -> Result<(), OpenError> {
     if file.exists() {
         return Ok(());
     }
-    let unavailable = |why: io::Error| OpenError::Unavailable(why.to_string());
     let draft = file.with_extension("new");
     if draft.exists() {
-        std::fs::remove_file(&draft).map_err(unavailable)?;
+        std::fs::remove_file(&draft)?;
     }
     let path = draft.clone();
     drop(RedbStore::open(
         move || new_file(&path),
         surroundings.clone(),
     )?);
-    std::fs::rename(&draft, file).map_err(unavailable)?;
+    std::fs::rename(&draft, file)?;
     // A name is on stable storage when its directory is.
     let directory = match file.parent() {
         Some(directory) if !directory.as_os_str().is_empty() => directory,
         _ => Path::new("."),
     };
-    File::open(directory)
-        .and_then(|directory| directory.sync_all())
-        .map_err(unavailable)
+    File::open(directory)?.sync_all()?;
+    Ok(())
 }
 
 /// The file of a store that was made: one that is empty by now has lost its jobs, and is not taken

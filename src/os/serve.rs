@@ -18,13 +18,15 @@ use crate::observe::Traces;
 use crate::os::artifacts::Opened;
 use crate::os::config::Config;
 use crate::os::production::Production;
-use crate::os::{artifacts, http, telemetry};
+use crate::os::{artifacts, http, jobs, telemetry};
 use crate::ports::JobStore;
-use crate::ports::store::ReadError;
+use crate::ports::store::{AppendError, StoreError};
 use crate::store::MemoryStore;
 
 /// How long open streams may hold up a shutdown.
 const DRAIN: Duration = Duration::from_secs(5);
+/// How often it is looked whether a full disk has room.
+const ROOM_AGAIN: Duration = Duration::from_millis(500);
 
 /// A kernel that serves.
 #[derive(Debug)]
@@ -49,9 +51,12 @@ pub enum ServeError {
     /// An endpoint is no address.
     #[error("an endpoint cannot be used: {0}")]
     Endpoint(#[from] tonic::transport::Error),
-    /// The store cannot be read.
+    /// The store cannot be opened.
     #[error(transparent)]
-    Store(#[from] ReadError),
+    Open(#[from] jobs::Unusable),
+    /// The store cannot be read, or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// An address is taken, or not ours.
     #[error("cannot listen on {address}: {source}; choose another with {setting}")]
     Listen {
@@ -65,6 +70,16 @@ pub enum ServeError {
 }
 
 impl ServeError {
+    /// Whether the same works as soon as the job store's disk has room.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Open(why) => why.is_full(),
+            Self::Store(why) => matches!(why, StoreError::Append(AppendError::Full(_))),
+            _ => false,
+        }
+    }
+
     /// Whether a setting is wrong, whatever the state of the machine.
     #[must_use]
     pub fn is_misuse(&self) -> bool {
@@ -72,9 +87,34 @@ impl ServeError {
         let opened = match self {
             Self::Artifacts(opened) => opened,
             Self::Endpoint(_) => return true,
-            Self::Store(_) | Self::Listen { .. } => return false,
+            Self::Open(_) | Self::Store(_) | Self::Listen { .. } => return false,
         };
         matches!(opened, OpenError::NotBuiltIn(_) | OpenError::Unknown(_))
+    }
+}
+
+/// Begins again and again while the disk of the job store is full: a kernel that was killed meanwhile
+/// goes on by itself, as one does that was not. The log tells what it waits for.
+///
+/// # Errors
+/// Every other [`ServeError`].
+pub async fn once_there_is_room<T>(
+    begin: impl AsyncFn() -> Result<T, ServeError>,
+) -> Result<T, ServeError> {
+    let mut told = String::new();
+    loop {
+        let why = match begin().await {
+            Err(why) if why.is_full() => why.to_string(),
+            begun => return begun,
+        };
+        if told != why {
+            tracing::error!(
+                event = "waiting",
+                "{why}; the kernel starts as soon as there is room"
+            );
+            told = why;
+        }
+        tokio::time::sleep(ROOM_AGAIN).await;
     }
 }
 

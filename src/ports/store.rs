@@ -90,6 +90,17 @@ pub enum ReadError {
     },
 }
 
+/// Why a store cannot be used, where both is done.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// It cannot be written.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+}
+
 /// Which jobs to list.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
@@ -168,8 +179,8 @@ pub trait JobStore: Send + Sync + 'static {
     /// Takes the writer's place: every append of an older epoch is refused from now on.
     ///
     /// # Errors
-    /// [`ReadError::Unavailable`].
-    fn claim(&self) -> impl Future<Output = Result<Epoch, ReadError>> + Send;
+    /// [`AppendError::Full`] and [`AppendError::Unavailable`].
+    fn claim(&self) -> impl Future<Output = Result<Epoch, AppendError>> + Send;
 
     /// Makes one commit, whole or not at all; returns the job's submission number. Repeating an
     /// append that worked changes nothing and answers the same.
@@ -345,6 +356,24 @@ pub trait JobStore: Send + Sync + 'static {
     /// # Errors
     /// [`ReadError::Unavailable`].
     fn reservations(&self) -> impl Future<Output = Result<Vec<Reservation>, ReadError>> + Send;
+
+    /// The reservations that cannot be read.
+    ///
+    /// # Errors
+    /// [`ReadError::Unavailable`].
+    fn unreadable_reservations(
+        &self,
+    ) -> impl Future<Output = Result<Vec<ReservationId>, ReadError>> + Send;
+
+    /// Forgets reservations, also those that cannot be read. Repeating it changes nothing.
+    ///
+    /// # Errors
+    /// Those of every commit.
+    fn forget_reservations(
+        &self,
+        epoch: Epoch,
+        forget: Vec<ReservationId>,
+    ) -> impl Future<Output = Result<(), AppendError>> + Send;
 
     /// How many jobs are kept, whatever their state.
     ///

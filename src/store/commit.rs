@@ -25,6 +25,7 @@ pub(super) enum Change {
     Draining(DeviceId, bool),
     /// A reservation as it is now, and those that need not be kept.
     Reservation(ReservationId, Vec<u8>, Vec<ReservationId>),
+    ForgetReservations(Vec<ReservationId>),
 }
 
 /// Why a change is not made.
@@ -72,6 +73,7 @@ impl Change {
             Self::Forget(jobs) | Self::Cleared(jobs) => jobs.len() * size_of::<JobId>(),
             Self::Draining(device, _) => device.as_str().len(),
             Self::Reservation(_, now, _) => now.len(),
+            Self::ForgetReservations(forget) => forget.len() * size_of::<ReservationId>(),
         }
     }
 
@@ -105,10 +107,12 @@ impl Change {
                 map.remove(&place::draining(device))?;
                 Ok(0)
             }
+            Self::ForgetReservations(forget) => {
+                forget_reservations(map, forget)?;
+                Ok(0)
+            }
             Self::Reservation(id, now, forget) => {
-                for id in forget {
-                    map.remove(&place::reservation(*id))?;
-                }
+                forget_reservations(map, forget)?;
                 map.put(&place::reservation(*id), now)?;
                 Ok(0)
             }
@@ -154,7 +158,7 @@ impl Change {
                 let same = map.get(&place::reservation(*id), |row| row == now)?;
                 Ok((same == Some(true)).then_some(0))
             }
-            Self::Forget(_) | Self::Cleared(_) => Ok(None),
+            Self::Forget(_) | Self::Cleared(_) | Self::ForgetReservations(_) => Ok(None),
         }
     }
 }
@@ -350,6 +354,12 @@ fn set_events_aside(map: &mut impl MapMut, submission: u64, job: &Encoded) -> Re
         map.remove(&place::row(submission, number))?;
     }
     Ok(())
+}
+
+fn forget_reservations(map: &mut impl MapMut, forget: &[ReservationId]) -> Result<(), Failed> {
+    forget
+        .iter()
+        .try_for_each(|id| map.remove(&place::reservation(*id)))
 }
 
 /// A job that is not there, or that somebody still owes something, is left alone.

@@ -36,7 +36,7 @@ pub(super) trait Ground: Send + Sync + 'static {
     ) -> impl Future<Output = Result<T, ReadError>> + Send;
 
     /// Takes the writer's place.
-    fn take_over(&self) -> impl Future<Output = Result<Epoch, ReadError>> + Send;
+    fn take_over(&self) -> impl Future<Output = Result<Epoch, AppendError>> + Send;
 
     /// Makes a change, on stable storage on return; tells the submission number of its job.
     fn change(
@@ -47,7 +47,7 @@ pub(super) trait Ground: Send + Sync + 'static {
 }
 
 impl<G: Ground> JobStore for G {
-    async fn claim(&self) -> Result<Epoch, ReadError> {
+    async fn claim(&self) -> Result<Epoch, AppendError> {
         self.take_over().await
     }
 
@@ -148,6 +148,19 @@ impl<G: Ground> JobStore for G {
 
     async fn reservations(&self) -> Result<Vec<Reservation>, ReadError> {
         self.survey(|map| look::reservations(map)).await
+    }
+
+    async fn unreadable_reservations(&self) -> Result<Vec<ReservationId>, ReadError> {
+        self.survey(|map| look::unreadable_reservations(map)).await
+    }
+
+    async fn forget_reservations(
+        &self,
+        epoch: Epoch,
+        forget: Vec<ReservationId>,
+    ) -> Result<(), AppendError> {
+        let change = Change::ForgetReservations(forget);
+        self.change(epoch, change).await.map(drop)
     }
 
     async fn count(&self) -> Result<u64, ReadError> {

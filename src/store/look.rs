@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use crate::ids::{DeviceId, JobId};
+use crate::ids::{DeviceId, JobId, ReservationId};
 use crate::job::Job;
 use crate::job::event::Recorded;
 use crate::job::head::Head;
@@ -378,15 +378,37 @@ pub(super) fn draining(map: &impl Map) -> Result<BTreeSet<DeviceId>, ReadError> 
 /// One that cannot be read hides no other.
 pub(super) fn reservations(map: &impl Map) -> Result<Vec<Reservation>, ReadError> {
     let mut reservations = Vec::new();
-    let (from, to) = place::ALL_RESERVATIONS;
-    map.scan(&from, &to, Order::Up, &mut |_, row| {
-        match record::decode(row) {
-            Ok(reservation) => reservations.push(reservation),
-            Err(why) => tracing::error!("a reservation cannot be read, and is not kept: {why}"),
-        }
-        ControlFlow::Continue(())
+    each_reservation(map, &mut |_, read| match read {
+        Ok(reservation) => reservations.push(reservation),
+        Err(why) => tracing::error!("a reservation cannot be read, and is not kept: {why}"),
     })?;
     Ok(reservations)
+}
+
+pub(super) fn unreadable_reservations(map: &impl Map) -> Result<Vec<ReservationId>, ReadError> {
+    let mut unreadable = Vec::new();
+    each_reservation(map, &mut |id, read| {
+        unreadable.extend(id.filter(|_| read.is_err()));
+    })?;
+    Ok(unreadable)
+}
+
+/// Gives what is stored of each reservation, or what is wrong with it.
+fn each_reservation(
+    map: &impl Map,
+    on: &mut dyn FnMut(Option<ReservationId>, Result<Reservation, String>),
+) -> Result<(), ReadError> {
+    let (from, to) = place::ALL_RESERVATIONS;
+    map.scan(&from, &to, Order::Up, &mut |place, row| {
+        let id = place::reservation_at(place);
+        let read = record::decode(row).and_then(|read: Reservation| match Some(read.id) == id {
+            true => Ok(read),
+            false => Err(format!("it is that of {}", read.id)),
+        });
+        on(id, read);
+        ControlFlow::Continue(())
+    })?;
+    Ok(())
 }
 
 pub(super) fn forgotten(map: &impl Map, most: usize) -> Result<Vec<JobId>, ReadError> {

@@ -88,7 +88,7 @@ impl Ground for MemoryStore {
         self.glance(look)
     }
 
-    async fn take_over(&self) -> Result<Epoch, ReadError> {
+    async fn take_over(&self) -> Result<Epoch, AppendError> {
         Ok(own::claim(&mut *self.writable())?)
     }
 

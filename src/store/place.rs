@@ -3,7 +3,7 @@
 //!
 //! A change of this file changes what is stored: the golden stores in `tests/` find that out.
 
-use crate::ids::{DeviceId, JobId, ReservationId};
+use crate::ids::{DeviceId, FencingToken, JobId, ReservationId};
 use crate::job::key::Key;
 
 /// The number of the checkpoint among the rows of a job; its events have their own numbers.
@@ -79,6 +79,12 @@ pub(super) fn device_at(place: &[u8]) -> Option<DeviceId> {
 
 pub(super) fn reservation(id: ReservationId) -> [u8; 9] {
     join(RESERVATION, [id.token().0.to_be_bytes()])
+}
+
+/// The reservation in such a place.
+pub(super) fn reservation_at(place: &[u8]) -> Option<ReservationId> {
+    let bytes = place.get(1..)?.try_into().ok()?;
+    ReservationId::of_token(FencingToken(u64::from_be_bytes(bytes)))
 }
 
 /// All reservations.

@@ -63,7 +63,7 @@ impl<S> GatedStore<S> {
 }
 
 impl<S: JobStore> JobStore for GatedStore<S> {
-    async fn claim(&self) -> Result<Epoch, ReadError> {
+    async fn claim(&self) -> Result<Epoch, AppendError> {
         self.store.claim().await
     }
 
@@ -165,6 +165,18 @@ impl<S: JobStore> JobStore for GatedStore<S> {
 
     async fn reservations(&self) -> Result<Vec<Reservation>, ReadError> {
         self.store.reservations().await
+    }
+
+    async fn unreadable_reservations(&self) -> Result<Vec<ReservationId>, ReadError> {
+        self.store.unreadable_reservations().await
+    }
+
+    async fn forget_reservations(
+        &self,
+        epoch: Epoch,
+        forget: Vec<ReservationId>,
+    ) -> Result<(), AppendError> {
+        self.store.forget_reservations(epoch, forget).await
     }
 
     async fn count(&self) -> Result<u64, ReadError> {

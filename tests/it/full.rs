@@ -21,6 +21,7 @@ use tonic_types::StatusExt as _;
 
 use crate::circuits::bell;
 use crate::harness::{Client, client_of, enqueue, finish, history, request, status};
+use crate::process::Process;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -136,4 +137,27 @@ async fn a_full_disk_refuses_new_jobs_loses_no_result_and_is_got_over() {
             wire::TaskState::Completed
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kernel_that_was_killed_on_a_full_disk_starts_by_itself_as_soon_as_there_is_room() {
+    let folder = TempDir::new().unwrap();
+    // It waits for room for a new store, too.
+    let mut kernel = Process::start_in_narrow(folder.path(), &[]);
+    kernel.says("waiting").await;
+    kernel.make_room();
+    let mut client = client_of(kernel.ready().await).await;
+    let job = enqueue(&mut client, request(bell())).await;
+    finish(&mut client, &job).await;
+    kernel.kill();
+
+    let mut kernel = Process::start_in_narrow(folder.path(), &[]);
+    let waiting = kernel.says("waiting").await;
+    let why = waiting["message"].as_str().unwrap();
+    assert!(why.contains("as soon as there is room"), "{why}");
+    kernel.make_room();
+    let mut client = client_of(kernel.ready().await).await;
+    let state = status(&mut client, &job).await.state();
+    assert_eq!(state, wire::TaskState::Completed);
+    kernel.stop();
 }

@@ -56,6 +56,42 @@ async fn a_head_that_is_not_what_its_history_says_and_a_program_of_another_are_t
 }
 
 #[tokio::test]
+async fn a_reservation_that_cannot_be_read_is_told_and_forgotten_and_its_slot_is_free() {
+    let folder = TempDir::new().unwrap();
+    let folder = folder.path();
+    let mut kernel = Process::start(folder, &[]);
+    let mut client = client_of(kernel.ready().await).await;
+    let id = enqueue(&mut client, request(bell())).await;
+    finish(&mut client, &id).await;
+    let wanted = wire::ReserveDeviceRequest {
+        device_id: "sim:local".to_owned(),
+        ttl: prost_types::Duration::try_from(std::time::Duration::from_secs(3600)).ok(),
+        purpose: "a test".to_owned(),
+        ..wire::ReserveDeviceRequest::default()
+    };
+    let reserved = client.reserve_device(wanted.clone()).await.unwrap();
+    let reserved = reserved.into_inner().reservation.unwrap().reservation_id;
+    drop(client);
+    kernel.stop();
+    let token = u64::from_str_radix(reserved.strip_prefix("rsv-").unwrap(), 16).unwrap();
+    let place = [&b"r"[..], &token.to_be_bytes()].concat();
+    copy(folder, &head_of(1), &place);
+
+    let what = format!("reservation {reserved} cannot be read: its holder has lost it");
+    for (arguments, code) in [(&[][..], 1), (&["--repair"], 0)] {
+        let (exited, said) = fsck(folder, arguments);
+        assert_eq!(exited, Some(code), "{said}");
+        assert_eq!(said["findings"][0]["what"], what.as_str(), "{said}");
+    }
+    assert_eq!(fsck(folder, &[]).0, Some(0));
+    let mut kernel = Process::start(folder, &[]);
+    let mut client = client_of(kernel.ready().await).await;
+    client.reserve_device(wanted).await.unwrap();
+    drop(client);
+    kernel.stop();
+}
+
+#[tokio::test]
 async fn heads_that_have_changed_places_change_no_job() {
     let folder = TempDir::new().unwrap();
     let folder = folder.path();

@@ -5,8 +5,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader};
 use std::num::NonZeroUsize;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -24,6 +27,9 @@ use super::work::{Told, Work};
 const ALONE_EVERY: u64 = 500;
 /// What a process is given for its last run when the time is over.
 const MERCY: Duration = Duration::from_secs(60);
+/// What shells say of a process that was interrupted; a seed that went two ways says the same, but
+/// with a summary.
+const INTERRUPTED: i32 = 130;
 
 #[derive(Args)]
 pub(super) struct Farm {
@@ -86,6 +92,10 @@ impl Farm {
         let begun = Instant::now();
         let mut harvest = Harvest::default();
         let mut progress = Progress::new();
+        let interrupted = interruption();
+        progress.say(format!(
+            "seeds from {from}; Ctrl-C stops, and sums up what was seen"
+        ));
         let crashed = run(&plan, processes, |told| {
             if told.code != code::WELL {
                 progress.say(failure_line(&told));
@@ -98,10 +108,11 @@ impl Farm {
             }
             harvest.take(told);
             progress.tell(|| harvest.so_far(begun.elapsed()));
-            true
+            !interrupted.load(Ordering::Relaxed)
         });
         progress.end();
-        let summary = harvest.summary(&from, begun.elapsed(), processes, crashed);
+        let mut summary = harvest.summary(&from, begun.elapsed(), processes, crashed);
+        summary["interrupted"] = interrupted.load(Ordering::Relaxed).into();
         match self.json {
             true => say!("{summary}"),
             false => harvest.show(&summary),
@@ -112,6 +123,19 @@ impl Farm {
         let codes = harvest.failures.iter().map(|told| told.code);
         code::worst(codes.chain(nondeterminism).chain(crash))
     }
+}
+
+/// Becomes true when somebody interrupts this process; whoever does it twice does not want to wait.
+fn interruption() -> Arc<AtomicBool> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let heard = interrupted.clone();
+    let handled = ctrlc::set_handler(move || {
+        if heard.swap(true, Ordering::Relaxed) {
+            std::process::exit(INTERRUPTED);
+        }
+    });
+    handled.expect("nobody else handles signals here");
+    interrupted
 }
 
 /// Which seeds to run, and how.
@@ -208,6 +232,8 @@ fn worker(plan: &Plan, first: u64, step: u64) -> Child {
     command.args(work.arguments());
     // Messages of panics are told with the verdict.
     let command = command.stdout(Stdio::piped()).stderr(Stdio::null());
+    // What a terminal interrupts is the farm, which then lets go of its processes.
+    let command = command.process_group(0);
     command.spawn().expect("what runs can be run again")
 }
 

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use qrtx_sim::planted;
 use qrtx_sim::scenario::{self, LoadError, Scenario};
 use qrtx_sim::smaller::{Smaller, smaller};
 use qrtx_sim::verdict::{Verdict, code};
@@ -12,8 +13,6 @@ use serde_json::json;
 
 use super::load;
 use super::progress::Progress;
-
-/// Between two words on how far it is.
 
 #[derive(Args)]
 pub(super) struct Shrink {
@@ -49,12 +48,15 @@ impl Shrink {
             return Ok(code::WELL);
         };
         let promise = broken.promise;
+        let bug = self.bug.as_deref();
+        let bug = bug.filter(|bug| is_well_without(bug, &scenario, seed));
         let (mut progress, mut runs) = (Progress::new(), 0);
         let mut least = (scenario.steps.len(), scenario.planned().len());
         let fails = |candidate: &Scenario, seed: u64| {
             let verdict = Verdict::of(candidate, &world::run(candidate, seed));
             let first = verdict.first();
-            let fails = first.is_some_and(|broken| broken.promise == promise);
+            let fails = first.is_some_and(|broken| broken.promise == promise)
+                && bug.is_none_or(|bug| is_well_without(bug, candidate, seed));
             runs += 1;
             if fails {
                 least = (candidate.steps.len(), candidate.planned().len());
@@ -69,7 +71,7 @@ impl Shrink {
             tries,
         } = smaller(&scenario, seed, fails);
         progress.end();
-        let path = self.out.unwrap_or_else(|| {
+        let path = self.out.clone().unwrap_or_else(|| {
             PathBuf::from(format!("fault-scenarios/regressions/seed-{seed}.toml"))
         });
         let stem = path
@@ -102,4 +104,12 @@ impl Shrink {
         }
         Ok(verdict.exit_code())
     }
+}
+
+/// Whether a run goes well without the mistake: one that would fail anyhow shows nothing of it.
+fn is_well_without(bug: &str, candidate: &Scenario, seed: u64) -> bool {
+    planted::weed();
+    let verdict = Verdict::of(candidate, &world::run(candidate, seed));
+    super::plant(Some(bug));
+    verdict.first().is_none()
 }

@@ -37,7 +37,7 @@ impl Scenario {
         if let Some(seed) = &self.seed
             && seed.parse::<u64>().is_err()
         {
-            return Err(format!("seed = {seed:?} is no whole number in quotes"));
+            return Err(format!("seed = {seed:?} is no whole number"));
         }
         if self.jobs.is_empty() {
             return Err("nobody wants anything: there is no [[job]]".to_owned());

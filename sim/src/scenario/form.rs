@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use qrtx::job::state::State;
 use qrtx::limits::Limits;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use super::span::Span;
@@ -25,7 +25,11 @@ pub struct Scenario {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waits_for: Option<u32>,
     /// The seed that it was found with; any other may be given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "with_or_without_quotes",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub seed: Option<String>,
     /// Whether steps may miss their moment, because nobody wrote them for this very run.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -323,6 +327,20 @@ pub struct ExpectJob {
     /// Whether it is turned away for good, so that it never comes to be.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub refused: bool,
+}
+
+/// A seed stands in quotes, because numbers of TOML end at half of all seeds; a small one need not.
+fn with_or_without_quotes<'de, D: Deserializer<'de>>(seed: D) -> Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Seed {
+        Number(u64),
+        Text(String),
+    }
+    Ok(Some(match Seed::deserialize(seed)? {
+        Seed::Number(number) => number.to_string(),
+        Seed::Text(text) => text,
+    }))
 }
 
 fn simulator() -> String {

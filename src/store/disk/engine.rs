@@ -2,7 +2,7 @@
 //! what is on the disk: the engine is closed and opened again before it is used any more.
 
 use std::fmt;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::ops::{Bound, Deref};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -234,7 +234,10 @@ fn open(opener: &Opener) -> Result<Database, DatabaseError> {
 fn open_or_make(opener: &Opener) -> Result<Database, DatabaseError> {
     let opened = opener()?;
     let storage = |why: redb::Error| {
-        let why = std::io::Error::other(why.to_string());
+        let why = match why {
+            redb::Error::Io(why) => why,
+            why => io::Error::other(why.to_string()),
+        };
         DatabaseError::Storage(redb::StorageError::Io(why))
     };
     let begun = opened.begin_read().map_err(|why| storage(why.into()))?;
@@ -254,16 +257,17 @@ fn open_or_make(opener: &Opener) -> Result<Database, DatabaseError> {
 
 fn failure(why: redb::Error) -> Failed {
     match why {
-        redb::Error::Io(why)
-            if matches!(
-                why.kind(),
-                ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge
-            ) =>
-        {
-            Failed::Full(why.to_string())
-        }
+        redb::Error::Io(why) if is_full(&why) => Failed::Full(why.to_string()),
         why => Failed::Broken(why.to_string()),
     }
+}
+
+/// Whether there is no room.
+pub(super) fn is_full(why: &io::Error) -> bool {
+    matches!(
+        why.kind(),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge
+    )
 }
 
 /// The rows in one view of them; a failure of the engine makes it suspect.

@@ -58,9 +58,21 @@ pub enum OpenError {
     /// It is no store, or a damaged one.
     #[error("it is damaged: {0}")]
     Damaged(String),
+    /// There is no room.
+    #[error("the disk is full: {0}")]
+    Full(String),
     /// It cannot be read or written.
     #[error("{0}")]
     Unavailable(String),
+}
+
+impl From<io::Error> for OpenError {
+    fn from(why: io::Error) -> Self {
+        match engine::is_full(&why) {
+            true => Self::Full(why.to_string()),
+            false => Self::Unavailable(why.to_string()),
+        }
+    }
 }
 
 /// A job store on disk. Clones share what is stored; the file is closed with the last of them.
@@ -92,7 +104,7 @@ impl RedbStore {
             DatabaseError::Storage(redb::StorageError::Io(why))
                 if !matches!(why.kind(), InvalidData | UnexpectedEof) =>
             {
-                OpenError::Unavailable(why.to_string())
+                OpenError::from(why)
             }
             why => OpenError::Damaged(why.to_string()),
         })?;
@@ -129,12 +141,12 @@ impl Ground for RedbStore {
         seen.await.unwrap_or_else(|_| Err(broke_off()))
     }
 
-    async fn take_over(&self) -> Result<Epoch, ReadError> {
+    async fn take_over(&self) -> Result<Epoch, AppendError> {
         let writer = self.writer.clone();
         let claimed = offload::run(self.surroundings.offload, move || {
             writer.engine.write(|map| own::claim(map))
         });
-        let broke_off = || ReadError::Unavailable("the claim broke off".to_owned());
+        let broke_off = || AppendError::Unavailable("the claim broke off".to_owned());
         Ok(claimed.await.map_err(|_| broke_off())??)
     }
 

@@ -66,4 +66,13 @@ pub async fn a_reservation_is_as_it_was_stored_last_until_it_is_forgotten<S: Job
         assert_eq!(stored, Ok(()));
     }
     assert_eq!(store.reservations().await, Ok(vec![ended]));
+
+    assert_eq!(store.unreadable_reservations().await, Ok(Vec::new()));
+    let stale = store.forget_reservations(old, vec![first.id]).await;
+    assert_eq!(stale, Err(AppendError::Fenced(new)));
+    for _ in 0..2 {
+        let gone = vec![first.id, second.id];
+        assert_eq!(store.forget_reservations(new, gone).await, Ok(()));
+        assert_eq!(store.reservations().await, Ok(Vec::new()));
+    }
 }
