@@ -38,6 +38,7 @@
 //! | reservations_are_honoured | a reserved slot is its holder's until the end, and no longer | D8, issue 6 |
 //! | a_device_is_asked_first | an execution follows the word of its device that it is ready | D8 |
 //! | back_offs_are_kept | later means later | D18 |
+//! | back_offs_grow | and twice as late with each try, up to a bound | D18 |
 //! | calls_are_bounded | no call to a neighbour waits for ever | D19 |
 //! | cancels_are_answered | whoever cancels is told what that achieved, and soon | D15 |
 //! | news_comes_in_time | a watch is no poll | proto WatchJob |
@@ -58,6 +59,7 @@ pub mod answers_agree;
 pub mod attempts_have_reasons;
 pub mod away_devices_rest;
 pub mod back_offs_are_kept;
+pub mod back_offs_grow;
 pub mod backlog_is_bounded;
 pub mod calls_are_bounded;
 pub mod cancels_are_answered;
@@ -156,7 +158,7 @@ pub struct Invariant {
 }
 
 /// All of them.
-pub const ALL: [Invariant; 48] = [
+pub const ALL: [Invariant; 49] = [
     safety("ends_are_final", ends_are_final::check),
     safety("one_device_one_run", one_device_one_run::check),
     safety("acked_is_durable", acked_is_durable::check),
@@ -173,6 +175,7 @@ pub const ALL: [Invariant; 48] = [
     safety("runs_where_it_may", runs_where_it_may::check),
     safety("who_fits_is_found", who_fits_is_found::check),
     safety("no_retry_storm", no_retry_storm::check),
+    safety("back_offs_grow", back_offs_grow::check),
     safety("backlog_is_bounded", backlog_is_bounded::check),
     safety("deadlines_are_kept", deadlines_are_kept::check),
     safety("receipts_are_true", receipts_are_true::check),
