@@ -176,7 +176,7 @@ impl<F: FnMut(&Scenario, u64) -> bool> Search<F> {
             },
             |run| {
                 for job in &mut run.jobs {
-                    (job.key, job.like) = (None, None);
+                    (job.key, job.like, job.but) = (None, None, None);
                 }
             },
             |run| run.limits.0.clear(),

@@ -107,6 +107,7 @@ impl World {
                 asked: Duration::ZERO,
                 repeated: Some(deduplicated),
                 wish: Wish {
+                    name: wanted.name.clone(),
                     tenant: "tenant-default".to_owned(),
                     program: Sha256Sum::of(&wanted.program),
                     target: self.device.to_owned(),

@@ -18,7 +18,7 @@ use serde_json::json;
 use crate::chance::Chance;
 use crate::scenario::{
     Act, Bounds, CallPoint, DeviceFact, DevicePlan, DevicePoint, Expect, JobPlan, JobRef, Leg,
-    Moment, Point, ProgramPlan, Scenario, Span, Step, StorePlan, When, WhimPlan,
+    Moment, Own, Point, ProgramPlan, Scenario, Span, Step, StorePlan, When, WhimPlan,
 };
 
 /// What such a run is called where scenarios are named.
@@ -28,6 +28,8 @@ pub const NAME: &str = "random";
 const ON_DISK: u64 = 11;
 /// Of a hundred jobs, so many come by way of system-api.
 const SYSTEM_API: u64 = 15;
+/// A bound of a client's own for a job that had none.
+const A_LONG_TIME: Duration = Duration::from_secs(120);
 const SIMULATOR: &str = "sim:a";
 const PAID: &str = "qpu:b";
 
@@ -331,13 +333,20 @@ fn keys(scenario: &mut Scenario, chance: &mut Chance) {
             like: Some(one),
             ..scenario.jobs[one].clone()
         };
-        match chance.within(0, 4) {
+        match chance.within(0, 7) {
             0 => second.shots += 1,
             1 => second.seed = Some(second.seed.unwrap_or_default() + 1),
             2 => second.priority = (second.priority + 1) % 101,
             3 => {
                 let level = ("optimization_level".to_owned(), "9".to_owned());
                 second.options.extend([level]);
+            }
+            4 => second.but = Some(Own::Program),
+            5 => second.but = Some(Own::Name),
+            6 => {
+                second.timeout = Some(Span(
+                    second.timeout.map_or(A_LONG_TIME, |Span(own)| own * 2),
+                ))
             }
             _ => {
                 let other = [SIMULATOR, PAID][usize::from(second.device == SIMULATOR)];

@@ -187,6 +187,9 @@ pub struct JobPlan {
     /// The job whose program it has, by its place, if it is not one of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub like: Option<usize>,
+    /// What it has of its own for all that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub but: Option<Own>,
     /// How the program is written, which decides who compiles it.
     #[serde(default)]
     pub program: ProgramPlan,
@@ -219,7 +222,24 @@ pub struct JobPlan {
     pub poison: bool,
 }
 
+/// What a job that is like another may have of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Own {
+    /// Its program.
+    Program,
+    /// Its name.
+    Name,
+}
+
 impl JobPlan {
+    /// The ordinal that stands in its name, or in its program, as `own` says: that of the job whose program
+    /// it has, but for what it has of its own.
+    pub fn ordinal_of(&self, own: Own, ordinal: usize) -> usize {
+        let like = self.like.filter(|_| self.but != Some(own));
+        like.unwrap_or(ordinal)
+    }
+
     /// A job like any other, for `device`.
     pub fn plain(device: &str) -> Self {
         Self {
@@ -233,6 +253,7 @@ impl JobPlan {
             reservation: None,
             key: None,
             like: None,
+            but: None,
             program: ProgramPlan::default(),
             shots: hundred(),
             seed: None,

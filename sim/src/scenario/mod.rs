@@ -21,7 +21,7 @@ pub use fault::{
 };
 pub use files::{LoadError, all, regressions, write};
 pub use form::{
-    Bounds, DevicePlan, Expect, ExpectJob, JobPlan, ProgramPlan, ReservationPlan, Scenario,
+    Bounds, DevicePlan, Expect, ExpectJob, JobPlan, Own, ProgramPlan, ReservationPlan, Scenario,
     StorePlan,
 };
 pub use naming::{KINDS, describe, kind};

@@ -19,7 +19,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use crate::nemesis::Nemesis;
-use crate::scenario::{Planned, ProgramPlan, client_name};
+use crate::scenario::{Own, Planned, ProgramPlan, client_name};
 use crate::trace::{Lane, Trace};
 use crate::world::holder::Slots;
 use questions::state;
@@ -36,7 +36,7 @@ const WHY_CANCELLED: &str = "the scenario says so";
 
 /// A program of the job's own, so that no answer for another job passes for an answer for this.
 fn program(planned: &Planned) -> (Vec<u8>, &'static str) {
-    let ordinal = planned.plan.like.unwrap_or(planned.ordinal);
+    let ordinal = planned.plan.ordinal_of(Own::Program, planned.ordinal);
     match planned.plan.program {
         ProgramPlan::Aqo => {
             let theta = 0.01 * (ordinal + 1) as f64;
@@ -196,6 +196,7 @@ impl Client {
                         asked,
                         repeated,
                         wish: Wish {
+                            name: self.called(),
                             tenant: self.tenant(),
                             program: sha256,
                             target: plan.device.clone(),
@@ -224,7 +225,8 @@ impl Client {
 
     /// The job's name; one that is like another differs from it in what its plan says, and not in that.
     fn called(&self) -> String {
-        let ordinal = self.planned.plan.like.unwrap_or(self.planned.ordinal);
+        let (plan, ordinal) = (&self.planned.plan, self.planned.ordinal);
+        let ordinal = plan.ordinal_of(Own::Name, ordinal);
         format!("job {ordinal}")
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use qrtx::ids::{JobId, Sha256Sum};
 use qrtx::job::state::{PublicState, State};
+use qrtx::time::Timestamp;
 
 /// Something that a client was told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct Told {
 /// What a client asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wish {
+    /// What it is called.
+    pub name: String,
     /// For which tenant it is.
     pub tenant: String,
     /// The hash of its program.
@@ -128,8 +131,12 @@ pub struct Shown {
     pub tries: u32,
     /// The device that was picked; empty if none is.
     pub device: String,
-    /// Whether it waits for the end of a back-off.
-    pub put_off: bool,
+    /// Which phase of an execution, by its name; empty outside of one.
+    pub phase: String,
+    /// When its last event happened.
+    pub updated_at: Timestamp,
+    /// When the back-off ends that it waits for.
+    pub not_before: Option<Timestamp>,
     /// Why it ended without success; empty if it did not.
     pub code: String,
 }

@@ -13,6 +13,7 @@ fn kept(job: &Job, timed: bool) -> Wish {
     let spec = &job.spec;
     let allowed = spec.expires_at.since(job.created_at);
     Wish {
+        name: spec.name.clone(),
         tenant: spec.owner.tenant.clone(),
         program: spec.program_sha256,
         target: spec.target.as_str().to_owned(),

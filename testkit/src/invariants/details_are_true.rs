@@ -3,8 +3,11 @@
 
 use std::time::Duration;
 
+use qrtx::ids::JobId;
 use qrtx::job::Job;
-use qrtx::job::event::Event;
+use qrtx::job::event::{ArtifactRef, Event, Recorded};
+use qrtx::job::state::State;
+use qrtx::time::Timestamp;
 
 use super::Breach;
 use crate::history::{Details, History, News, Stored};
@@ -58,6 +61,7 @@ fn as_stored(stored: &Stored) -> Details {
     put("status.project", spec.owner.project.clone());
     put("status.created_at", job.created_at.0.to_string());
     put("status.expires_at", spec.expires_at.0.to_string());
+    put("status.trace", format!("{:032x}", spec.trace.trace_id));
     let receipt = job.receipt.map(|receipt| format!("{receipt:?}"));
     let receipt = receipt.unwrap_or_default();
     let receipt = receipt.split_whitespace().next().unwrap_or_default();
@@ -76,6 +80,20 @@ fn as_stored(stored: &Stored) -> Details {
     put("results.bitstring_order", order.to_owned());
     put("results.metadata", format!("{beside:?}"));
     put("results.completed_at", job.state_since.0.to_string());
+    let error = job.error().map(|error| error.code);
+    let error = error.map_or(String::new(), |code| {
+        format!("{code}, {}/error.json", job.id)
+    });
+    put("results.error", error);
+    put("results.artifacts", files(job.id, &job.artifacts));
+    put("results.manifest", files(job.id, job.manifest.as_slice()));
+    put("results.stages", stages(&stored.events));
+    for recorded in &stored.events {
+        let phase = recorded.phase.map(|phase| format!("{phase:?}"));
+        let (at, attempt, phase) = (recorded.at, recorded.attempt, phase.unwrap_or_default());
+        let so = format!("at {at:?}, attempt {attempt}, {phase:?}");
+        put(&format!("history.{}", recorded.seq), so);
+    }
     put("ledger.attempts", job.ledger.len().to_string());
     for entry in &job.ledger {
         let (attempt, device, token) = (entry.attempt, &entry.device, entry.token.0);
@@ -86,8 +104,45 @@ fn as_stored(stored: &Stored) -> Details {
         let (not_run, unknown) = (books.not_run, books.unknown);
         let sums = format!("{delivered} delivered, {wasted} wasted, {not_run} not run, {unknown}?");
         put(&format!("ledger.after.{}.{attempt}", job.seq), sums);
+        let (wasted, proof, unknown) = (
+            &books.wasted_cause,
+            &books.not_run_proof,
+            &books.unknown_cause,
+        );
+        let causes = format!("wasted by {wasted:?}, not run by {proof:?}, unknown by {unknown:?}");
+        put(
+            &format!("ledger.after.{}.{attempt}.causes", job.seq),
+            causes,
+        );
     }
     all
+}
+
+fn files(job: JobId, artifacts: &[ArtifactRef]) -> String {
+    let each = artifacts.iter().map(|artifact| {
+        let (file, sum, bytes) = (&artifact.file, artifact.sha256, artifact.bytes);
+        format!("{job}/{file} {sum} {bytes}")
+    });
+    each.collect::<Vec<_>>().join(", ")
+}
+
+/// The stays of a job up to its end, each until the next begins.
+fn stages(events: &[Recorded]) -> String {
+    let mut begun: Vec<(State, Timestamp)> = Vec::new();
+    for recorded in events {
+        if begun
+            .last()
+            .is_none_or(|(state, _)| *state != recorded.state)
+        {
+            begun.push((recorded.state, recorded.at));
+        }
+    }
+    let each = begun.windows(2).map(|pair| {
+        let ((state, at), (_, until)) = (pair[0], pair[1]);
+        let (name, seconds) = (state.name(), until.since(at).as_secs_f64());
+        format!("{name} at {at:?} for {seconds} s")
+    });
+    each.collect::<Vec<_>>().join(", ")
 }
 
 /// What a device said beside the counts, and is not kept.

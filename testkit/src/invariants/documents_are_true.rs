@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use qrtx::ids::{JobId, Sha256Sum};
 use qrtx::job::event::Event;
 use qrtx::job::state::State;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Breach;
 use crate::history::{History, Stored};
@@ -19,6 +19,7 @@ pub fn check(history: &History) -> Vec<Breach> {
         if stored.job.state == State::Completed {
             wrong.extend(results(history, *id, stored));
             wrong.extend(manifest(history, *id, stored));
+            wrong.extend(request(history, *id, stored));
         }
         wrong.extend(report(history, *id, stored));
         let mut times = stored.events.windows(2);
@@ -56,18 +57,41 @@ fn results(history: &History, id: JobId, stored: &Stored) -> Vec<String> {
     {
         wrong.push("results.json has other counts than are stored".to_owned());
     }
-    let device = stored.job.ledger.last().map(|entry| entry.device.as_str());
-    if told["device_id"].as_str() != device {
-        wrong.push(format!("results.json is not of {device:?}"));
-    }
-    let execution = format!("{id}#{}", stored.job.ledger.len());
-    if told["execution_id"].as_str() != Some(&execution) {
-        wrong.push(format!("results.json is not of {execution}"));
-    }
-    if told["shots"].as_u64() != Some(stored.job.spec.shots.into()) {
-        wrong.push("results.json tells of other shots".to_owned());
-    }
+    let job = &stored.job;
+    let outcome = job.outcome.as_deref();
+    wrong.extend(differences(
+        ("results.json", &told),
+        [
+            (
+                "/device_id",
+                json!(job.ledger.last().map(|entry| &entry.device)),
+            ),
+            ("/execution_id", json!(format!("{id}#{}", job.ledger.len()))),
+            ("/shots", json!(job.spec.shots)),
+            (
+                "/circuit_sha256",
+                json!(outcome.map(|it| it.circuit_sha256)),
+            ),
+            (
+                "/execution_time_sec",
+                json!(outcome.map(|it| it.execution_seconds)),
+            ),
+            ("/metadata", json!(outcome.map(|it| &it.metadata))),
+        ],
+    ));
     wrong
+}
+
+/// What a document says at these places that is otherwise.
+fn differences<const PLACES: usize>(
+    (file, told): (&str, &Value),
+    so: [(&str, Value); PLACES],
+) -> Vec<String> {
+    let wrong = so.into_iter().filter_map(|(place, so)| {
+        let said = told.pointer(place).unwrap_or(&Value::Null);
+        (*said != so).then(|| format!("{file} says {said} at {place}, and it is {so}"))
+    });
+    wrong.collect()
 }
 
 fn manifest(history: &History, id: JobId, stored: &Stored) -> Vec<String> {
@@ -104,10 +128,21 @@ fn manifest(history: &History, id: JobId, stored: &Stored) -> Vec<String> {
             wrong.push("meta.json has another hash of the results".to_owned());
         }
     }
-    let program = hash(stored.job.spec.program_sha256);
-    if told["hashes"]["program_sha256"].as_str() != Some(&program) {
-        wrong.push("meta.json has another hash of the program".to_owned());
-    }
+    let job = &stored.job;
+    let mut events = stored.events.iter();
+    let executed = events.find(|recorded| matches!(recorded.event, Event::Executed { .. }));
+    wrong.extend(differences(
+        ("meta.json", &told),
+        [
+            ("/name", json!(job.spec.name)),
+            ("/tenant_id", json!(job.spec.owner.tenant)),
+            ("/project_id", json!(job.spec.owner.project)),
+            ("/created_at_unix_us", json!(job.created_at)),
+            ("/executed_at_unix_us", json!(executed.map(|it| it.at))),
+            ("/hashes/program_sha256", json!(job.spec.program_sha256)),
+            ("/hashes/circuit_sha256", json!(job.circuit_sha256())),
+        ],
+    ));
     wrong
 }
 
@@ -122,16 +157,32 @@ fn report(history: &History, id: JobId, stored: &Stored) -> Vec<String> {
     let Some(told) = read(history, id, stored, "error.json") else {
         return vec!["error.json was reported as written, and is not there".to_owned()];
     };
-    let code = stored.job.error().map(|error| error.code);
-    let same = told["error_code"].as_str() == code.as_deref();
-    let wrong = (!same).then(|| format!("error.json does not tell of {code:?}"));
-    wrong.into_iter().collect()
+    let job = &stored.job;
+    let error = job.error();
+    differences(
+        ("error.json", &told),
+        [
+            ("/state", json!(job.state)),
+            ("/error_code", json!(error.as_ref().map(|it| &it.code))),
+            (
+                "/error_summary",
+                json!(error.as_ref().map(|it| &it.summary)),
+            ),
+            ("/attempts", json!(job.ledger.len())),
+            ("/ended_at_unix_us", json!(job.state_since)),
+        ],
+    )
+}
+
+/// What a client asked for, as it was taken.
+fn request(history: &History, id: JobId, stored: &Stored) -> Option<String> {
+    let told = read(history, id, stored, "input.job.json")?;
+    let same = told == json!(*stored.job.spec);
+    (!same).then(|| "input.job.json is not what was accepted".to_owned())
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
     use crate::invariants::sample::{good, job};
 

@@ -142,6 +142,7 @@ pub(super) fn good() -> History {
             asked: Duration::ZERO,
             repeated: Some(false),
             wish: Wish {
+                name: "job 0".to_owned(),
                 tenant: "t".to_owned(),
                 program: Sha256Sum::of(CIRCUIT),
                 target: "qpu".to_owned(),

@@ -51,7 +51,9 @@ fn differences(shown: &Shown, so: &Shown) -> String {
             format!("attempt {}", told.attempt),
             format!("tries {}", told.tries),
             format!("device {:?}", told.device),
-            format!("put off {}", told.put_off),
+            format!("phase {:?}", told.phase),
+            format!("updated {:?}", told.updated_at),
+            format!("not before {:?}", told.not_before),
             format!("code {:?}", told.code),
         ]
     };
@@ -95,10 +97,14 @@ fn as_recorded(events: &[Recorded], seq: u64) -> Option<Shown> {
         attempt,
         tries,
         device,
-        put_off: match &last.event {
-            Event::Retried { .. } => true,
-            Event::CircuitLost { not_before, .. } => not_before.is_some(),
-            _ => false,
+        phase: last
+            .phase
+            .map_or(String::new(), |phase| format!("{phase:?}")),
+        updated_at: last.at,
+        not_before: match &last.event {
+            Event::Retried { not_before, .. } => Some(*not_before),
+            Event::CircuitLost { not_before, .. } => *not_before,
+            _ => None,
         },
         code,
     })
@@ -126,6 +132,8 @@ fn is_to_blame(state: State, category: Category) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use qrtx::time::Timestamp;
+
     use super::*;
     use crate::invariants::sample::{failed as failed_as, good, tell};
 
@@ -136,7 +144,9 @@ mod tests {
             attempt: 1,
             tries: 0,
             device: "qpu".to_owned(),
-            put_off: false,
+            phase: "QuantumInitializing".to_owned(),
+            updated_at: Timestamp(5),
+            not_before: None,
             code: String::new(),
         }
     }
@@ -168,7 +178,9 @@ mod tests {
         let told = differences(&tries, &shown());
         assert_eq!(told, "tries 1, and it is tries 0");
         assert_eq!(elsewhere(|told| told.device.clear()), 1);
-        assert_eq!(elsewhere(|told| told.put_off = true), 1);
+        assert_eq!(elsewhere(|told| told.phase.clear()), 1);
+        assert_eq!(elsewhere(|told| told.updated_at.0 += 1), 1);
+        assert_eq!(elsewhere(|told| told.not_before = Some(Timestamp(9))), 1);
         assert_eq!(elsewhere(|told| told.code = "CANCELLED".to_owned()), 1);
     }
 
@@ -179,6 +191,7 @@ mod tests {
             state: State::Queued,
             attempt: 0,
             device: String::new(),
+            phase: String::new(),
             ..shown()
         };
         assert_eq!(breaches(queued.clone()), 0);

@@ -1,6 +1,7 @@
 //! What answers say beside states and counts, for `details_are_true`.
 
 use qrtx::grpc::proto::kernel as wire;
+use qrtx::time::Timestamp;
 use qrtx_testkit::history::Details;
 
 pub(super) fn status(told: &wire::JobStatus) -> Details {
@@ -18,8 +19,9 @@ pub(super) fn status(told: &wire::JobStatus) -> Details {
         ("status.shots", told.shots.to_string()),
         ("status.tenant", told.tenant_id.clone()),
         ("status.project", told.project_id.clone()),
-        ("status.created_at", moment(told.created_at)),
-        ("status.expires_at", moment(told.expires_at)),
+        ("status.created_at", moment(told.created_at).0.to_string()),
+        ("status.expires_at", moment(told.expires_at).0.to_string()),
+        ("status.trace", told.trace_id.clone()),
         (&receipt_at, receipt.to_owned()),
     ])
 }
@@ -33,8 +35,37 @@ pub(super) fn results(told: &wire::GetJobResultsResponse) -> Details {
         ),
         ("results.bitstring_order", told.bitstring_order.clone()),
         ("results.metadata", format!("{:?}", told.metadata)),
-        ("results.completed_at", moment(told.completed_at)),
+        (
+            "results.completed_at",
+            moment(told.completed_at).0.to_string(),
+        ),
+        ("results.error", error(told.error.as_ref())),
+        ("results.artifacts", artifacts(&told.artifacts)),
+        ("results.manifest", artifacts(told.manifest.as_slice())),
+        ("results.stages", stages(&told.stages)),
     ])
+}
+
+fn error(told: Option<&wire::JobError>) -> String {
+    told.map_or(String::new(), |error| {
+        format!("{}, {}", error.error_code, error.error_details_ref)
+    })
+}
+
+fn artifacts(told: &[wire::Artifact]) -> String {
+    let each = told.iter().map(|artifact| {
+        let (path, sum, bytes) = (&artifact.path, &artifact.sha256, artifact.bytes);
+        format!("{path} {sum} {bytes}")
+    });
+    each.collect::<Vec<_>>().join(", ")
+}
+
+fn stages(told: &[wire::Stage]) -> String {
+    let each = told.iter().map(|stage| {
+        let (name, at, seconds) = (&stage.name, moment(stage.started_at), stage.seconds);
+        format!("{name} at {at:?} for {seconds} s")
+    });
+    each.collect::<Vec<_>>().join(", ")
 }
 
 /// The books of each execution.
@@ -49,14 +80,34 @@ pub(super) fn history(told: &wire::GetJobHistoryResponse) -> Details {
         let (not_run, unknown) = (entry.not_run, entry.unknown);
         let sums = format!("{delivered} delivered, {wasted} wasted, {not_run} not run, {unknown}?");
         all.insert(format!("ledger.after.{last}.{attempt}"), sums);
+        let (wasted, proof, unknown) = (
+            &entry.wasted_cause,
+            &entry.not_run_proof,
+            &entry.unknown_cause,
+        );
+        let causes = format!("wasted by {wasted:?}, not run by {proof:?}, unknown by {unknown:?}");
+        all.insert(format!("ledger.after.{last}.{attempt}.causes"), causes);
     }
+    all.extend(told.events.iter().map(|event| {
+        let (attempt, phase) = (event.attempt, phase(event.phase()));
+        let at = moment(event.at);
+        let name = format!("history.{}", event.seq);
+        (name, format!("at {at:?}, attempt {attempt}, {phase:?}"))
+    }));
     all
 }
 
-/// Microseconds since 1970.
-fn moment(told: Option<prost_types::Timestamp>) -> String {
+/// The name of a phase; empty if it is none.
+pub(super) fn phase(told: wire::ExecutionPhase) -> String {
+    match told {
+        wire::ExecutionPhase::Unspecified => String::new(),
+        phase => format!("{phase:?}"),
+    }
+}
+
+pub(super) fn moment(told: Option<prost_types::Timestamp>) -> Timestamp {
     let told = told.unwrap_or_default();
-    (told.seconds * 1_000_000 + i64::from(told.nanos) / 1000).to_string()
+    Timestamp(told.seconds * 1_000_000 + i64::from(told.nanos) / 1000)
 }
 
 fn named<'a>(details: impl IntoIterator<Item = (&'a str, String)>) -> Details {

@@ -60,7 +60,9 @@ impl Client {
             state: state(status.state()),
             attempt: status.attempt,
             tries: status.tries,
-            put_off: status.not_before.is_some(),
+            phase: details::phase(status.phase()),
+            updated_at: details::moment(status.updated_at),
+            not_before: status.not_before.map(|at| details::moment(Some(at))),
             code: status.error.unwrap_or_default().error_code,
             device: status.device_id,
         };
