@@ -358,6 +358,11 @@ impl Picture<'_> {
                     let count = jobs.len();
                     ("noise", format!("{name} is listed beside {count}"))
                 }
+                News::Sifted { part, found, .. } => {
+                    let is = if *found { "is" } else { "is not" };
+                    let noise = noise("answers_agree");
+                    (noise, format!("{name} {is} listed by {part}"))
+                }
                 News::Listed(state) => {
                     let state = state.map_or("nothing", |state| state.name());
                     ("noise", format!("{name} is listed as {state}"))

@@ -2,6 +2,7 @@
 //! often the stream breaks, and writes down whatever it is told.
 
 mod details;
+mod lists;
 mod questions;
 mod system_api;
 

@@ -103,6 +103,15 @@ pub enum News {
     Listed(Option<State>),
     /// Which other jobs stood in that list, as far as it was read.
     Beside(Vec<JobId>),
+    /// Whether a part of all jobs that have not been forgotten had it.
+    Sifted {
+        /// Which part.
+        part: String,
+        /// Whether it belongs there.
+        wanted: bool,
+        /// Whether it was there.
+        found: bool,
+    },
     /// What was told beside state and counts.
     Details(Details),
     /// A cancel was answered.

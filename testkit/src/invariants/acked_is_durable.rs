@@ -92,6 +92,7 @@ pub fn check(history: &History) -> Vec<Breach> {
             | News::Explained { .. }
             | News::History(_)
             | News::Listed(_)
+            | News::Sifted { .. }
             | News::Beside(_) => {}
         }
     }

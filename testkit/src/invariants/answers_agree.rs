@@ -28,6 +28,14 @@ pub fn check(history: &History) -> Vec<Breach> {
                 let stranger = strangers.next();
                 stranger.map(|job| format!("is in one list with {job} of another tenant"))
             }
+            News::Sifted {
+                part,
+                wanted,
+                found,
+            } if wanted != found => Some(match found {
+                true => format!("is in a list of {part}"),
+                false => format!("is not in a list of {part}"),
+            }),
             News::Explained { state, reasons } => unexplained(history, told, *state, *reasons),
             _ => None,
         }?;
@@ -102,6 +110,23 @@ mod tests {
         tell(&mut history, News::Listed(None));
         tell(&mut history, News::Listed(Some(State::Failed)));
         assert_eq!(check(&history).len(), 2);
+    }
+
+    #[test]
+    fn a_list_of_a_part_that_has_others_or_lacks_the_job_is_refused() {
+        let sifted = |wanted, found| {
+            let mut history = good();
+            let part = "its state".to_owned();
+            let news = News::Sifted {
+                part,
+                wanted,
+                found,
+            };
+            tell(&mut history, news);
+            check(&history).len()
+        };
+        assert_eq!((sifted(true, true), sifted(false, false)), (0, 0));
+        assert_eq!((sifted(true, false), sifted(false, true)), (1, 1));
     }
 
     #[test]

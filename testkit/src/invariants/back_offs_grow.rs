@@ -33,7 +33,9 @@ pub fn check(history: &History) -> Vec<Breach> {
             let most = Duration::from_millis(history.limits.backoff_ms_max);
             let least = least(&history.limits, tries(&before, recorded));
             let pause = not_before.since(recorded.at);
-            let is_cut = *not_before + ROUND >= before.spec.expires_at;
+            let next = stored.events.get(nth + 1).map(|next| &next.event);
+            let is_cut = *not_before + ROUND >= before.spec.expires_at
+                || matches!(next, Some(Event::DeadlinePassed { .. }));
             // A clock that went back is held until it comes to where the job was.
             let is_held = nth > 0 && stored.events[nth - 1].at == recorded.at;
             if pause > most + ROUND || pause + ROUND < least && !is_cut && !is_held {

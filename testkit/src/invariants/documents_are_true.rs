@@ -183,8 +183,10 @@ fn request(history: &History, id: JobId, stored: &Stored) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use qrtx::job::failure::Category;
+
     use super::*;
-    use crate::invariants::sample::{good, job};
+    use crate::invariants::sample::{failed, good, job};
 
     /// What is wrong when a document of the one job says this.
     fn says(file: &str, document: &Value) -> usize {
@@ -195,40 +197,80 @@ mod tests {
         check(&history).len()
     }
 
-    #[test]
-    fn results_that_say_something_else_are_refused() {
-        assert_eq!(check(&good()), [""; 0]);
-        let with = |counts: Value, device: &str| {
-            let execution = format!("{}#1", job());
-            let results = json!({
-                "counts": counts, "device_id": device, "shots": 10, "execution_id": execution,
-            });
-            says("results.json", &results)
-        };
-        assert_eq!(with(json!({ "00": 4, "11": 6 }), "qpu"), 0);
-        assert_eq!(with(json!({}), "qpu"), 1);
-        assert_eq!(with(json!({ "00": 4, "11": 6 }), "another"), 1);
-        assert_eq!(says("results.json", &Value::Null), 4);
+    /// The same when it says what it should, but for this.
+    fn says_at(file: &str, place: &str, value: Value) -> usize {
+        let stored = &good().stored[&job()];
+        let mut document = serde_json::from_slice::<Value>(&stored.artifacts[file]).unwrap();
+        *document.pointer_mut(place).unwrap() = value;
+        says(file, &document)
     }
 
     #[test]
-    fn a_manifest_with_another_hash_or_size_is_refused() {
-        let stored = &good().stored[&job()];
-        let results = stored.job.artifacts[0].sha256.to_string();
-        let program = stored.job.spec.program_sha256.to_string();
-        let size = stored.artifacts["results.json"].len();
-        let with = |results_sha256: &str, size: usize| {
-            let listed = json!({ "path": "results.json", "sha256": results, "size_bytes": size });
-            let listed = [listed];
-            let hashes = json!({ "results_sha256": results_sha256, "program_sha256": program });
-            says(
-                "meta.json",
-                &json!({ "artifacts": listed, "hashes": hashes }),
-            )
+    fn results_that_say_something_else_are_refused() {
+        assert_eq!(check(&good()), [""; 0]);
+        for place in [
+            "/counts",
+            "/device_id",
+            "/execution_id",
+            "/shots",
+            "/circuit_sha256",
+            "/execution_time_sec",
+            "/metadata",
+        ] {
+            let told = says_at("results.json", place, json!({ "another": 1 }));
+            assert_eq!(told, 1, "{place}");
+        }
+        assert_eq!(says("results.json", &Value::Null), 7);
+    }
+
+    #[test]
+    fn a_manifest_that_says_something_else_is_refused() {
+        for place in [
+            "/name",
+            "/tenant_id",
+            "/project_id",
+            "/created_at_unix_us",
+            "/executed_at_unix_us",
+            "/artifacts/0/sha256",
+            "/artifacts/0/size_bytes",
+            "/hashes/results_sha256",
+            "/hashes/program_sha256",
+            "/hashes/circuit_sha256",
+        ] {
+            assert_eq!(says_at("meta.json", place, json!("another")), 1, "{place}");
+        }
+    }
+
+    #[test]
+    fn a_request_that_was_not_made_is_refused() {
+        let spec = json!(*good().stored[&job()].job.spec);
+        assert_eq!(says("input.job.json", &spec), 0);
+        assert_eq!(says("input.job.json", &json!({ "shots": 10 })), 1);
+    }
+
+    #[test]
+    fn a_report_that_says_something_else_is_refused() {
+        let mut history = failed(Category::CompileError, State::Compiling, 1);
+        let stored = history.stored.get_mut(&job()).unwrap();
+        let reported = stored.job.recorded(Event::Reported { written: true });
+        stored.events.push(reported);
+        let error = stored.job.error().unwrap();
+        let report = json!({
+            "state": "Failed", "error_code": error.code, "error_summary": error.summary,
+            "attempts": stored.job.ledger.len(), "ended_at_unix_us": stored.job.state_since,
+        });
+        let mut says = |report: &Value| {
+            let content = serde_json::to_vec(report).unwrap();
+            let stored = history.stored.get_mut(&job()).unwrap();
+            stored.artifacts.insert("error.json".to_owned(), content);
+            check(&history).len()
         };
-        assert_eq!(with(&results, size), 0);
-        assert_eq!(with(&program, size), 1);
-        assert_eq!(with(&results, size + 1), 1);
+        assert_eq!(says(&report), 0);
+        for place in report.as_object().unwrap().keys() {
+            let mut other = report.clone();
+            other[place] = json!("another");
+            assert_eq!(says(&other), 1, "{place}");
+        }
     }
 
     #[test]

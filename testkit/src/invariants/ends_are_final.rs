@@ -28,6 +28,7 @@ pub fn check(history: &History) -> Vec<Breach> {
             | News::Explained { .. }
             | News::History(_)
             | News::Listed(_)
+            | News::Sifted { .. }
             | News::Beside(_) => None,
         });
         broken.extend(after_the_end(

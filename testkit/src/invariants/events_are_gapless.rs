@@ -21,6 +21,7 @@ pub fn check(history: &History) -> Vec<Breach> {
             | News::Explained { .. }
             | News::History(_)
             | News::Listed(_)
+            | News::Sifted { .. }
             | News::Beside(_) => None,
         });
         broken.extend(gap(&format!("{client} watched {job}"), seqs));

@@ -38,6 +38,7 @@ pub fn check(history: &History) -> Vec<Breach> {
             | News::Explained { .. }
             | News::History(_)
             | News::Listed(_)
+            | News::Sifted { .. }
             | News::Beside(_) => false,
         });
         if !told && !history.unwatched.contains(&job) {

@@ -68,7 +68,8 @@ fn counts<N: From<u8>>() -> BTreeMap<String, N> {
 fn results() -> Vec<u8> {
     let results = json!({
         "counts": counts::<u64>(), "device_id": "qpu", "shots": 10,
-        "execution_id": format!("{}#1", job()),
+        "execution_id": format!("{}#1", job()), "circuit_sha256": Sha256Sum::of(CIRCUIT),
+        "execution_time_sec": 1.0, "metadata": {},
     });
     serde_json::to_vec(&results).expect("it is JSON")
 }
@@ -78,8 +79,14 @@ fn meta() -> Vec<u8> {
     let (size_bytes, results) = (results().len(), Sha256Sum::of(&results()).to_string());
     let program = Sha256Sum::of(CIRCUIT).to_string();
     let listed = [json!({ "path": "results.json", "sha256": results, "size_bytes": size_bytes })];
-    let hashes = json!({ "results_sha256": results, "program_sha256": program });
-    serde_json::to_vec(&json!({ "artifacts": listed, "hashes": hashes })).expect("it is JSON")
+    let hashes = json!({
+        "results_sha256": results, "program_sha256": program, "circuit_sha256": program,
+    });
+    let meta = json!({
+        "name": "job 0", "tenant_id": "t", "project_id": "p", "created_at_unix_us": 5,
+        "executed_at_unix_us": 5, "artifacts": listed, "hashes": hashes,
+    });
+    serde_json::to_vec(&meta).expect("it is JSON")
 }
 
 /// A job that was accepted, ran once, and was completed; one client watched it.

@@ -54,6 +54,11 @@ impl Client {
         let Some(status) = asked.ok().and_then(|answer| answer.into_inner().job) else {
             return;
         };
+        self.sees(job, status);
+    }
+
+    /// A whole status, wherever it stood.
+    pub(super) fn sees(&self, job: JobId, status: wire::JobStatus) {
         self.hears(job, News::Details(details::status(&status)), "details");
         let shown = Shown {
             seq: status.last_event_seq,
@@ -160,48 +165,6 @@ impl Client {
         let said = format!("history: {} events", events.len());
         self.hears(job, News::History(events), &said);
         self.hears(job, News::Details(details), "details");
-    }
-
-    async fn find_in_list(&self, job: JobId) {
-        let (mut page_token, mut found) = (String::new(), None);
-        let mut beside = Vec::new();
-        loop {
-            let request = wire::ListJobsRequest {
-                tenant_id: self.tenant(),
-                page_size: 5,
-                page_token: page_token.clone(),
-                ..Default::default()
-            };
-            let mut client = self.ours();
-            let asked = self
-                .patiently(async move { client.list_jobs(request).await })
-                .await;
-            match asked {
-                Ok(answer) => {
-                    let answer = answer.into_inner();
-                    let ids = answer.jobs.iter();
-                    let ids = ids.map(|listed| listed.job_id.parse::<JobId>());
-                    beside.extend(ids.map(|id| id.expect("a job id")));
-                    let mut jobs = answer.jobs.iter();
-                    found = found.or(jobs
-                        .find(|listed| listed.job_id == job.to_string())
-                        .cloned());
-                    if found.is_some() || answer.next_page_token.is_empty() {
-                        break;
-                    }
-                    page_token = answer.next_page_token;
-                }
-                Err(why) => {
-                    self.note(&format!("list failed: {}", why.message()));
-                    madsim::time::sleep(PAUSE).await;
-                }
-            }
-        }
-        let listed = found.map(|listed| state(listed.state()));
-        let said = format!("listed as {}", listed.map_or("nothing", State::name));
-        self.hears(job, News::Listed(listed), &said);
-        let said = format!("listed beside {}", beside.len());
-        self.hears(job, News::Beside(beside), &said);
     }
 }
 
