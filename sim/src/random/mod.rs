@@ -122,6 +122,11 @@ pub fn scenario(seed: u64) -> Scenario {
         let steps = disk::draw(&scenario, &mut chance);
         scenario.steps.extend(steps);
     }
+    if !meet {
+        scenario
+            .steps
+            .extend(abort(&mut Chance::new(seed, "abort")));
+    }
     let drains = devices::drains(&scenario, &mut Chance::new(seed, "drains"));
     scenario.steps.extend(drains);
     devices::flaps(&mut scenario, &mut Chance::new(seed, "flaps"));
@@ -397,6 +402,22 @@ fn deaf(scenario: &Scenario, cancel: &Step, chance: &mut Chance) -> Option<Step>
             nth: 1,
         }),
         act: Act::Whim(WhimPlan::Hang),
+    })
+}
+
+/// In some runs a neighbour, or somebody on the way to it, breaks a call off that can be made again.
+fn abort(chance: &mut Chance) -> Option<Step> {
+    let methods = ["CompileCircuit", "CompileCircuit", "GetDeviceStatus"];
+    let call = CallPoint {
+        method: (*chance.one_of(&methods)).to_owned(),
+        from: None,
+        job: None,
+        leg: Leg::Request,
+        nth: u32::try_from(chance.within(1, 4)).expect("a small number"),
+    };
+    chance.percent(25).then_some(Step {
+        when: When::Call(call),
+        act: Act::Whim(WhimPlan::Aborts),
     })
 }
 
