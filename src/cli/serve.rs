@@ -1,5 +1,7 @@
 //! `qrtx serve`.
 
+use std::pin::pin;
+
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::exit::Exit;
@@ -69,17 +71,19 @@ async fn serve_on<S: JobStore>(
 ) -> Outcome {
     let traces = telemetry::traces();
     let begin = async || serve::start_on(config, true, open().await?, traces.clone()).await;
+    // Heard from here on without a gap: what nobody listens to is lost once it was listened to.
+    let mut to_stop = pin!(asked_to_stop());
     let started = tokio::select! {
         biased;
+        () = &mut to_stop => return Ok(Exit::Done),
         started = serve::once_there_is_room(begin) => started,
-        () = asked_to_stop() => return Ok(Exit::Done),
     };
     let serving = started.map_err(|why| Problem::not_served(&why))?;
     ready(config, &serving);
     let why = tokio::select! {
         biased;
         why = serving.kernel.stopped() => Some(why),
-        () = asked_to_stop() => None,
+        () = to_stop => None,
     };
     match &why {
         None => tracing::info!(event = "stopping", "the kernel was asked to stop"),
