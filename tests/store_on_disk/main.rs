@@ -170,7 +170,7 @@ async fn a_page_in_the_place_of_another_is_an_error_and_no_endless_search() {
         if let Ok(store) = qrtx::os::jobs::open(directory.path()) {
             let all = store.list(&Filter::default(), u64::MAX, 99).await;
             let claimed = store.claim().await;
-            let why = [all.map(drop), claimed.map(drop)].map(|told| format!("{told:?}"));
+            let why = [format!("{:?}", all.map(drop)), format!("{claimed:?}")];
             elsewhere += why
                 .iter()
                 .filter(|why| why.contains("belong elsewhere"))
