@@ -12,6 +12,7 @@ use futures::future::join_all;
 use qrtx::grpc::proto::kernel as wire;
 use qrtx::ids::{JobId, Sha256Sum};
 use qrtx::job::state::State;
+use qrtx::limits::Limits;
 use qrtx::os::clock::SystemClock;
 use qrtx::os::jobs;
 use qrtx::ports::JobStore as _;
@@ -247,8 +248,16 @@ async fn outlived(
     device: &'static str,
 ) -> History {
     let folder = TempDir::new().unwrap();
-    let settings = "[limits]\nexecute_ms = 400\ndevice_poll_ms = 50\nbackoff_ms_base = 10\n\
-                    backoff_ms_max = 100\ndevice_slots = 4\n";
+    let limits = Limits {
+        backoff_ms_base: 10,
+        backoff_ms_max: 100,
+        ..Limits::default()
+    };
+    let settings = format!(
+        "[limits]\nexecute_ms = 400\ndevice_poll_ms = 50\nbackoff_ms_base = {}\n\
+         backoff_ms_max = {}\ndevice_slots = 4\n",
+        limits.backoff_ms_base, limits.backoff_ms_max
+    );
     std::fs::write(folder.path().join("qrtx.toml"), settings).unwrap();
     let served = Served::start(double.routes());
     let mut chance = StdRng::seed_from_u64(seed);
@@ -307,6 +316,7 @@ async fn outlived(
         runs: double.runs(),
         slots: BTreeMap::from([(device.to_owned(), 4)]),
         stored: stored(folder.path()).await,
+        limits,
         ..History::default()
     }
 }
