@@ -18,6 +18,7 @@ macro_rules! say {
 mod aside;
 mod draw;
 mod farm;
+mod harvest;
 mod log;
 mod matrix;
 mod mutants;

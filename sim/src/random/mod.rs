@@ -4,6 +4,7 @@
 mod devices;
 mod disk;
 mod faults;
+mod keys;
 mod reservations;
 mod rush;
 mod together;
@@ -18,7 +19,7 @@ use serde_json::json;
 use crate::chance::Chance;
 use crate::scenario::{
     Act, Bounds, CallPoint, DeviceFact, DevicePlan, DevicePoint, Expect, JobPlan, JobRef, Leg,
-    Moment, Own, Point, ProgramPlan, Scenario, Span, Step, StorePlan, When, WhimPlan,
+    Moment, Point, ProgramPlan, Scenario, Span, Step, StorePlan, When, WhimPlan,
 };
 
 /// What such a run is called where scenarios are named.
@@ -28,8 +29,6 @@ pub const NAME: &str = "random";
 const ON_DISK: u64 = 11;
 /// Of a hundred jobs, so many come by way of system-api.
 const SYSTEM_API: u64 = 15;
-/// A bound of a client's own for a job that had none.
-const A_LONG_TIME: Duration = Duration::from_secs(120);
 const SIMULATOR: &str = "sim:a";
 const PAID: &str = "qpu:b";
 
@@ -103,7 +102,7 @@ pub fn scenario(seed: u64) -> Scenario {
     devices::differ(&mut scenario, &mut Chance::new(seed, "differ"));
     options(&mut scenario, &mut Chance::new(seed, "options"));
     ways(&mut scenario, &mut Chance::new(seed, "ways"));
-    keys(&mut scenario, &mut Chance::new(seed, "keys"));
+    keys::shared(&mut scenario, &mut Chance::new(seed, "keys"));
     let mut chance = Chance::new(seed, "cancels");
     for _ in 0..chance.within(0, 3) {
         let step = cancel(&scenario, &mut chance);
@@ -317,49 +316,6 @@ fn classes(scenario: &mut Scenario, chance: &mut Chance) {
             let class = *chance.one_of(&["*", "sim:*", "backend:superconducting"]);
             job.device = class.to_owned();
         }
-    }
-}
-
-/// In some runs two clients happen upon one key: of one tenant, it is a mistake of theirs; of two,
-/// it is none.
-fn keys(scenario: &mut Scenario, chance: &mut Chance) {
-    if !chance.percent(20) {
-        return;
-    }
-    let (one, other) = (any_job(scenario, chance), any_job(scenario, chance));
-    for job in [one, other] {
-        scenario.jobs[job].key = Some("a key that two have".to_owned());
-    }
-    // They may want the same, but for one thing.
-    if one != other && chance.percent(60) {
-        let mut second = JobPlan {
-            client: scenario.jobs[other].client,
-            at: scenario.jobs[other].at,
-            like: Some(one),
-            ..scenario.jobs[one].clone()
-        };
-        match chance.within(0, 7) {
-            0 => second.shots += 1,
-            1 => second.seed = Some(second.seed.unwrap_or_default() + 1),
-            2 => second.priority = (second.priority + 1) % 101,
-            3 => {
-                let level = ("optimization_level".to_owned(), "9".to_owned());
-                second.options.extend([level]);
-            }
-            4 => second.but = Some(Own::Program),
-            5 => second.but = Some(Own::Name),
-            6 => {
-                second.timeout = Some(Span(
-                    second.timeout.map_or(A_LONG_TIME, |Span(own)| own * 2),
-                ))
-            }
-            _ => {
-                let other = [SIMULATOR, PAID][usize::from(second.device == SIMULATOR)];
-                other.clone_into(&mut second.device);
-                second.nowhere = false;
-            }
-        }
-        scenario.jobs[other] = second;
     }
 }
 
