@@ -19,6 +19,18 @@ const SEEDS: [u64; 2] = [4, 64];
 /// more moments than anybody waits for.
 const ALONE: usize = 4_000;
 
+/// Limits that say how many jobs find a place somewhere.
+const PLACES: [&str; 4] = [
+    "compile_slots",
+    "jobs_at_hand",
+    "tenant_waiting",
+    "jobs_waiting",
+];
+
+/// So many jobs are few enough, and so many steps.
+const FEW_JOBS: usize = 3;
+const FEW_STEPS: usize = 2;
+
 /// What is left of a failing run.
 #[derive(Debug)]
 pub struct Smaller {
@@ -54,12 +66,17 @@ pub fn smaller(
             }
         }
     }
-    search.seeds = 1;
-    search.alone();
+    for seeds in [1, SEEDS[0]] {
+        search.seeds = seeds;
+        if seeds == 1 || search.best.steps.len() > FEW_STEPS {
+            search.alone();
+        }
+    }
     search.seeds = SEEDS[1];
     search.simpler();
     // Of fewer slots, fewer jobs are too many.
     search.fewer_jobs();
+    search.narrower();
     search.fewer_steps();
     search.with(|run| run.loose = false);
     Smaller {
@@ -207,6 +224,23 @@ impl<F: FnMut(&Scenario, u64) -> bool> Search<F> {
             });
             if !gone {
                 self.with(|run| run.limits.set(&limit, 1));
+            }
+        }
+    }
+
+    /// Where places are many, it takes many jobs to fill them: fewer places are worth a line in the file
+    /// if jobs go for it.
+    fn narrower(&mut self) {
+        for places in PLACES {
+            if self.best.jobs.len() <= FEW_JOBS {
+                return;
+            }
+            let before = (self.best.clone(), self.seed);
+            if self.with(|run| run.limits.set(places, 1)) {
+                self.fewer_jobs();
+            }
+            if self.best.jobs.len() >= before.0.jobs.len() {
+                (self.best, self.seed) = before;
             }
         }
     }

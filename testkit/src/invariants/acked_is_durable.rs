@@ -1,6 +1,7 @@
 //! What a client was told is in the store (D11), and one key stands for one job (D21).
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use qrtx::job::Job;
 
@@ -22,6 +23,18 @@ fn kept(job: &Job, timed: bool) -> Wish {
         options: spec.compiler_options.clone(),
         priority: spec.priority,
         timeout: timed.then_some(allowed),
+    }
+}
+
+/// The same with whole milliseconds: requests that differ by less are one.
+fn whole(wish: &Wish) -> Wish {
+    let whole = |timeout: Duration| {
+        let nanos = timeout.subsec_nanos() % 1_000_000;
+        timeout - Duration::from_nanos(nanos.into())
+    };
+    Wish {
+        timeout: wish.timeout.map(whole),
+        ..wish.clone()
     }
 }
 
@@ -49,7 +62,7 @@ pub fn check(history: &History) -> Vec<Breach> {
                         format!("key {key:?} is {first} and {}", told.job),
                     ));
                 }
-                if *wish != kept(&stored.job, wish.timeout.is_some()) {
+                if whole(wish) != whole(&kept(&stored.job, wish.timeout.is_some())) {
                     let (client, job) = (&told.client, told.job);
                     broken.push(Breach::at(
                         told.at,
@@ -153,5 +166,23 @@ mod tests {
         };
         wish.program = qrtx::ids::Sha256Sum::of(b"another program");
         assert_eq!(check(&history).len(), 1);
+    }
+
+    #[test]
+    fn a_bound_that_is_another_by_less_than_a_millisecond_is_the_same() {
+        let mut history = good();
+        let stored = &history.stored[&job()].job;
+        let allowed = stored.spec.expires_at.since(stored.created_at);
+        let mut bounded_by = |timeout| {
+            let News::Accepted { wish, .. } = &mut history.told[0].news else {
+                panic!("a client is told first that its job is accepted");
+            };
+            wish.timeout = Some(timeout);
+            check(&history).len()
+        };
+        assert_eq!(bounded_by(allowed), 0);
+        let begun = allowed.subsec_micros() % 1_000;
+        assert_eq!(bounded_by(allowed - Duration::from_micros(begun.into())), 0);
+        assert_eq!(bounded_by(allowed + Duration::from_millis(1)), 1);
     }
 }
