@@ -65,6 +65,7 @@ pub fn smaller(
                 break;
             }
         }
+        search.narrower();
     }
     for seeds in [1, SEEDS[0]] {
         search.seeds = seeds;
@@ -76,7 +77,6 @@ pub fn smaller(
     search.simpler();
     // Of fewer slots, fewer jobs are too many.
     search.fewer_jobs();
-    search.narrower();
     search.fewer_steps();
     search.with(|run| run.loose = false);
     Smaller {
