@@ -360,6 +360,18 @@ mod tests {
     }
 
     #[test]
+    fn fewer_places_are_filled_by_fewer_jobs() {
+        let run = random::scenario(1);
+        assert!(run.jobs.len() > 6);
+        let is_full = |run: &Scenario, _: u64| {
+            let one = run.limits.0.get("compile_slots") == Some(&1.into());
+            run.jobs.len() >= if one { 2 } else { 6 }
+        };
+        let left = smaller(&run, 1, is_full).scenario;
+        assert_eq!(left.jobs.len(), 2);
+    }
+
+    #[test]
     fn what_a_failure_needs_is_all_that_is_left() {
         let (seed, run) = (0..)
             .map(|seed| (seed, random::scenario(seed)))
