@@ -125,6 +125,8 @@ pub fn scenario(seed: u64) -> Scenario {
         scenario
             .steps
             .extend(abort(&mut Chance::new(seed, "abort")));
+        let nonsense = nonsense(&mut Chance::new(seed, "nonsense"));
+        scenario.steps.extend(nonsense);
     }
     let drains = devices::drains(&scenario, &mut Chance::new(seed, "drains"));
     scenario.steps.extend(drains);
@@ -361,11 +363,13 @@ fn deaf(scenario: &Scenario, cancel: &Step, chance: &mut Chance) -> Option<Step>
     })
 }
 
+/// Calls of which every run has several.
+const METHODS: [&str; 3] = ["CompileCircuit", "CompileCircuit", "GetDeviceStatus"];
+
 /// In some runs a neighbour, or somebody on the way to it, breaks a call off that can be made again.
 fn abort(chance: &mut Chance) -> Option<Step> {
-    let methods = ["CompileCircuit", "CompileCircuit", "GetDeviceStatus"];
     let call = CallPoint {
-        method: (*chance.one_of(&methods)).to_owned(),
+        method: (*chance.one_of(&METHODS)).to_owned(),
         from: None,
         job: None,
         leg: Leg::Request,
@@ -374,6 +378,25 @@ fn abort(chance: &mut Chance) -> Option<Step> {
     chance.percent(25).then_some(Step {
         when: When::Call(call),
         act: Act::Whim(WhimPlan::Aborts),
+    })
+}
+
+/// In some an answer makes no sense, beside what else they lie about.
+fn nonsense(chance: &mut Chance) -> Option<Step> {
+    let (method, whim) = match chance.within(0, 1) {
+        0 => ("ExecuteCircuit", WhimPlan::WrongWidth),
+        _ => (*chance.one_of(&METHODS), WhimPlan::Garbage),
+    };
+    let call = CallPoint {
+        method: method.to_owned(),
+        from: None,
+        job: None,
+        leg: Leg::Request,
+        nth: u32::try_from(chance.within(1, 4)).expect("a small number"),
+    };
+    chance.percent(8).then_some(Step {
+        when: When::Call(call),
+        act: Act::Whim(whim),
     })
 }
 
