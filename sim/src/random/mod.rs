@@ -368,17 +368,8 @@ const METHODS: [&str; 3] = ["CompileCircuit", "CompileCircuit", "GetDeviceStatus
 
 /// In some runs a neighbour, or somebody on the way to it, breaks a call off that can be made again.
 fn abort(chance: &mut Chance) -> Option<Step> {
-    let call = CallPoint {
-        method: (*chance.one_of(&METHODS)).to_owned(),
-        from: None,
-        job: None,
-        leg: Leg::Request,
-        nth: u32::try_from(chance.within(1, 4)).expect("a small number"),
-    };
-    chance.percent(25).then_some(Step {
-        when: When::Call(call),
-        act: Act::Whim(WhimPlan::Aborts),
-    })
+    let method = *chance.one_of(&METHODS);
+    misbehaves(method, WhimPlan::Aborts, 25, chance)
 }
 
 /// In some an answer makes no sense, beside what else they lie about.
@@ -387,6 +378,11 @@ fn nonsense(chance: &mut Chance) -> Option<Step> {
         0 => ("ExecuteCircuit", WhimPlan::WrongWidth),
         _ => (*chance.one_of(&METHODS), WhimPlan::Garbage),
     };
+    misbehaves(method, whim, 8, chance)
+}
+
+/// One of the first calls of `method` is answered so, in so many of a hundred runs.
+fn misbehaves(method: &str, whim: WhimPlan, percent: u64, chance: &mut Chance) -> Option<Step> {
     let call = CallPoint {
         method: method.to_owned(),
         from: None,
@@ -394,7 +390,7 @@ fn nonsense(chance: &mut Chance) -> Option<Step> {
         leg: Leg::Request,
         nth: u32::try_from(chance.within(1, 4)).expect("a small number"),
     };
-    chance.percent(8).then_some(Step {
+    chance.percent(percent).then_some(Step {
         when: When::Call(call),
         act: Act::Whim(whim),
     })

@@ -75,11 +75,8 @@ impl Client {
 fn parts(status: &wire::JobStatus) -> [(&'static str, bool, wire::ListJobsRequest); 5] {
     let any = wire::ListJobsRequest::default;
     let (came, end) = (status.created_at, status.state);
-    let next = came.map(|came| prost_types::Timestamp {
-        nanos: came.nanos + 1_000,
-        ..came
-    });
-    let next = next.map(|mut next| {
+    let next = came.map(|mut next| {
+        next.nanos += 1_000;
         next.normalize();
         next
     });
