@@ -83,6 +83,8 @@ pub enum Bug {
     ToldBeforeCommit,
     /// After a failure the store's engine is not opened again.
     EngineNotReopened,
+    /// Where the rows of idempotency keys lie is not found out when the store is opened.
+    KeysNotIndexed,
     /// On disk the idempotency key of a job comes in a commit of its own, after the job.
     KeyInAnotherCommit,
     /// On disk events come in a commit of their own, after the head that knows them.
@@ -209,7 +211,7 @@ pub enum Bug {
 
 impl Bug {
     /// Every mistake, by its name.
-    pub const ALL: [(&str, Self); 100] = [
+    pub const ALL: [(&str, Self); 101] = [
         ("key-forgotten", Self::KeyForgotten),
         ("admits-all", Self::AdmitsAll),
         ("withdrawal-forgotten", Self::WithdrawalForgotten),
@@ -252,6 +254,7 @@ impl Bug {
         ("commit-not-synced", Self::CommitNotSynced),
         ("told-before-commit", Self::ToldBeforeCommit),
         ("engine-not-reopened", Self::EngineNotReopened),
+        ("keys-not-indexed", Self::KeysNotIndexed),
         ("key-in-another-commit", Self::KeyInAnotherCommit),
         ("events-in-another-commit", Self::EventsInAnotherCommit),
         ("reservations-never-expire", Self::ReservationsNeverExpire),

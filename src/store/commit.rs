@@ -215,8 +215,7 @@ fn out_of_order(job: &Encoded, last: u64) -> Refusal {
 /// What comes once in a job's life.
 fn insert(map: &mut impl MapMut, job: &Encoded, program: &[u8]) -> Result<u64, Refusal> {
     if let Some((key, holder)) = &job.key {
-        let place = place::key(*key);
-        if let Some(holder) = map.get(&place, record::decode)? {
+        if let Some(holder) = find::key_holder(map, key)? {
             let holder = holder.map_err(|why| {
                 let what = format!("the idempotency key cannot be looked up: {why}");
                 Refusal::No(AppendError::Unavailable(what))
@@ -224,7 +223,7 @@ fn insert(map: &mut impl MapMut, job: &Encoded, program: &[u8]) -> Result<u64, R
             return Err(Refusal::No(AppendError::KeyTaken(holder)));
         }
         if !planted(Bug::KeyInAnotherCommit) {
-            map.put(&place, holder)?;
+            map.put(&place::key(*key), holder)?;
         }
     }
     let submission = own::last_given(map)? + 1;

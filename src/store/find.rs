@@ -6,7 +6,8 @@ use std::ops::ControlFlow;
 
 use crate::ids::JobId;
 use crate::job::Job;
-use crate::ports::store::ReadError;
+use crate::job::key::Key;
+use crate::ports::store::{KeyHolder, ReadError};
 use crate::store::map::{Failed, Map, Order};
 use crate::store::place::{self, CHECKPOINT};
 use crate::store::{head, record};
@@ -54,6 +55,29 @@ pub(super) fn search(map: &impl Map, job: JobId) -> Result<Option<u64>, Failed> 
         (None, Some(submission)) if has_rows(map, submission)? => Ok(nobodys),
         (found, _) => Ok(found),
     }
+}
+
+/// Who holds a key, or why nobody can say.
+pub(super) fn key_holder(
+    map: &impl Map,
+    key: &Key,
+) -> Result<Option<Result<KeyHolder, String>>, Failed> {
+    let read = map.get(&place::key(*key), record::decode)?;
+    if read.is_some() || !map.may_lack_keys() {
+        return Ok(read);
+    }
+    let mut holder = None;
+    walk(map, (0, u64::MAX), Order::Down, &mut |submission, head| {
+        let read = head.and_then(|row| head::decode(row, submission).ok());
+        let stub = read.map(|read| read.stub());
+        holder = stub.filter(|stub| stub.key == Some(*key));
+        Ok(match holder {
+            Some(_) => ControlFlow::Break(()),
+            None => ControlFlow::Continue(()),
+        })
+    })?;
+    let of = |stub: head::Stub| format!("its row is lost; by its head it is that of {}", stub.id);
+    Ok(holder.map(|stub| Err(of(stub))))
 }
 
 /// The name of the job of a submission whose head cannot be read; `None` if nothing tells it.

@@ -58,6 +58,11 @@ pub(super) trait Map {
         order: Order,
         on_row: &mut OnRow<'_>,
     ) -> Result<(), Failed>;
+
+    /// Whether idempotency keys may be stored that `get` does not find, because pages are damaged.
+    fn may_lack_keys(&self) -> bool {
+        false
+    }
 }
 
 /// A map that can be changed.

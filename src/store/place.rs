@@ -100,6 +100,31 @@ pub(super) fn key(key: Key) -> [u8; 33] {
     join(KEY, [key.to_bytes()])
 }
 
+/// All rows of keys.
+pub(super) const ALL_KEYS: ([u8; 1], [u8; 1]) = ([KEY], [KEY + 1]);
+
+/// The key in the place of its row.
+pub(super) fn key_at(place: &[u8]) -> Option<&[u8; 32]> {
+    match place {
+        [KEY, key @ ..] => key.try_into().ok(),
+        _ => None,
+    }
+}
+
+/// Where the row of a key lies that came as this one, in a store that keeps them in that order.
+pub(super) fn arrived(arrival: u64, key: &[u8; 32]) -> [u8; 41] {
+    let mut place = [KEY; 41];
+    place[1..9].copy_from_slice(&arrival.to_be_bytes());
+    place[9..].copy_from_slice(key);
+    place
+}
+
+/// When it came, and the key, if the place is such a one.
+pub(super) fn arrival_at(place: &[u8]) -> Option<(u64, [u8; 32])> {
+    let (arrival, key) = place.get(1..)?.split_first_chunk()?;
+    Some((u64::from_be_bytes(*arrival), key.try_into().ok()?))
+}
+
 pub(super) fn meta(name: &str) -> Vec<u8> {
     [&[META], name.as_bytes()].concat()
 }

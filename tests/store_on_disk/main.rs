@@ -10,6 +10,7 @@
 
 mod faults;
 mod group;
+mod keys;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -3,23 +3,24 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind};
-use std::ops::{Bound, Deref};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use redb::{
-    Database, DatabaseError, Durability, ReadOnlyTable, ReadableDatabase as _, ReadableTable,
-    TableDefinition, TableError,
+    Database, DatabaseError, Durability, ReadOnlyTable, ReadableDatabase as _, TableDefinition,
+    TableError,
 };
 
 use crate::planted::{Bug, planted};
-use crate::store::map::{Failed, Map, MapMut, OnRow, Order};
+use crate::store::disk::keys::Keys;
+use crate::store::disk::view::{Changes, Snapshot, View};
+use crate::store::map::Failed;
 
 /// One table for everything: what a commit writes lies together, and costs one root.
 const ROWS: TableDefinition<'static, &'static [u8], &'static [u8]> = TableDefinition::new("qrtx");
 
-type Table = ReadOnlyTable<&'static [u8], &'static [u8]>;
+pub(super) type Table = ReadOnlyTable<&'static [u8], &'static [u8]>;
 
 /// Opens the engine's file, again and again.
 pub(super) type Opener = Box<dyn Fn() -> Result<Database, DatabaseError> + Send + Sync>;
@@ -38,17 +39,13 @@ struct Opened {
     /// What was committed last, if anybody has looked since: to begin a look costs more than most
     /// looks. It keeps the pages of that commit, so it is not kept beyond the next.
     latest: Mutex<Option<Arc<Table>>>,
+    /// It knows what a commit writes before that is there, and what was removed no longer: whoever
+    /// looks meanwhile finds no row, which is what there will be or was.
+    keys: RwLock<Keys>,
     database: Database,
 }
 
 impl Opened {
-    fn new(database: Database) -> Self {
-        Self {
-            latest: Mutex::new(None),
-            database,
-        }
-    }
-
     /// What was committed last. It is begun under the lock: begun before a commit and kept after
     /// it, it would hide that commit.
     fn latest(&self) -> Result<Arc<Table>, redb::Error> {
@@ -84,9 +81,9 @@ impl Engine {
 
     /// Opens it for the first time, with the engine's own words if it cannot be.
     pub(super) fn open(&self) -> Result<(), DatabaseError> {
-        let database = open(&self.opener)?;
+        let now = open(&self.opener)?;
         let mut opened = self.opened.write().unwrap_or_else(PoisonError::into_inner);
-        *opened = Some(Opened::new(database));
+        *opened = Some(now);
         Ok(())
     }
 
@@ -122,7 +119,12 @@ impl Engine {
         let opened = self.opened()?;
         let opened = opened.as_ref().expect("it is open");
         let rows = opened.latest().map_err(|why| self.failed(why))?;
-        look(&View { rows, engine: self })
+        let keys = &opened.keys;
+        look(&View {
+            rows,
+            keys,
+            engine: self,
+        })
     }
 
     fn commit<T>(
@@ -142,8 +144,12 @@ impl Engine {
         }
         let done = {
             let mut rows = commit.open_table(ROWS).map_err(|why| self.failed(why))?;
-            let rows = &mut rows;
-            change(&mut View { rows, engine: self })
+            let mut changes = View {
+                rows: &mut rows,
+                keys: &opened.keys,
+                engine: self,
+            };
+            change(&mut changes).and_then(|done| changes.count_keys().map(|()| done))
         };
         match done {
             Ok(done) => {
@@ -184,8 +190,8 @@ impl Engine {
         }
         // Closed first: it is the only one that may have the file open.
         opened.take().map(close);
-        let database = open(&self.opener).map_err(|why| failure(why.into()))?;
-        *opened = Some(Opened::new(database));
+        let now = open(&self.opener).map_err(|why| failure(why.into()))?;
+        *opened = Some(now);
         self.suspect.store(false, Ordering::Release);
         tracing::warn!("the job store was opened again after a failure");
         Ok(())
@@ -197,7 +203,7 @@ impl Engine {
         opened.take().is_none_or(close)
     }
 
-    fn failed(&self, why: impl Into<redb::Error>) -> Failed {
+    pub(super) fn failed(&self, why: impl Into<redb::Error>) -> Failed {
         self.suspect();
         failure(why.into())
     }
@@ -223,7 +229,7 @@ fn close(opened: Opened) -> bool {
 
 /// Opens the engine. A file that was tampered with may let it panic, which is an answer as good as
 /// any.
-fn open(opener: &Opener) -> Result<Database, DatabaseError> {
+fn open(opener: &Opener) -> Result<Opened, DatabaseError> {
     catch_unwind(AssertUnwindSafe(|| open_or_make(opener))).unwrap_or_else(|_| {
         let what = "the file makes no sense; the log has the reason".to_owned();
         Err(DatabaseError::Storage(redb::StorageError::Corrupted(what)))
@@ -231,8 +237,8 @@ fn open(opener: &Opener) -> Result<Database, DatabaseError> {
 }
 
 /// Opens the engine, and gives it its table if it is new.
-fn open_or_make(opener: &Opener) -> Result<Database, DatabaseError> {
-    let opened = opener()?;
+fn open_or_make(opener: &Opener) -> Result<Opened, DatabaseError> {
+    let database = opener()?;
     let storage = |why: redb::Error| {
         let why = match why {
             redb::Error::Io(why) => why,
@@ -240,19 +246,26 @@ fn open_or_make(opener: &Opener) -> Result<Database, DatabaseError> {
         };
         DatabaseError::Storage(redb::StorageError::Io(why))
     };
-    let begun = opened.begin_read().map_err(|why| storage(why.into()))?;
+    let begun = database.begin_read().map_err(|why| storage(why.into()))?;
     let missing = matches!(
         begun.open_table(ROWS),
         Err(TableError::TableDoesNotExist(_))
     );
     drop(begun);
     if missing {
-        let mut commit = opened.begin_write().map_err(|why| storage(why.into()))?;
+        let mut commit = database.begin_write().map_err(|why| storage(why.into()))?;
         commit.set_quick_repair(true);
         commit.open_table(ROWS).map_err(|why| storage(why.into()))?;
         commit.commit().map_err(|why| storage(why.into()))?;
     }
-    Ok(opened)
+    let begun = database.begin_read().map_err(|why| storage(why.into()))?;
+    let rows = begun.open_table(ROWS).map_err(|why| storage(why.into()))?;
+    let keys = Keys::of(&rows).map_err(storage)?;
+    Ok(Opened {
+        latest: Mutex::new(None),
+        keys: RwLock::new(keys),
+        database,
+    })
 }
 
 fn failure(why: redb::Error) -> Failed {
@@ -268,77 +281,4 @@ pub(super) fn is_full(why: &io::Error) -> bool {
         why.kind(),
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge
     )
-}
-
-/// The rows in one view of them; a failure of the engine makes it suspect.
-pub(in crate::store) struct View<'a, T> {
-    rows: T,
-    engine: &'a Engine,
-}
-
-/// The rows as one commit left them.
-pub(in crate::store) type Snapshot<'a> = View<'a, Arc<Table>>;
-
-/// The rows as the commit that is being made will leave them.
-pub(super) type Changes<'a, 'c> = View<'a, &'a mut redb::Table<'c, &'static [u8], &'static [u8]>>;
-
-impl<T> View<'_, T> {
-    fn told<R>(&self, outcome: Result<R, impl Into<redb::Error>>) -> Result<R, Failed> {
-        outcome.map_err(|why| self.engine.failed(why))
-    }
-}
-
-impl<R> Map for View<'_, R>
-where
-    R: Deref<Target: ReadableTable<&'static [u8], &'static [u8]>>,
-{
-    fn get<T>(&self, key: &[u8], read: impl FnOnce(&[u8]) -> T) -> Result<Option<T>, Failed> {
-        let value = self.told(self.rows.get(key))?;
-        Ok(value.map(|value| read(value.value())))
-    }
-
-    fn scan(
-        &self,
-        from: &[u8],
-        to: &[u8],
-        order: Order,
-        on_row: &mut OnRow<'_>,
-    ) -> Result<(), Failed> {
-        let bounds = (Bound::Included(from), Bound::Excluded(to));
-        let mut rows = self.told(self.rows.range::<&[u8]>(bounds))?;
-        let mut edge: Option<Vec<u8>> = None;
-        while let Some(row) = order.next(&mut rows) {
-            let (key, value) = self.told(row)?;
-            let place = key.value();
-            // A page that lies where another should has rows of its own. Whoever goes on from there
-            // would never come to an end.
-            let follows = edge
-                .as_deref()
-                .is_none_or(|edge| order.follows(edge, place));
-            if !follows || place < from || place >= to {
-                self.engine.suspect();
-                let what = "a page of its file holds rows that belong elsewhere".to_owned();
-                return Err(Failed::Broken(what));
-            }
-            let edge = edge.get_or_insert_default();
-            edge.clear();
-            edge.extend_from_slice(place);
-            if on_row(place, value.value()).is_break() {
-                break;
-            }
-        }
-        Ok(())
-    }
-}
-
-impl MapMut for Changes<'_, '_> {
-    fn put(&mut self, key: &[u8], value: &[u8]) -> Result<(), Failed> {
-        let put = self.rows.insert(key, value).map(drop);
-        self.told(put)
-    }
-
-    fn remove(&mut self, key: &[u8]) -> Result<(), Failed> {
-        let removed = self.rows.remove(key).map(drop);
-        self.told(removed)
-    }
 }

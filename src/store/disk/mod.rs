@@ -3,7 +3,9 @@
 //! has no thread of its own: commits are made wherever [`Offload`] puts them.
 
 mod engine;
+mod keys;
 mod queue;
+mod view;
 mod writer;
 
 use std::fmt;
@@ -19,7 +21,8 @@ use crate::ids::Epoch;
 use crate::ports::offload::{self, Offload};
 use crate::ports::store::{AppendError, ReadError};
 use crate::store::commit::Change;
-use crate::store::disk::engine::{Engine, Snapshot};
+use crate::store::disk::engine::Engine;
+use crate::store::disk::view::Snapshot;
 use crate::store::disk::writer::Writer;
 use crate::store::ground::Ground;
 use crate::store::own;

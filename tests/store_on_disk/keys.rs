@@ -1,0 +1,157 @@
+//! Idempotency keys, whose rows lie in the order in which they came.
+
+use std::path::Path;
+
+use qrtx::ids::Epoch;
+use qrtx::os::jobs::FILE;
+use qrtx::ports::JobStore as _;
+use qrtx::ports::store::AppendError;
+use qrtx::store::RedbStore;
+use qrtx_testkit::disk::Disk;
+use qrtx_testkit::jobs::{Life, job, straight_way};
+use redb::ReadableTable as _;
+
+use crate::{alone, open};
+
+const TABLE: redb::TableDefinition<'static, &[u8], &[u8]> = redb::TableDefinition::new("qrtx");
+const PAGE: usize = 4096;
+
+fn named(number: u64) -> Life {
+    job().key(&format!("key {number}")).submitted(number)
+}
+
+/// Whoever has the key of this job, if anybody is known to have it.
+async fn repeated(
+    store: &RedbStore,
+    epoch: Epoch,
+    number: u64,
+    other: u64,
+) -> Result<u64, AppendError> {
+    let again = job()
+        .key(&format!("key {number}"))
+        .submitted(other)
+        .commit();
+    store.append(epoch, again).await
+}
+
+/// The places of all rows of keys, with `change` made to the rows first.
+fn places(
+    directory: &Path,
+    change: impl FnOnce(&mut redb::Table<'_, &'static [u8], &'static [u8]>),
+) -> Vec<Vec<u8>> {
+    let engine = redb::Database::open(directory.join(FILE)).unwrap();
+    let commit = engine.begin_write().unwrap();
+    let mut rows = commit.open_table(TABLE).unwrap();
+    change(&mut rows);
+    let keys = rows.range(&b"k"[..]..&b"l"[..]).unwrap();
+    let keys = keys.map(|row| row.unwrap().0.value().to_vec()).collect();
+    drop(rows);
+    commit.commit().unwrap();
+    keys
+}
+
+async fn stored(directory: &Path, numbers: std::ops::Range<u64>) {
+    let store = qrtx::os::jobs::open(directory).unwrap();
+    let epoch = store.claim().await.unwrap();
+    for number in numbers {
+        store.append(epoch, named(number).commit()).await.unwrap();
+    }
+    assert!(store.close());
+}
+
+#[tokio::test]
+async fn keys_come_one_behind_the_other_also_after_a_start() {
+    let directory = tempfile::tempdir().unwrap();
+    stored(directory.path(), 1..20).await;
+    let before = places(directory.path(), |_| {});
+    stored(directory.path(), 20..40).await;
+    let after = places(directory.path(), |_| {});
+    assert_eq!(after.len(), 39);
+    assert_eq!(after[..19], before, "what came later is behind");
+}
+
+#[tokio::test]
+async fn a_key_that_an_earlier_kernel_wrote_in_the_order_of_hashes_is_held_and_forgotten() {
+    let directory = tempfile::tempdir().unwrap();
+    stored(directory.path(), 1..20).await;
+    places(directory.path(), |rows| {
+        let keys = rows.range(&b"k"[..]..&b"l"[..]).unwrap();
+        let keys: Vec<_> = keys
+            .map(|row| row.unwrap())
+            .map(|(place, row)| (place.value().to_vec(), row.value().to_vec()))
+            .collect();
+        for (place, row) in keys {
+            rows.remove(&place[..]).unwrap();
+            let by_hash = [&b"k"[..], &place[9..]].concat();
+            rows.insert(&by_hash[..], &row[..]).unwrap();
+        }
+    });
+    let store = qrtx::os::jobs::open(directory.path()).unwrap();
+    let epoch = store.claim().await.unwrap();
+    for number in 1..20 {
+        let why = repeated(&store, epoch, number, number + 1_000)
+            .await
+            .unwrap_err();
+        let AppendError::KeyTaken(holder) = why else {
+            panic!("{why}");
+        };
+        assert_eq!(holder.job, named(number).job.id);
+    }
+    let mut over = named(1);
+    drop(over.commit());
+    for event in straight_way(10) {
+        over.then(event);
+    }
+    store.append(epoch, over.commit()).await.unwrap();
+    store.forget(epoch, vec![over.job.id]).await.unwrap();
+    repeated(&store, epoch, 1, 1_000).await.unwrap();
+    let why = repeated(&store, epoch, 1, 2_000).await.unwrap_err();
+    assert!(matches!(why, AppendError::KeyTaken(_)), "{why}");
+    assert!(store.close());
+    let lengths = places(directory.path(), |_| {});
+    let lengths = lengths.iter().filter(|place| place.len() == 33).count();
+    assert_eq!(lengths, 18, "the key that was forgotten came anew");
+}
+
+/// Each page in turn, each in some places: whatever can be read then, nothing runs again.
+#[tokio::test]
+async fn no_repetition_is_taken_for_new_whatever_page_of_keys_makes_no_sense() {
+    let disk = Disk::default();
+    let store = open(&disk, alone()).unwrap();
+    let epoch = store.claim().await.unwrap();
+    for number in 1..120 {
+        store.append(epoch, named(number).commit()).await.unwrap();
+    }
+    drop(store);
+    let pages = usize::try_from(disk.bytes()).unwrap() / PAGE;
+    let (mut taken, mut doubtful, mut ran) = (0, 0, Vec::new());
+    for page in 1..pages {
+        for (at, byte) in [
+            (0, 0xff),
+            (0, 1),
+            (2, 0xff),
+            (2, 1),
+            (4, 0x7f),
+            (9, 0xff),
+            (2000, 0x55),
+        ] {
+            let damaged = disk.durable();
+            damaged.overwrite(page * PAGE + at, byte);
+            let Ok(store) = open(&damaged, alone()) else {
+                continue;
+            };
+            let Ok(epoch) = store.claim().await else {
+                continue;
+            };
+            for number in (1..120).step_by(7) {
+                match repeated(&store, epoch, number, number + 1_000).await {
+                    Ok(_) => ran.push((page, at, byte, number)),
+                    Err(AppendError::KeyTaken(_)) => taken += 1,
+                    Err(_) => doubtful += 1,
+                }
+            }
+        }
+    }
+    assert_eq!(ran, []);
+    assert!(taken > 0 && doubtful > 0, "{taken} {doubtful}");
+}
