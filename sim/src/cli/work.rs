@@ -154,8 +154,11 @@ impl Work {
     }
 }
 
-/// How often each kind of decision was taken out.
-type LookedAt = BTreeMap<&'static str, u32>;
+/// How often each kind of decision was taken out, and how often that changed nothing.
+type LookedAt = BTreeMap<&'static str, (u32, u32)>;
+
+/// Of a kind that changes every run a few looks tell that; another is looked at so many times as often.
+const DOUBTFUL: u32 = 4;
 
 /// Takes one decision out of the log, of the kind that was looked at least, and looks whether the run
 /// becomes another. Lines about the decisions themselves do not count.
@@ -167,8 +170,11 @@ fn without_one(
 ) -> Option<(String, bool)> {
     let fired = outcome.records.fired.iter();
     let fired = fired.filter(|fired| !fired.kind.is_empty());
-    let chosen = fired.min_by_key(|fired| looked_at.get(fired.kind).copied())?;
-    *looked_at.entry(chosen.kind).or_default() += 1;
+    let chosen = fired.min_by_key(|fired| match looked_at.get(fired.kind) {
+        None => 0,
+        Some((looks, 0)) => 1 + looks,
+        Some((looks, _)) => 1 + looks / DOUBTFUL,
+    })?;
     let mut less = scenario.clone();
     less.steps.remove(chosen.step);
     let seen = |lines: &[Line]| -> Vec<String> {
@@ -177,6 +183,9 @@ fn without_one(
     };
     let other = world::run(&less, seed);
     let changed = seen(&outcome.lines) != seen(&other.lines);
+    let (looks, in_vain) = looked_at.entry(chosen.kind).or_default();
+    *looks += 1;
+    *in_vain += u32::from(!changed);
     Some((chosen.kind.to_owned(), changed))
 }
 

@@ -430,7 +430,7 @@ impl Draw<'_> {
         ];
         let (whim, methods) = match self.chance.within(0, 99) {
             0..48 => (self.chance.one_of(&execute), &["ExecuteCircuit"][..]),
-            48..67 => (self.chance.one_of(&compile), &["CompileCircuit"][..]),
+            48..70 => (self.chance.one_of(&compile), &["CompileCircuit"][..]),
             _ => (self.chance.one_of(&any), &KERNELS_CALLS[..]),
         };
         let whim = whim.clone();
