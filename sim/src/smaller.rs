@@ -38,8 +38,6 @@ pub struct Smaller {
     pub scenario: Scenario,
     /// The seed with which it fails.
     pub seed: u64,
-    /// Runs that it took.
-    pub tries: usize,
 }
 
 /// The smallest run found that `fails` says yes to; `scenario` with `seed` is one.
@@ -82,7 +80,6 @@ pub fn smaller(
     Smaller {
         scenario: search.best,
         seed: search.seed,
-        tries: search.tries,
     }
 }
 
