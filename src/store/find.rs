@@ -62,22 +62,11 @@ pub(super) fn key_holder(
     map: &impl Map,
     key: &Key,
 ) -> Result<Option<Result<KeyHolder, String>>, Failed> {
-    let read = map.get(&place::key(*key), record::decode)?;
-    if read.is_some() || !map.may_lack_keys() {
-        return Ok(read);
+    let place = place::key(*key);
+    match map.get(&place, record::decode)? {
+        None if map.has_lost(&place) => Ok(Some(Err("its row is lost".to_owned()))),
+        read => Ok(read),
     }
-    let mut holder = None;
-    walk(map, (0, u64::MAX), Order::Down, &mut |submission, head| {
-        let read = head.and_then(|row| head::decode(row, submission).ok());
-        let stub = read.map(|read| read.stub());
-        holder = stub.filter(|stub| stub.key == Some(*key));
-        Ok(match holder {
-            Some(_) => ControlFlow::Break(()),
-            None => ControlFlow::Continue(()),
-        })
-    })?;
-    let of = |stub: head::Stub| format!("its row is lost; by its head it is that of {}", stub.id);
-    Ok(holder.map(|stub| Err(of(stub))))
 }
 
 /// The name of the job of a submission whose head cannot be read; `None` if nothing tells it.

@@ -59,8 +59,9 @@ pub(super) trait Map {
         on_row: &mut OnRow<'_>,
     ) -> Result<(), Failed>;
 
-    /// Whether idempotency keys may be stored that `get` does not find, because pages are damaged.
-    fn may_lack_keys(&self) -> bool {
+    /// Whether there was a row in a place in which there is none, as far as anybody knows: pages that
+    /// are damaged may hide rows.
+    fn has_lost(&self, _key: &[u8]) -> bool {
         false
     }
 }

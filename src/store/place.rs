@@ -34,6 +34,9 @@ pub(super) fn head(submission: u64) -> [u8; 9] {
     join(HEAD, [submission.to_be_bytes()])
 }
 
+/// All heads.
+pub(super) const ALL_HEADS: ([u8; 1], [u8; 1]) = ([HEAD], [HEAD + 1]);
+
 /// The submission number in the place of a head, of a row or of what was set aside.
 pub(super) fn submission_at(place: &[u8]) -> Option<u64> {
     Some(u64::from_be_bytes(place.get(1..9)?.try_into().ok()?))

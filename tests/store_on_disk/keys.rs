@@ -34,6 +34,17 @@ async fn repeated(
     store.append(epoch, again).await
 }
 
+/// Lets a job end and forgets it.
+async fn forget(store: &RedbStore, epoch: Epoch, number: u64) {
+    let mut over = named(number);
+    drop(over.commit());
+    for event in straight_way(10) {
+        over.then(event);
+    }
+    store.append(epoch, over.commit()).await.unwrap();
+    store.forget(epoch, vec![over.job.id]).await.unwrap();
+}
+
 /// The places of all rows of keys, with `change` made to the rows first.
 fn places(
     directory: &Path,
@@ -97,13 +108,7 @@ async fn a_key_that_an_earlier_kernel_wrote_in_the_order_of_hashes_is_held_and_f
         };
         assert_eq!(holder.job, named(number).job.id);
     }
-    let mut over = named(1);
-    drop(over.commit());
-    for event in straight_way(10) {
-        over.then(event);
-    }
-    store.append(epoch, over.commit()).await.unwrap();
-    store.forget(epoch, vec![over.job.id]).await.unwrap();
+    forget(&store, epoch, 1).await;
     repeated(&store, epoch, 1, 1_000).await.unwrap();
     let why = repeated(&store, epoch, 1, 2_000).await.unwrap_err();
     assert!(matches!(why, AppendError::KeyTaken(_)), "{why}");
@@ -111,6 +116,32 @@ async fn a_key_that_an_earlier_kernel_wrote_in_the_order_of_hashes_is_held_and_f
     let lengths = places(directory.path(), |_| {});
     let lengths = lengths.iter().filter(|place| place.len() == 33).count();
     assert_eq!(lengths, 18, "the key that was forgotten came anew");
+}
+
+#[tokio::test]
+async fn a_key_whose_row_is_lost_is_refused_until_its_job_is_forgotten_and_others_are_taken() {
+    let directory = tempfile::tempdir().unwrap();
+    stored(directory.path(), 1..20).await;
+    places(directory.path(), |rows| {
+        let keys = rows.range(&b"k"[..]..&b"l"[..]).unwrap();
+        let seventh = keys.map(|row| row.unwrap().0.value().to_vec()).nth(6);
+        rows.remove(&seventh.unwrap()[..]).unwrap();
+    });
+    for _ in 0..2 {
+        let store = qrtx::os::jobs::open(directory.path()).unwrap();
+        let epoch = store.claim().await.unwrap();
+        let why = repeated(&store, epoch, 7, 1_000).await.unwrap_err();
+        assert!(why.to_string().contains("its row is lost"), "{why}");
+        let why = repeated(&store, epoch, 8, 1_000).await.unwrap_err();
+        assert!(matches!(why, AppendError::KeyTaken(_)), "{why}");
+        let new = named(100 + u64::from(epoch.0)).commit();
+        store.append(epoch, new).await.unwrap();
+        assert!(store.close());
+    }
+    let store = qrtx::os::jobs::open(directory.path()).unwrap();
+    let epoch = store.claim().await.unwrap();
+    forget(&store, epoch, 7).await;
+    repeated(&store, epoch, 7, 1_000).await.unwrap();
 }
 
 /// Each page in turn, each in some places: whatever can be read then, nothing runs again.

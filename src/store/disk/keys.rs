@@ -3,6 +3,7 @@
 //! costs. So the rows lie in the order in which they came, and an index in memory, made again
 //! whenever the store is opened, tells where.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -13,7 +14,7 @@ use smallvec::SmallVec;
 use crate::planted::{Bug, planted};
 use crate::store::disk::view::scan;
 use crate::store::map::Order;
-use crate::store::{place, record};
+use crate::store::{head, place, record};
 
 /// How many rows of keys there are, as the store says of itself: a page that makes no sense may hide
 /// rows, and nobody would miss them.
@@ -33,8 +34,8 @@ pub(super) struct Keys {
     counted: bool,
     /// Earlier kernels wrote rows in the order of hashes, and there are such.
     by_hash: bool,
-    /// There are more rows than those that could be read.
-    partial: bool,
+    /// How keys begin whose rows are not found, though jobs say that they have them.
+    lost: BTreeSet<u64>,
 }
 
 impl Keys {
@@ -61,14 +62,16 @@ impl Keys {
             // A store that is new, or that an earlier kernel wrote last.
             None => (found == 0).then_some(0),
         };
-        keys.partial = !whole || keys.count != Some(found);
-        keys.by_hash |= keys.partial;
-        if keys.partial {
+        if !whole || keys.count != Some(found) {
+            keys.by_hash = true;
+            let told = catch_unwind(AssertUnwindSafe(|| keys.ask_heads(rows)));
             tracing::error!(
                 found,
                 of = ?keys.count,
-                "idempotency keys of the job store cannot be read: what is not found is looked for in \
-                 all jobs, which is slow; go on with a copy of the store"
+                lost = keys.lost.len(),
+                all_told = matches!(told, Ok(Ok(()))),
+                "idempotency keys of the job store cannot be read: requests with those that are lost \
+                 are refused; go on with a copy of the store"
             );
         }
         Ok(keys)
@@ -83,6 +86,27 @@ impl Keys {
             match place::arrival_at(place) {
                 Some((arrival, key)) => self.insert(arrival, &key),
                 None => self.by_hash = true,
+            }
+            ControlFlow::Continue(())
+        })
+    }
+
+    /// Finds the keys that are lost. Heads lie on other pages than keys.
+    fn ask_heads(
+        &mut self,
+        rows: &impl ReadableTable<&'static [u8], &'static [u8]>,
+    ) -> Result<(), redb::Error> {
+        let (from, to) = place::ALL_HEADS;
+        scan(rows, &from, &to, Order::Up, &mut |place, row| {
+            let submission = place::submission_at(place).unwrap_or(0);
+            let key = head::decode(row, submission).ok();
+            let key = key.and_then(|head| head.stub().key);
+            if let Some(key) = key {
+                let by_hash = || matches!(rows.get(&place::key(key)[..]), Ok(Some(_)));
+                let key = key.to_bytes();
+                if self.arrivals(&key).is_empty() && !by_hash() {
+                    self.lost.insert(begin(&key));
+                }
             }
             ControlFlow::Continue(())
         })
@@ -109,8 +133,7 @@ impl Keys {
         let row = (begin(key), arrival);
         let entry = self.rows.find_entry(row.0, |each| *each == row);
         entry.ok().map(|entry| entry.remove());
-        self.count = self.count.map(|count| count.saturating_sub(1));
-        self.counted = false;
+        self.take_one();
     }
 
     /// The row that says how many there are, if it has to be written.
@@ -134,9 +157,21 @@ impl Keys {
         self.by_hash
     }
 
-    /// Whether there may be rows of which nothing is known here.
-    pub(super) fn partial(&self) -> bool {
-        self.partial
+    /// Whether a key has lost its row.
+    pub(super) fn is_lost(&self, key: &[u8; 32]) -> bool {
+        self.lost.contains(&begin(key))
+    }
+
+    /// Nobody has a key any longer whose row was lost before.
+    pub(super) fn forget(&mut self, key: &[u8; 32]) {
+        if self.lost.remove(&begin(key)) {
+            self.take_one();
+        }
+    }
+
+    fn take_one(&mut self) {
+        self.count = self.count.map(|count| count.saturating_sub(1));
+        self.counted = false;
     }
 }
 

@@ -88,8 +88,8 @@ where
         self.told(scan(&*self.rows, from, to, order, on_row))
     }
 
-    fn may_lack_keys(&self) -> bool {
-        self.keys().partial()
+    fn has_lost(&self, place: &[u8]) -> bool {
+        place::key_at(place).is_some_and(|key| self.keys().is_lost(key))
     }
 }
 
@@ -107,13 +107,14 @@ impl MapMut for Changes<'_, '_> {
     }
 
     fn remove(&mut self, place: &[u8]) -> Result<(), Failed> {
-        if let Some(key) = place::key_at(place)
-            && let Some(arrival) = self.arrival(key)?
-        {
-            let removed = self.rows.remove(&place::arrived(arrival, key)[..]);
-            let removed = removed.map(drop);
-            self.told(removed)?;
-            self.keys_mut().leave(arrival, key);
+        if let Some(key) = place::key_at(place) {
+            self.keys_mut().forget(key);
+            if let Some(arrival) = self.arrival(key)? {
+                let removed = self.rows.remove(&place::arrived(arrival, key)[..]);
+                let removed = removed.map(drop);
+                self.told(removed)?;
+                self.keys_mut().leave(arrival, key);
+            }
         }
         let removed = self.rows.remove(place).map(drop);
         self.told(removed)
