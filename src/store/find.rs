@@ -63,10 +63,17 @@ pub(super) fn key_holder(
     key: &Key,
 ) -> Result<Option<Result<KeyHolder, String>>, Failed> {
     let place = place::key(*key);
-    match map.get(&place, record::decode)? {
+    match map.get(&place, record::decode::<KeyHolder>)? {
         None if map.has_lost(&place) => Ok(Some(Err("its row is lost".to_owned()))),
+        // Its job was forgotten while the row could not be read.
+        Some(Ok(holder)) if is_forgotten(map, holder.job)? => Ok(None),
         read => Ok(read),
     }
+}
+
+fn is_forgotten(map: &impl Map, job: JobId) -> Result<bool, Failed> {
+    let named = map.get(&place::name(job), |_| ())?;
+    Ok(named.is_none() && search(map, job)?.is_none())
 }
 
 /// The name of the job of a submission whose head cannot be read; `None` if nothing tells it.

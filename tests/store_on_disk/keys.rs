@@ -7,7 +7,7 @@ use qrtx::os::jobs::FILE;
 use qrtx::ports::JobStore as _;
 use qrtx::ports::store::AppendError;
 use qrtx::store::RedbStore;
-use qrtx_testkit::disk::Disk;
+use qrtx_testkit::disk::{Disk, Failures};
 use qrtx_testkit::jobs::{Life, job, straight_way};
 use redb::ReadableTable as _;
 
@@ -45,11 +45,21 @@ async fn forget(store: &RedbStore, epoch: Epoch, number: u64) {
     store.forget(epoch, vec![over.job.id]).await.unwrap();
 }
 
+type Rows<'a> = redb::Table<'a, &'static [u8], &'static [u8]>;
+
+/// Takes out the row of the seventh key that came.
+fn take_seventh(rows: &mut Rows<'_>) -> (Vec<u8>, Vec<u8>) {
+    let keys = rows.range(&b"k"[..]..&b"l"[..]).unwrap();
+    let keys = keys.map(|row| row.unwrap());
+    let mut keys = keys.map(|(place, row)| (place.value().to_vec(), row.value().to_vec()));
+    let seventh = keys.nth(6).unwrap();
+    drop(keys);
+    rows.remove(&seventh.0[..]).unwrap();
+    seventh
+}
+
 /// The places of all rows of keys, with `change` made to the rows first.
-fn places(
-    directory: &Path,
-    change: impl FnOnce(&mut redb::Table<'_, &'static [u8], &'static [u8]>),
-) -> Vec<Vec<u8>> {
+fn places(directory: &Path, change: impl FnOnce(&mut Rows<'_>)) -> Vec<Vec<u8>> {
     let engine = redb::Database::open(directory.join(FILE)).unwrap();
     let commit = engine.begin_write().unwrap();
     let mut rows = commit.open_table(TABLE).unwrap();
@@ -123,9 +133,7 @@ async fn a_key_whose_row_is_lost_is_refused_until_its_job_is_forgotten_and_other
     let directory = tempfile::tempdir().unwrap();
     stored(directory.path(), 1..20).await;
     places(directory.path(), |rows| {
-        let keys = rows.range(&b"k"[..]..&b"l"[..]).unwrap();
-        let seventh = keys.map(|row| row.unwrap().0.value().to_vec()).nth(6);
-        rows.remove(&seventh.unwrap()[..]).unwrap();
+        take_seventh(rows);
     });
     for _ in 0..2 {
         let store = qrtx::os::jobs::open(directory.path()).unwrap();
@@ -144,7 +152,73 @@ async fn a_key_whose_row_is_lost_is_refused_until_its_job_is_forgotten_and_other
     repeated(&store, epoch, 7, 1_000).await.unwrap();
 }
 
-/// Each page in turn, each in some places: whatever can be read then, nothing runs again.
+#[tokio::test]
+async fn a_key_of_which_a_bit_is_another_is_not_free() {
+    let directory = tempfile::tempdir().unwrap();
+    stored(directory.path(), 1..20).await;
+    let mut flipped = false;
+    places(directory.path(), |rows| {
+        let (mut place, row) = take_seventh(rows);
+        place[9] ^= 1;
+        flipped = rows.insert(&place[..], &row[..]).unwrap().is_none();
+    });
+    assert!(flipped);
+    let store = qrtx::os::jobs::open(directory.path()).unwrap();
+    let epoch = store.claim().await.unwrap();
+    let why = repeated(&store, epoch, 7, 1_000).await.unwrap_err();
+    assert!(why.to_string().contains("its row is lost"), "{why}");
+}
+
+#[tokio::test]
+async fn a_key_whose_job_was_forgotten_while_its_row_was_hidden_is_free() {
+    let directory = tempfile::tempdir().unwrap();
+    stored(directory.path(), 1..20).await;
+    let mut hidden = None;
+    places(directory.path(), |rows| hidden = Some(take_seventh(rows)));
+    let store = qrtx::os::jobs::open(directory.path()).unwrap();
+    let epoch = store.claim().await.unwrap();
+    forget(&store, epoch, 7).await;
+    assert!(store.close());
+    let (place, row) = hidden.unwrap();
+    places(directory.path(), |rows| {
+        rows.insert(&place[..], &row[..]).unwrap();
+    });
+    repeated(&store, epoch, 7, 1_000).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_key_of_a_commit_that_failed_is_held_or_free_as_the_disk_has_it() {
+    let mut failed = 0;
+    for at in 0..16 {
+        for (syncs, once) in [(false, false), (false, true), (true, false), (true, true)] {
+            let disk = Disk::default();
+            let store = open(&disk, alone()).unwrap();
+            let epoch = store.claim().await.unwrap();
+            store.append(epoch, named(1).commit()).await.unwrap();
+            let fails = Failures {
+                writes: (!syncs).then_some(at),
+                syncs: syncs.then_some(at),
+                once,
+                ..Failures::default()
+            };
+            disk.fail(fails);
+            for number in 2..10 {
+                failed += u32::from(store.append(epoch, named(number).commit()).await.is_err());
+            }
+            disk.fail(Failures::default());
+            for number in 2..10 {
+                let again = store.append(epoch, named(number).commit()).await;
+                assert!(again.is_ok(), "{at} {syncs} {once} {number}: {again:?}");
+                let other = repeated(&store, epoch, number, 1_000 + number).await;
+                assert!(matches!(other, Err(AppendError::KeyTaken(_))), "{other:?}");
+            }
+        }
+    }
+    assert!(failed > 0, "no commit failed");
+}
+
+/// Each page in turn, each in some places: whatever can be read then, nothing runs again, and what is new
+/// does no harm to what is there.
 #[tokio::test]
 async fn no_repetition_is_taken_for_new_whatever_page_of_keys_makes_no_sense() {
     let disk = Disk::default();
@@ -155,34 +229,46 @@ async fn no_repetition_is_taken_for_new_whatever_page_of_keys_makes_no_sense() {
     }
     drop(store);
     let pages = usize::try_from(disk.bytes()).unwrap() / PAGE;
-    let (mut taken, mut doubtful, mut ran) = (0, 0, Vec::new());
-    for page in 1..pages {
-        for (at, byte) in [
-            (0, 0xff),
-            (0, 1),
-            (2, 0xff),
-            (2, 1),
-            (4, 0x7f),
-            (9, 0xff),
-            (2000, 0x55),
-        ] {
-            let damaged = disk.durable();
-            damaged.overwrite(page * PAGE + at, byte);
-            let Ok(store) = open(&damaged, alone()) else {
-                continue;
-            };
-            let Ok(epoch) = store.claim().await else {
-                continue;
-            };
-            for number in (1..120).step_by(7) {
-                match repeated(&store, epoch, number, number + 1_000).await {
-                    Ok(_) => ran.push((page, at, byte, number)),
-                    Err(AppendError::KeyTaken(_)) => taken += 1,
-                    Err(_) => doubtful += 1,
-                }
+    let (mut taken, mut doubtful, mut new) = (0, 0, 0);
+    let (mut ran, mut spoilt) = (Vec::new(), Vec::new());
+    let places = [
+        (0, 0xff),
+        (0, 1),
+        (2, 0xff),
+        (2, 1),
+        (4, 0x7f),
+        (9, 0xff),
+        (2000, 0x55),
+    ];
+    for (page, (at, byte)) in (1..pages).flat_map(|page| places.map(|place| (page, place))) {
+        let damaged = disk.durable();
+        damaged.overwrite(page * PAGE + at, byte);
+        let Ok(store) = open(&damaged, alone()) else {
+            continue;
+        };
+        let Ok(epoch) = store.claim().await else {
+            continue;
+        };
+        for number in (1..120).step_by(7) {
+            match repeated(&store, epoch, number, 1_000 + number).await {
+                Ok(_) => ran.push((page, at, byte, number)),
+                Err(AppendError::KeyTaken(_)) => taken += 1,
+                Err(_) => doubtful += 1,
+            }
+        }
+        let plain = job().submitted(2_000).commit();
+        if store.append(epoch, plain).await.is_ok() {
+            new += u32::from(store.append(epoch, named(3_000).commit()).await.is_ok());
+            drop(store);
+            if open(&damaged, alone()).is_err() {
+                spoilt.push((page, at, byte));
             }
         }
     }
     assert_eq!(ran, []);
-    assert!(taken > 0 && doubtful > 0, "{taken} {doubtful}");
+    assert_eq!(spoilt, []);
+    assert!(
+        taken > 0 && doubtful > 0 && new > 0,
+        "{taken} {doubtful} {new}"
+    );
 }

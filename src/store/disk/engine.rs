@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use redb::{
     Database, DatabaseError, Durability, ReadOnlyTable, ReadableDatabase as _, TableDefinition,
@@ -58,6 +58,10 @@ impl Opened {
         Ok(rows)
     }
 
+    fn keys_mut(&self) -> RwLockWriteGuard<'_, Keys> {
+        self.keys.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn committed(&self) {
         *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
@@ -81,7 +85,7 @@ impl Engine {
 
     /// Opens it for the first time, with the engine's own words if it cannot be.
     pub(super) fn open(&self) -> Result<(), DatabaseError> {
-        let now = open(&self.opener)?;
+        let now = open(&self.opener, None)?;
         let mut opened = self.opened.write().unwrap_or_else(PoisonError::into_inner);
         *opened = Some(now);
         Ok(())
@@ -123,6 +127,7 @@ impl Engine {
         look(&View {
             rows,
             keys,
+            alone: false,
             engine: self,
         })
     }
@@ -147,15 +152,17 @@ impl Engine {
             let mut changes = View {
                 rows: &mut rows,
                 keys: &opened.keys,
+                alone: true,
                 engine: self,
             };
-            change(&mut changes).and_then(|done| changes.count_keys().map(|()| done))
+            change(&mut changes).and_then(|done| changes.tally_keys().map(|()| done))
         };
         match done {
             Ok(done) => {
                 let committed = commit.commit();
                 opened.committed();
                 committed.map_err(|why| self.failed(why))?;
+                opened.keys_mut().committed();
                 Ok(done)
             }
             Err(failed) => {
@@ -189,8 +196,12 @@ impl Engine {
             return Ok(());
         }
         // Closed first: it is the only one that may have the file open.
-        opened.take().map(close);
-        let now = open(&self.opener).map_err(|why| failure(why.into()))?;
+        let keys = opened.take().map(|opened| {
+            let keys = std::mem::take(&mut *opened.keys_mut());
+            close(opened);
+            keys
+        });
+        let now = open(&self.opener, keys).map_err(|why| failure(why.into()))?;
         *opened = Some(now);
         self.suspect.store(false, Ordering::Release);
         tracing::warn!("the job store was opened again after a failure");
@@ -227,17 +238,17 @@ fn close(opened: Opened) -> bool {
     closed.is_ok()
 }
 
-/// Opens the engine. A file that was tampered with may let it panic, which is an answer as good as
-/// any.
-fn open(opener: &Opener) -> Result<Opened, DatabaseError> {
-    catch_unwind(AssertUnwindSafe(|| open_or_make(opener))).unwrap_or_else(|_| {
+/// Opens the engine, with the index of keys that it had before, if it had one. A file that was tampered
+/// with may let it panic, which is an answer as good as any.
+fn open(opener: &Opener, keys: Option<Keys>) -> Result<Opened, DatabaseError> {
+    catch_unwind(AssertUnwindSafe(|| open_or_make(opener, keys))).unwrap_or_else(|_| {
         let what = "the file makes no sense; the log has the reason".to_owned();
         Err(DatabaseError::Storage(redb::StorageError::Corrupted(what)))
     })
 }
 
 /// Opens the engine, and gives it its table if it is new.
-fn open_or_make(opener: &Opener) -> Result<Opened, DatabaseError> {
+fn open_or_make(opener: &Opener, keys: Option<Keys>) -> Result<Opened, DatabaseError> {
     let database = opener()?;
     let storage = |why: redb::Error| {
         let why = match why {
@@ -260,7 +271,11 @@ fn open_or_make(opener: &Opener) -> Result<Opened, DatabaseError> {
     }
     let begun = database.begin_read().map_err(|why| storage(why.into()))?;
     let rows = begun.open_table(ROWS).map_err(|why| storage(why.into()))?;
-    let keys = Keys::of(&rows).map_err(storage)?;
+    let keys = match keys {
+        Some(keys) => keys.again(&rows),
+        None => Keys::of(&rows),
+    };
+    let keys = keys.map_err(storage)?;
     Ok(Opened {
         latest: Mutex::new(None),
         keys: RwLock::new(keys),

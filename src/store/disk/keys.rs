@@ -16,9 +16,16 @@ use crate::store::disk::view::scan;
 use crate::store::map::Order;
 use crate::store::{head, place, record};
 
-/// How many rows of keys there are, as the store says of itself: a page that makes no sense may hide
-/// rows, and nobody would miss them.
-const COUNT: &str = "keys";
+/// What the store says of its keys itself: a page that makes no sense may hide rows, or a bit of a key
+/// be another, and nobody would miss them.
+const TALLY: &str = "keys";
+
+/// How many keys there are, and the exclusive or of all.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+struct Tally {
+    count: u64,
+    sum: [u8; 32],
+}
 
 /// The index of all rows of keys.
 #[derive(Debug, Default)]
@@ -28,19 +35,19 @@ pub(super) struct Keys {
     rows: HashTable<(u64, u64)>,
     /// The number of the next row.
     next: u64,
-    /// How many rows there are, also if they were not found, unless nobody knows.
-    count: Option<u64>,
-    /// The store says so.
-    counted: bool,
-    /// Earlier kernels wrote rows in the order of hashes, and there are such.
+    /// Earlier kernels wrote rows in the order of hashes, and there may be such.
     by_hash: bool,
     /// How keys begin whose rows are not found, though jobs say that they have them.
     lost: BTreeSet<u64>,
+    /// Of all rows and of what is lost.
+    tally: Tally,
+    /// The rows that came or went since a commit was seen to succeed.
+    touched: Vec<(u64, [u8; 32])>,
 }
 
 impl Keys {
-    /// The index of what is stored. Rows that make no sense are no reason not to open the store; a
-    /// disk that does not answer now may do so the next time.
+    /// The index of what is stored. Rows that cannot be read are no reason not to open the store, as long
+    /// as the heads of jobs, which lie on other pages, tell whose keys are among them.
     pub(super) fn of(
         rows: &impl ReadableTable<&'static [u8], &'static [u8]>,
     ) -> Result<Self, redb::Error> {
@@ -48,28 +55,29 @@ impl Keys {
         if planted(Bug::KeysNotIndexed) {
             return Ok(keys);
         }
-        let read = catch_unwind(AssertUnwindSafe(|| keys.read(rows)));
-        let whole = match read {
-            Ok(Err(why @ redb::Error::Io(_))) => return Err(why),
-            read => matches!(read, Ok(Ok(()))),
-        };
-        let found = keys.rows.len() as u64;
-        let count = catch_unwind(AssertUnwindSafe(|| count(rows)));
-        keys.count = match count.ok().flatten() {
-            Some(Ok(count)) => Some(count),
-            // One row is damaged: it is this one.
-            Some(Err(_)) => Some(found),
-            // A store that is new, or that an earlier kernel wrote last.
-            None => (found == 0).then_some(0),
-        };
-        if !whole || keys.count != Some(found) {
-            keys.by_hash = true;
-            let told = catch_unwind(AssertUnwindSafe(|| keys.ask_heads(rows)));
+        let whole = caught(|| keys.read(rows, Order::Up)).is_ok();
+        let stored = caught(|| stored(rows)).ok().flatten();
+        if whole && stored == Some(keys.tally) {
+            return Ok(keys);
+        }
+        // New rows go behind all that are there. Behind those only that come before a damaged page they
+        // would be written into it.
+        let behind = caught(|| keys.read(rows, Order::Down)).is_ok();
+        keys.by_hash = true;
+        let found = keys.tally.count;
+        let told = caught(|| keys.ask_heads(rows));
+        if let Err(why @ redb::Error::Io(_)) = told {
+            return Err(why);
+        }
+        if told.is_err() {
+            // It does not come out, so it is looked at again at the next start.
+            keys.tally.count += 1;
+        }
+        if !(whole && behind && told.is_ok() && keys.lost.is_empty()) {
             tracing::error!(
                 found,
-                of = ?keys.count,
                 lost = keys.lost.len(),
-                all_told = matches!(told, Ok(Ok(()))),
+                all_told = told.is_ok(),
                 "idempotency keys of the job store cannot be read: requests with those that are lost \
                  are refused; go on with a copy of the store"
             );
@@ -77,13 +85,38 @@ impl Keys {
         Ok(keys)
     }
 
+    /// The same after a failure: of the last commit nobody knows whether it is there.
+    pub(super) fn again(
+        mut self,
+        rows: &impl ReadableTable<&'static [u8], &'static [u8]>,
+    ) -> Result<Self, redb::Error> {
+        let settled = caught(|| {
+            for (arrival, key) in std::mem::take(&mut self.touched) {
+                let there = rows.get(&place::arrived(arrival, &key)[..])?.is_some();
+                match (there, self.arrivals(&key).contains(&arrival)) {
+                    (true, false) => self.insert(arrival, &key),
+                    (false, true) => self.take(arrival, &key),
+                    _ => {}
+                }
+            }
+            stored(rows)
+        });
+        match settled {
+            Ok(Some(tally)) if tally == self.tally => Ok(self),
+            _ => Self::of(rows),
+        }
+    }
+
     fn read(
         &mut self,
         rows: &impl ReadableTable<&'static [u8], &'static [u8]>,
+        order: Order,
     ) -> Result<(), redb::Error> {
+        let reached = self.next;
         let (from, to) = place::ALL_KEYS;
-        scan(rows, &from, &to, Order::Up, &mut |place, _| {
+        scan(rows, &from, &to, order, &mut |place, _| {
             match place::arrival_at(place) {
+                Some((arrival, _)) if arrival < reached => return ControlFlow::Break(()),
                 Some((arrival, key)) => self.insert(arrival, &key),
                 None => self.by_hash = true,
             }
@@ -91,7 +124,7 @@ impl Keys {
         })
     }
 
-    /// Finds the keys that are lost. Heads lie on other pages than keys.
+    /// Finds the keys that are lost.
     fn ask_heads(
         &mut self,
         rows: &impl ReadableTable<&'static [u8], &'static [u8]>,
@@ -102,10 +135,10 @@ impl Keys {
             let key = head::decode(row, submission).ok();
             let key = key.and_then(|head| head.stub().key);
             if let Some(key) = key {
-                let by_hash = || matches!(rows.get(&place::key(key)[..]), Ok(Some(_)));
+                let is_by_hash = matches!(rows.get(&place::key(key)[..]), Ok(Some(_)));
                 let key = key.to_bytes();
-                if self.arrivals(&key).is_empty() && !by_hash() {
-                    self.lost.insert(begin(&key));
+                if !is_by_hash && self.arrivals(&key).is_empty() && self.lost.insert(begin(&key)) {
+                    self.tally.add(&key);
                 }
             }
             ControlFlow::Continue(())
@@ -117,30 +150,41 @@ impl Keys {
         let begins = begin(key);
         self.rows
             .insert_unique(begins, (begins, arrival), |(begins, _)| *begins);
+        self.tally.add(key);
+    }
+
+    fn take(&mut self, arrival: u64, key: &[u8; 32]) {
+        let row = (begin(key), arrival);
+        if let Ok(entry) = self.rows.find_entry(row.0, |each| *each == row) {
+            entry.remove();
+            self.tally.take(key);
+        }
     }
 
     /// The number of a new row of a key.
     pub(super) fn arrive(&mut self, key: &[u8; 32]) -> u64 {
         let arrival = self.next;
         self.insert(arrival, key);
-        self.count = self.count.map(|count| count + 1);
-        self.counted = false;
+        self.touched.push((arrival, *key));
         arrival
     }
 
     /// A row that is there no longer.
     pub(super) fn leave(&mut self, arrival: u64, key: &[u8; 32]) {
-        let row = (begin(key), arrival);
-        let entry = self.rows.find_entry(row.0, |each| *each == row);
-        entry.ok().map(|entry| entry.remove());
-        self.take_one();
+        self.take(arrival, key);
+        self.touched.push((arrival, *key));
     }
 
-    /// The row that says how many there are, if it has to be written.
-    pub(super) fn recount(&mut self) -> Option<(Vec<u8>, Vec<u8>)> {
-        let counted = std::mem::replace(&mut self.counted, true);
-        let count = self.count.filter(|_| !counted)?;
-        Some((place::meta(COUNT), record::number(count)))
+    /// The row with the tally.
+    pub(super) fn tally(&self) -> (Vec<u8>, Vec<u8>) {
+        let Tally { count, sum } = self.tally;
+        let row = [&count.to_be_bytes()[..], &sum].concat();
+        (place::meta(TALLY), record::seal(&row))
+    }
+
+    /// What came and went is on the disk.
+    pub(super) fn committed(&mut self) {
+        self.touched.clear();
     }
 
     /// The numbers of the rows that may be a key's; which one is, the row itself tells.
@@ -165,21 +209,49 @@ impl Keys {
     /// Nobody has a key any longer whose row was lost before.
     pub(super) fn forget(&mut self, key: &[u8; 32]) {
         if self.lost.remove(&begin(key)) {
-            self.take_one();
+            self.tally.take(key);
         }
-    }
-
-    fn take_one(&mut self) {
-        self.count = self.count.map(|count| count.saturating_sub(1));
-        self.counted = false;
     }
 }
 
-/// What the store says of how many there are, if it says anything.
-fn count(rows: &impl ReadableTable<&'static [u8], &'static [u8]>) -> Option<Result<u64, String>> {
-    let place = place::meta(COUNT);
-    let row = rows.get(&place[..]).ok()??;
-    Some(record::as_number(row.value()))
+impl Tally {
+    fn add(&mut self, key: &[u8; 32]) {
+        self.count += 1;
+        self.mix(key);
+    }
+
+    fn take(&mut self, key: &[u8; 32]) {
+        self.count = self.count.saturating_sub(1);
+        self.mix(key);
+    }
+
+    fn mix(&mut self, key: &[u8; 32]) {
+        for (sum, key) in self.sum.iter_mut().zip(key) {
+            *sum ^= key;
+        }
+    }
+}
+
+/// The tally as it is stored, if it can be read.
+fn stored(
+    rows: &impl ReadableTable<&'static [u8], &'static [u8]>,
+) -> Result<Option<Tally>, redb::Error> {
+    let row = rows.get(&place::meta(TALLY)[..])?;
+    Ok(row.and_then(|row| {
+        let (count, sum) = record::open(row.value()).ok()?.split_first_chunk()?;
+        Some(Tally {
+            count: u64::from_be_bytes(*count),
+            sum: sum.try_into().ok()?,
+        })
+    }))
+}
+
+/// A page that makes no sense may let the engine panic, which is an error as good as any.
+fn caught<T>(work: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, redb::Error> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        let what = "a page of its file makes no sense".to_owned();
+        Err(redb::Error::Corrupted(what))
+    })
 }
 
 fn begin(key: &[u8; 32]) -> u64 {
@@ -217,5 +289,16 @@ mod tests {
         assert_eq!(keys.arrive(&alike(2)), 42);
         keys.leave(42, &alike(2));
         assert_eq!(keys.arrive(&alike(3)), 43);
+    }
+
+    #[test]
+    fn a_tally_that_lost_what_it_gained_is_what_it_was() {
+        let mut keys = Keys::default();
+        keys.arrive(&alike(1));
+        let before = keys.tally();
+        let second = keys.arrive(&alike(2));
+        assert_ne!(keys.tally(), before);
+        keys.leave(second, &alike(2));
+        assert_eq!(keys.tally(), before);
     }
 }

@@ -15,6 +15,8 @@ use crate::store::place;
 pub(in crate::store) struct View<'a, T> {
     pub(super) rows: T,
     pub(super) keys: &'a RwLock<Keys>,
+    /// Nobody else is making a commit: what the index knows is there, or was.
+    pub(super) alone: bool,
     pub(super) engine: &'a Engine,
 }
 
@@ -89,7 +91,10 @@ where
     }
 
     fn has_lost(&self, place: &[u8]) -> bool {
-        place::key_at(place).is_some_and(|key| self.keys().is_lost(key))
+        place::key_at(place).is_some_and(|key| {
+            let keys = self.keys();
+            keys.is_lost(key) || self.alone && !keys.arrivals(key).is_empty()
+        })
     }
 }
 
@@ -122,10 +127,13 @@ impl MapMut for Changes<'_, '_> {
 }
 
 impl Changes<'_, '_> {
-    /// Writes how many keys there will be.
-    pub(super) fn count_keys(&mut self) -> Result<(), Failed> {
-        let recount = self.keys_mut().recount();
-        recount.map_or(Ok(()), |(place, count)| self.put(&place, &count))
+    /// Writes what keys there will be, if there are others.
+    pub(super) fn tally_keys(&mut self) -> Result<(), Failed> {
+        let (place, tally) = self.keys().tally();
+        match self.get(&place, |row| row == tally)? {
+            Some(true) => Ok(()),
+            _ => self.put(&place, &tally),
+        }
     }
 }
 
