@@ -16,8 +16,8 @@ use serde_json::json;
 use super::load;
 use super::progress::Progress;
 
-/// So many faults and jobs together are few enough for a picture.
-const FEW: usize = 4;
+/// So many faults are few enough for a picture.
+const FEW_FAULTS: usize = 2;
 /// Where more are left of a planted mistake, so many other seeds are run in search of it, and so many
 /// of those that find it are made smaller as well: there is but one reason for all of them to fail.
 const OTHER_SEEDS: u64 = 600;
@@ -80,7 +80,7 @@ impl Shrink {
             let base = seed.to_string();
             let mut others = (0..OTHER_SEEDS).map(|nth| seed_of(&base, nth));
             for _ in 0..OTHERS {
-                if size(&best.scenario) <= FEW {
+                if faults(&best.scenario) <= FEW_FAULTS {
                     break;
                 }
                 let Some(other) = others.find(|seed| fails(&random::scenario(*seed), *seed)) else {
