@@ -2,7 +2,7 @@
 
 use crate::chance::Chance;
 use crate::random::millis;
-use crate::scenario::{ReservationPlan, Scenario, Span};
+use crate::scenario::{Act, CallPoint, Leg, ReservationPlan, Scenario, Span, Step, When};
 
 /// Of a hundred runs, so many have reservations.
 const PERCENT: u64 = 15;
@@ -41,5 +41,24 @@ pub(super) fn reservations(scenario: &mut Scenario, chance: &mut Chance) {
         if let Some(stranger) = strangers.next().filter(|_| chance.percent(30)) {
             stranger.reservation = Some(number);
         }
+    }
+    if chance.percent(35) {
+        scenario.steps.push(unheard(scenario, chance));
+    }
+}
+
+/// What was promised does not get to the client, who asks again with the same key.
+fn unheard(scenario: &Scenario, chance: &mut Chance) -> Step {
+    let reservations = scenario.reservations.len() as u64;
+    let call = CallPoint {
+        method: "ReserveDevice".to_owned(),
+        from: None,
+        job: None,
+        leg: Leg::Answer,
+        nth: u32::try_from(chance.within(1, reservations)).expect("it is a few"),
+    };
+    Step {
+        when: When::Call(call),
+        act: Act::Lose,
     }
 }
