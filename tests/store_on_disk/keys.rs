@@ -1,6 +1,7 @@
 //! Idempotency keys, whose rows lie in the order in which they came.
 
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 
 use qrtx::ids::Epoch;
 use qrtx::os::jobs::FILE;
@@ -61,6 +62,10 @@ fn take_seventh(rows: &mut Rows<'_>) -> (Vec<u8>, Vec<u8>) {
 /// The places of all rows of keys, with `change` made to the rows first.
 fn places(directory: &Path, change: impl FnOnce(&mut Rows<'_>)) -> Vec<Vec<u8>> {
     let engine = redb::Database::open(directory.join(FILE)).unwrap();
+    change_rows(&engine, change)
+}
+
+fn change_rows(engine: &redb::Database, change: impl FnOnce(&mut Rows<'_>)) -> Vec<Vec<u8>> {
     let commit = engine.begin_write().unwrap();
     let mut rows = commit.open_table(TABLE).unwrap();
     change(&mut rows);
@@ -215,6 +220,36 @@ async fn a_key_of_a_commit_that_failed_is_held_or_free_as_the_disk_has_it() {
         }
     }
     assert!(failed > 0, "no commit failed");
+}
+
+/// The index in memory outlives a failure, after which the file is read anew.
+#[tokio::test]
+async fn a_key_whose_row_is_gone_from_under_an_open_store_is_not_free() {
+    let disk = Disk::default();
+    let inserted = Arc::new(Mutex::new(disk.clone()));
+    let drive = inserted.clone();
+    let store = RedbStore::open(move || drive.lock().unwrap().boot().open(), alone()).unwrap();
+    let epoch = store.claim().await.unwrap();
+    for number in 1..20 {
+        store.append(epoch, named(number).commit()).await.unwrap();
+    }
+    let other = disk.durable();
+    let file = other.boot().open().unwrap();
+    let engine = redb::Builder::new().create_with_backend(file).unwrap();
+    change_rows(&engine, |rows| drop(take_seventh(rows)));
+    drop(engine);
+    *inserted.lock().unwrap() = other;
+    disk.fail(Failures {
+        syncs: Some(0),
+        once: true,
+        ..Failures::default()
+    });
+    let plain = job().submitted(50).commit();
+    assert!(store.append(epoch, plain).await.is_err());
+    let why = repeated(&store, epoch, 7, 1_000).await.unwrap_err();
+    assert!(why.to_string().contains("its row is lost"), "{why}");
+    let why = repeated(&store, epoch, 8, 1_000).await.unwrap_err();
+    assert!(matches!(why, AppendError::KeyTaken(_)), "{why}");
 }
 
 /// Each page in turn, each in some places: whatever can be read then, nothing runs again, and what is new
