@@ -288,7 +288,7 @@ impl Check {
             Some(key) => match store.key_holder(key).await {
                 Ok(Some(holder)) if holder.job == head.id => None,
                 Ok(Some(holder)) => Some(format!("its idempotency key names {}", holder.job)),
-                Ok(None) => Some("its idempotency key is lost: a repetition would run".to_owned()),
+                Ok(None) => Some("the row of its idempotency key is lost".to_owned()),
                 Err(why) => Some(why.to_string()),
             },
         };

@@ -130,9 +130,7 @@ impl Change {
             write_events(map, submission, job)?;
         }
         match &job.key {
-            Some((key, holder)) if planted(Bug::KeyInAnotherCommit) => {
-                map.put(&place::key(*key), holder)
-            }
+            Some((key, holder)) if planted(Bug::KeyInAnotherCommit) => map.hold(*key, holder),
             _ => Ok(()),
         }
     }
@@ -215,7 +213,7 @@ fn out_of_order(job: &Encoded, last: u64) -> Refusal {
 /// What comes once in a job's life.
 fn insert(map: &mut impl MapMut, job: &Encoded, program: &[u8]) -> Result<u64, Refusal> {
     if let Some((key, holder)) = &job.key {
-        if let Some(holder) = find::key_holder(map, key)? {
+        if let Some(holder) = find::key_holder(map, *key)? {
             let holder = holder.map_err(|why| {
                 let what = format!("the idempotency key cannot be looked up: {why}");
                 Refusal::No(AppendError::Unavailable(what))
@@ -223,7 +221,7 @@ fn insert(map: &mut impl MapMut, job: &Encoded, program: &[u8]) -> Result<u64, R
             return Err(Refusal::No(AppendError::KeyTaken(holder)));
         }
         if !planted(Bug::KeyInAnotherCommit) {
-            map.put(&place::key(*key), holder)?;
+            map.hold(*key, holder)?;
         }
     }
     let submission = own::last_given(map)? + 1;
@@ -399,12 +397,11 @@ fn forget(map: &mut impl MapMut, job: JobId) -> Result<(), Refusal> {
     gone.push(place::head(submission).to_vec());
     gone.push(place::name(job).to_vec());
     for key in keys {
-        let key = place::key(key);
-        let holder = map.get(&key, record::decode::<KeyHolder>)?;
         // One that was lost, and that a repetition has taken since, is that job's.
-        if !matches!(holder, Some(Ok(holder)) if holder.job != job) {
-            gone.push(key.to_vec());
-        }
+        map.release(key, &|row| {
+            let holder = record::decode_of::<KeyHolder>(&key.to_bytes(), row);
+            !matches!(holder, Ok((holder, _)) if holder.job != job)
+        })?;
     }
     for place in gone {
         map.remove(&place)?;

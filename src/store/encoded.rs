@@ -40,7 +40,10 @@ impl Encoded {
         });
         let key = submission.as_ref().and_then(|submission| submission.key);
         Self {
-            key: key.zip(holder.map(|holder| record::encode(&holder))),
+            key: key.zip(holder).map(|(key, holder)| {
+                let row = record::encode_of(&key.to_bytes(), &holder);
+                (key, row)
+            }),
             program: submission.map(|submission| record::seal(&submission.program)),
             ..Self::whole(&job, &events)
         }

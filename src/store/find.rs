@@ -60,20 +60,46 @@ pub(super) fn search(map: &impl Map, job: JobId) -> Result<Option<u64>, Failed> 
 /// Who holds a key, or why nobody can say.
 pub(super) fn key_holder(
     map: &impl Map,
-    key: &Key,
+    key: Key,
 ) -> Result<Option<Result<KeyHolder, String>>, Failed> {
-    let place = place::key(*key);
-    match map.get(&place, record::decode::<KeyHolder>)? {
-        None if map.has_lost(&place) => Ok(Some(Err("its row is lost".to_owned()))),
-        // Its job was forgotten while the row could not be read.
-        Some(Ok(holder)) if is_forgotten(map, holder.job)? => Ok(None),
-        read => Ok(read),
+    let mut rows = Vec::new();
+    map.holders(key, &mut |row| {
+        rows.push(record::decode_of::<KeyHolder>(&key.to_bytes(), row));
+    })?;
+    let mut unclear = match map.has_lost(key)? {
+        true => Some("its row is lost, or may be".to_owned()),
+        false => None,
+    };
+    for row in rows {
+        match row {
+            // Its job was forgotten while the row could not be read.
+            Ok((holder, true)) if is_forgotten(map, holder.job)? => {}
+            Ok((holder, false)) if !may_have(map, holder.job, key)? => {
+                unclear = Some(format!("its row names {}, which has it not", holder.job));
+            }
+            Ok((holder, _)) => return Ok(Some(Ok(holder))),
+            Err(why) => unclear = Some(why),
+        }
     }
+    Ok(unclear.map(Err))
 }
 
 fn is_forgotten(map: &impl Map, job: JobId) -> Result<bool, Failed> {
     let named = map.get(&place::name(job), |_| ())?;
     Ok(named.is_none() && search(map, job)?.is_none())
+}
+
+/// Whether a key may be that of a job, by what its head says. One that was written anew because its
+/// spec was lost does not know its own.
+fn may_have(map: &impl Map, job: JobId, key: Key) -> Result<bool, Failed> {
+    let Some(submission) = search(map, job)? else {
+        return Ok(false);
+    };
+    let head = map.get(&place::head(submission), |row| {
+        head::decode(row, submission)
+    })?;
+    let known = head.and_then(Result::ok).and_then(|head| head.stub().key);
+    Ok(known.is_none_or(|own| own == key))
 }
 
 /// The name of the job of a submission whose head cannot be read; `None` if nothing tells it.

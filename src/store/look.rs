@@ -214,7 +214,7 @@ pub(super) fn program(map: &impl Map, job: JobId) -> Result<Option<Vec<u8>>, Rea
 }
 
 pub(super) fn key_holder(map: &impl Map, key: &Key) -> Result<Option<KeyHolder>, ReadError> {
-    let holder = find::key_holder(map, key)?;
+    let holder = find::key_holder(map, *key)?;
     holder.transpose().map_err(|why| {
         ReadError::Unavailable(format!("the idempotency key cannot be looked up: {why}"))
     })

@@ -6,6 +6,9 @@ use std::ops::{Bound, ControlFlow};
 
 use smallvec::SmallVec;
 
+use crate::job::key::Key;
+use crate::store::place;
+
 /// The map cannot be read or written now, and whatever was under way did not happen.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Failed {
@@ -59,10 +62,13 @@ pub(super) trait Map {
         on_row: &mut OnRow<'_>,
     ) -> Result<(), Failed>;
 
-    /// Whether there was a row in a place in which there is none, as far as anybody knows: pages that
-    /// are damaged may hide rows.
-    fn has_lost(&self, _key: &[u8]) -> bool {
-        false
+    /// Gives the rows of an idempotency key to `on_row`. There may be several: one that was hidden by
+    /// a damaged page may be there again when another has taken the key.
+    fn holders(&self, key: Key, on_row: &mut dyn FnMut(&[u8])) -> Result<(), Failed>;
+
+    /// Whether a key had a row that is not there, as far as anybody knows.
+    fn has_lost(&self, _key: Key) -> Result<bool, Failed> {
+        Ok(false)
     }
 }
 
@@ -71,6 +77,12 @@ pub(super) trait MapMut: Map {
     fn put(&mut self, key: &[u8], value: &[u8]) -> Result<(), Failed>;
 
     fn remove(&mut self, key: &[u8]) -> Result<(), Failed>;
+
+    /// Writes the row of an idempotency key that is free.
+    fn hold(&mut self, key: Key, row: &[u8]) -> Result<(), Failed>;
+
+    /// Takes out the rows of a key that are `his`, and what is known of those that are not there.
+    fn release(&mut self, key: Key, his: &dyn Fn(&[u8]) -> bool) -> Result<(), Failed>;
 }
 
 /// Rows in memory. Nearly all keys fit in where they are compared, side by side.
@@ -100,6 +112,10 @@ impl Map for Rows {
         }
         Ok(())
     }
+
+    fn holders(&self, key: Key, on_row: &mut dyn FnMut(&[u8])) -> Result<(), Failed> {
+        Map::get(self, &place::key(key), on_row).map(drop)
+    }
 }
 
 impl MapMut for Rows {
@@ -110,6 +126,18 @@ impl MapMut for Rows {
 
     fn remove(&mut self, key: &[u8]) -> Result<(), Failed> {
         Self::remove(self, key);
+        Ok(())
+    }
+
+    fn hold(&mut self, key: Key, row: &[u8]) -> Result<(), Failed> {
+        self.put(&place::key(key), row)
+    }
+
+    fn release(&mut self, key: Key, his: &dyn Fn(&[u8]) -> bool) -> Result<(), Failed> {
+        let place = place::key(key);
+        if Map::get(self, &place, his)? == Some(true) {
+            Self::remove(self, &place[..]);
+        }
         Ok(())
     }
 }

@@ -106,14 +106,6 @@ pub(super) fn key(key: Key) -> [u8; 33] {
 /// All rows of keys.
 pub(super) const ALL_KEYS: ([u8; 1], [u8; 1]) = ([KEY], [KEY + 1]);
 
-/// The key in the place of its row.
-pub(super) fn key_at(place: &[u8]) -> Option<&[u8; 32]> {
-    match place {
-        [KEY, key @ ..] => key.try_into().ok(),
-        _ => None,
-    }
-}
-
 /// Where the row of a key lies that came as this one, in a store that keeps them in that order.
 pub(super) fn arrived(arrival: u64, key: &[u8; 32]) -> [u8; 41] {
     let mut place = [KEY; 41];

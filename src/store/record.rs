@@ -34,6 +34,34 @@ pub(super) fn seal_as(form: u8, about: usize, write: impl FnOnce(&mut Vec<u8>)) 
     row
 }
 
+/// A record that belongs to `whom`, and is not believed of anybody else.
+pub(super) fn encode_of<T: Serialize>(whom: &[u8], record: &T) -> Vec<u8> {
+    let mut row = encode(record);
+    let sum = sum_of(whom, &row[HEADER..]);
+    row[1..HEADER].copy_from_slice(&sum);
+    row
+}
+
+/// What [`encode_of`] wrote for the same, and that it is his for sure; earlier kernels wrote what
+/// [`encode`] writes, which may be anybody's.
+pub(super) fn decode_of<T: DeserializeOwned>(whom: &[u8], row: &[u8]) -> Result<(T, bool), String> {
+    if let Some((header, record)) = row.split_at_checked(HEADER)
+        && header[0] == version()
+        && sum_of(whom, record) == header[1..]
+    {
+        let read = serde_json::from_slice(record).map_err(|why| why.to_string())?;
+        return Ok((read, true));
+    }
+    Ok((decode(row)?, false))
+}
+
+fn sum_of(whom: &[u8], record: &[u8]) -> [u8; 4] {
+    let mut sum = crc32fast::Hasher::new();
+    sum.update(whom);
+    sum.update(record);
+    sum.finalize().to_be_bytes()
+}
+
 /// A number of the store itself.
 pub(super) fn number(number: u64) -> Vec<u8> {
     seal(&number.to_be_bytes())
@@ -81,6 +109,19 @@ fn version() -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_record_of_one_is_not_believed_of_another() {
+        let row = encode_of(b"one", &"what he has");
+        assert_eq!(
+            decode_of(b"one", &row),
+            Ok(("what he has".to_owned(), true))
+        );
+        assert!(decode_of::<String>(b"another", &row).is_err());
+        let anybodys = encode(&"what somebody has");
+        let read = decode_of(b"one", &anybodys);
+        assert_eq!(read, Ok(("what somebody has".to_owned(), false)));
+    }
 
     #[test]
     fn a_record_reads_back_and_any_flipped_bit_is_found() {

@@ -38,6 +38,8 @@ struct State {
     blocks: BTreeSet<u64>,
     capacity: Option<u64>,
     failures: Failures,
+    /// Where a sector begins that cannot be read.
+    unreadable: Option<u64>,
 }
 
 /// Which of the next operations fail: `Some(n)` is the n-th from now on, from 0.
@@ -156,6 +158,11 @@ impl Disk {
         let mut state = self.state();
         state.durable[place] = byte;
         std::mem::replace(&mut state.visible[place], byte)
+    }
+
+    /// Has a sector there that nobody can read any more.
+    pub fn unreadable(&self, place: u64) {
+        self.state().unreadable = Some(place);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -294,7 +301,9 @@ impl StorageBackend for Handle {
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         let mut state = self.living()?;
-        if state.strikes(|failures| &mut failures.reads) {
+        let sectors = offset..offset + out.len() as u64;
+        let is_bad = state.unreadable.is_some_and(|bad| sectors.contains(&bad));
+        if is_bad || state.strikes(|failures| &mut failures.reads) {
             return Err(broken("read"));
         }
         let from = offset as usize;

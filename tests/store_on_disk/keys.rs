@@ -10,7 +10,7 @@ use qrtx::ports::store::AppendError;
 use qrtx::store::RedbStore;
 use qrtx_testkit::disk::{Disk, Failures};
 use qrtx_testkit::jobs::{Life, job, straight_way};
-use redb::ReadableTable as _;
+use redb::{ReadableTable as _, StorageBackend as _};
 
 use crate::{alone, open};
 
@@ -46,6 +46,14 @@ async fn forget(store: &RedbStore, epoch: Epoch, number: u64) {
     store.forget(epoch, vec![over.job.id]).await.unwrap();
 }
 
+/// Whether its own job has a key.
+async fn is_held(store: &RedbStore, epoch: Epoch, number: u64) -> bool {
+    match repeated(store, epoch, number, number + 1_000).await {
+        Err(AppendError::KeyTaken(holder)) => holder.job == named(number).job.id,
+        _ => false,
+    }
+}
+
 type Rows<'a> = redb::Table<'a, &'static [u8], &'static [u8]>;
 
 /// Takes out the row of the seventh key that came.
@@ -63,6 +71,10 @@ fn take_seventh(rows: &mut Rows<'_>) -> (Vec<u8>, Vec<u8>) {
 fn places(directory: &Path, change: impl FnOnce(&mut Rows<'_>)) -> Vec<Vec<u8>> {
     let engine = redb::Database::open(directory.join(FILE)).unwrap();
     change_rows(&engine, change)
+}
+
+fn edit(directory: &Path, change: impl FnOnce(&mut Rows<'_>)) {
+    drop(places(directory, change));
 }
 
 fn change_rows(engine: &redb::Database, change: impl FnOnce(&mut Rows<'_>)) -> Vec<Vec<u8>> {
@@ -111,17 +123,15 @@ async fn a_key_that_an_earlier_kernel_wrote_in_the_order_of_hashes_is_held_and_f
             let by_hash = [&b"k"[..], &place[9..]].concat();
             rows.insert(&by_hash[..], &row[..]).unwrap();
         }
+        // They did not say how many there were.
+        assert!(rows.remove(&b"mkeys"[..]).unwrap().is_some());
     });
+    // Also when it has been opened, and written, since.
+    stored(directory.path(), 20..22).await;
     let store = qrtx::os::jobs::open(directory.path()).unwrap();
     let epoch = store.claim().await.unwrap();
-    for number in 1..20 {
-        let why = repeated(&store, epoch, number, number + 1_000)
-            .await
-            .unwrap_err();
-        let AppendError::KeyTaken(holder) = why else {
-            panic!("{why}");
-        };
-        assert_eq!(holder.job, named(number).job.id);
+    for number in 1..22 {
+        assert!(is_held(&store, epoch, number).await, "{number}");
     }
     forget(&store, epoch, 1).await;
     repeated(&store, epoch, 1, 1_000).await.unwrap();
@@ -248,8 +258,108 @@ async fn a_key_whose_row_is_gone_from_under_an_open_store_is_not_free() {
     assert!(store.append(epoch, plain).await.is_err());
     let why = repeated(&store, epoch, 7, 1_000).await.unwrap_err();
     assert!(why.to_string().contains("its row is lost"), "{why}");
-    let why = repeated(&store, epoch, 8, 1_000).await.unwrap_err();
-    assert!(matches!(why, AppendError::KeyTaken(_)), "{why}");
+    assert!(is_held(&store, epoch, 8).await);
+    forget(&store, epoch, 7).await;
+    repeated(&store, epoch, 7, 1_000).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_row_that_is_anothers_makes_a_key_neither_his_nor_free() {
+    let directory = tempfile::tempdir().unwrap();
+    stored(directory.path(), 1..20).await;
+    edit(directory.path(), |rows| {
+        let (one, other) = (take_seventh(rows), take_seventh(rows));
+        rows.insert(&one.0[..], &other.1[..]).unwrap();
+        rows.insert(&other.0[..], &one.1[..]).unwrap();
+    });
+    let store = qrtx::os::jobs::open(directory.path()).unwrap();
+    let epoch = store.claim().await.unwrap();
+    let unclear = async |number| {
+        let why = repeated(&store, epoch, number, 1_000).await.unwrap_err();
+        assert!(why.to_string().contains("cannot be looked up"), "{why}");
+    };
+    unclear(7).await;
+    unclear(8).await;
+    forget(&store, epoch, 8).await;
+    unclear(7).await;
+    repeated(&store, epoch, 8, 1_000).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_key_that_was_taken_while_an_old_row_of_it_was_hidden_is_his_who_took_it() {
+    let directory = tempfile::tempdir().unwrap();
+    stored(directory.path(), 1..20).await;
+    let mut hidden = None;
+    edit(directory.path(), |rows| hidden = Some(take_seventh(rows)));
+    let store = qrtx::os::jobs::open(directory.path()).unwrap();
+    let epoch = store.claim().await.unwrap();
+    forget(&store, epoch, 7).await;
+    repeated(&store, epoch, 7, 1_000).await.unwrap();
+    assert!(store.close());
+    let (place, row) = hidden.unwrap();
+    edit(directory.path(), |rows| {
+        rows.insert(&place[..], &row[..]).unwrap();
+    });
+    let store = qrtx::os::jobs::open(directory.path()).unwrap();
+    let epoch = store.claim().await.unwrap();
+    let why = repeated(&store, epoch, 7, 2_000).await.unwrap_err();
+    let AppendError::KeyTaken(holder) = why else {
+        panic!("{why}");
+    };
+    assert_eq!(holder.job, job().submitted(1_000).job.id);
+}
+
+#[tokio::test]
+async fn a_bit_of_one_number_of_arrival_hides_few_other_keys_and_frees_none() {
+    let disk = Disk::default();
+    let store = open(&disk, alone()).unwrap();
+    let epoch = store.claim().await.unwrap();
+    for number in 1..200 {
+        store.append(epoch, named(number).commit()).await.unwrap();
+    }
+    drop(store);
+    let spoilt = disk.spoil(&[&b"k"[..], &6_u64.to_be_bytes()].concat());
+    assert!(spoilt > 0, "the row is there");
+    let store = open(&disk, alone()).unwrap();
+    let epoch = store.claim().await.unwrap();
+    let mut held = 0;
+    for number in 1..200 {
+        match repeated(&store, epoch, number, number + 1_000).await {
+            Err(AppendError::KeyTaken(_)) => held += 1,
+            other => assert!(other.is_err(), "{number} runs again"),
+        }
+    }
+    // Those on the same page may not be found beside it.
+    assert!(held > 180, "{held}");
+}
+
+/// A sector that cannot be read, wherever it is.
+#[tokio::test]
+async fn a_store_that_cannot_be_read_is_not_opened_and_says_why() {
+    let disk = Disk::default();
+    let store = open(&disk, alone()).unwrap();
+    let epoch = store.claim().await.unwrap();
+    for number in 1..120 {
+        store.append(epoch, named(number).commit()).await.unwrap();
+    }
+    drop(store);
+    let pages = disk.bytes() / PAGE as u64;
+    let mut refused = 0;
+    for page in 1..pages {
+        let damaged = disk.durable();
+        damaged.unreadable(page * PAGE as u64);
+        match open(&damaged, alone()) {
+            Err(why) => {
+                refused += 1;
+                assert!(why.to_string().contains("fails to read"), "{page}: {why}");
+            }
+            Ok(store) => {
+                let claimed = store.claim().await;
+                assert!(claimed.is_ok(), "{page}: {claimed:?}");
+            }
+        }
+    }
+    assert!(refused > 0, "everything could be read");
 }
 
 /// Each page in turn, each in some places: whatever can be read then, nothing runs again, and what is new
@@ -275,6 +385,13 @@ async fn no_repetition_is_taken_for_new_whatever_page_of_keys_makes_no_sense() {
         (9, 0xff),
         (2000, 0x55),
     ];
+    let hidden = disk.durable();
+    let file = hidden.boot().open().unwrap();
+    let engine = redb::Builder::new().create_with_backend(file).unwrap();
+    change_rows(&engine, |rows| drop(take_seventh(rows)));
+    drop(engine);
+    let hidden_bytes = hidden.boot().open().unwrap().len().unwrap();
+    let hidden_bytes = usize::try_from(hidden_bytes).unwrap();
     for (page, (at, byte)) in (1..pages).flat_map(|page| places.map(|place| (page, place))) {
         let damaged = disk.durable();
         damaged.overwrite(page * PAGE + at, byte);
@@ -287,9 +404,22 @@ async fn no_repetition_is_taken_for_new_whatever_page_of_keys_makes_no_sense() {
         for number in (1..120).step_by(7) {
             match repeated(&store, epoch, number, 1_000 + number).await {
                 Ok(_) => ran.push((page, at, byte, number)),
-                Err(AppendError::KeyTaken(_)) => taken += 1,
+                Err(AppendError::KeyTaken(holder)) => {
+                    assert_eq!(holder.job, named(number).job.id, "{page} {at} {byte}");
+                    taken += 1;
+                }
                 Err(_) => doubtful += 1,
             }
+        }
+        let both = hidden.durable();
+        if page * PAGE < hidden_bytes {
+            both.overwrite(page * PAGE + at, byte);
+        }
+        if let Ok(store) = open(&both, alone())
+            && let Ok(epoch) = store.claim().await
+            && repeated(&store, epoch, 7, 1_000).await.is_ok()
+        {
+            ran.push((page, at, byte, 7));
         }
         let plain = job().submitted(2_000).commit();
         if store.append(epoch, plain).await.is_ok() {

@@ -39,6 +39,8 @@ pub(super) struct Keys {
     by_hash: bool,
     /// How keys begin whose rows are not found, though jobs say that they have them.
     lost: BTreeSet<u64>,
+    /// There are more that are lost: not all jobs could be asked.
+    blind: bool,
     /// Of all rows and of what is lost.
     tally: Tally,
     /// The rows that came or went since a commit was seen to succeed.
@@ -55,31 +57,36 @@ impl Keys {
         if planted(Bug::KeysNotIndexed) {
             return Ok(keys);
         }
-        let whole = caught(|| keys.read(rows, Order::Up)).is_ok();
-        let stored = caught(|| stored(rows)).ok().flatten();
+        let whole = readable(caught(|| keys.read(rows, Order::Up)))?.is_ok();
+        let stored = readable(caught(|| stored(rows)))?.ok().flatten();
         if whole && stored == Some(keys.tally) {
             return Ok(keys);
         }
         // New rows go behind all that are there. Behind those only that come before a damaged page they
         // would be written into it.
-        let behind = caught(|| keys.read(rows, Order::Down)).is_ok();
+        let behind = readable(caught(|| keys.read(rows, Order::Down)))?.is_ok();
         keys.by_hash = true;
         let found = keys.tally.count;
-        let told = caught(|| keys.ask_heads(rows));
-        if let Err(why @ redb::Error::Io(_)) = told {
-            return Err(why);
+        if readable(caught(|| keys.ask_heads(rows, Order::Up)))?.is_err() {
+            keys.blind = true;
+            // From the other end, those behind what is damaged are told.
+            drop(readable(caught(|| keys.ask_heads(rows, Order::Down)))?);
         }
-        if told.is_err() {
+        let missing = stored.map_or(0, |stored| stored.count.saturating_sub(keys.tally.count));
+        keys.tally.count += missing;
+        keys.blind |= missing > 0;
+        if keys.blind {
             // It does not come out, so it is looked at again at the next start.
-            keys.tally.count += 1;
+            keys.tally.sum[0] ^= 1;
         }
-        if !(whole && behind && told.is_ok() && keys.lost.is_empty()) {
+        if !(whole && behind && !keys.blind && keys.lost.is_empty()) {
             tracing::error!(
                 found,
                 lost = keys.lost.len(),
-                all_told = told.is_ok(),
+                all_told = !keys.blind,
                 "idempotency keys of the job store cannot be read: requests with those that are lost \
-                 are refused; go on with a copy of the store"
+                 are refused, and if not all are told, those with any that is not found; go on with a \
+                 copy of the store"
             );
         }
         Ok(keys)
@@ -112,11 +119,13 @@ impl Keys {
         rows: &impl ReadableTable<&'static [u8], &'static [u8]>,
         order: Order,
     ) -> Result<(), redb::Error> {
-        let reached = self.next;
         let (from, to) = place::ALL_KEYS;
         scan(rows, &from, &to, order, &mut |place, _| {
             match place::arrival_at(place) {
-                Some((arrival, _)) if arrival < reached => return ControlFlow::Break(()),
+                // Reached from the other end.
+                Some((arrival, key)) if self.arrivals(&key).contains(&arrival) => {
+                    return ControlFlow::Break(());
+                }
                 Some((arrival, key)) => self.insert(arrival, &key),
                 None => self.by_hash = true,
             }
@@ -128,13 +137,16 @@ impl Keys {
     fn ask_heads(
         &mut self,
         rows: &impl ReadableTable<&'static [u8], &'static [u8]>,
+        order: Order,
     ) -> Result<(), redb::Error> {
         let (from, to) = place::ALL_HEADS;
-        scan(rows, &from, &to, Order::Up, &mut |place, row| {
+        scan(rows, &from, &to, order, &mut |place, row| {
             let submission = place::submission_at(place).unwrap_or(0);
-            let key = head::decode(row, submission).ok();
-            let key = key.and_then(|head| head.stub().key);
-            if let Some(key) = key {
+            let Ok(head) = head::decode(row, submission) else {
+                self.blind = true;
+                return ControlFlow::Continue(());
+            };
+            if let Some(key) = head.stub().key {
                 let is_by_hash = matches!(rows.get(&place::key(key)[..]), Ok(Some(_)));
                 let key = key.to_bytes();
                 if !is_by_hash && self.arrivals(&key).is_empty() && self.lost.insert(begin(&key)) {
@@ -201,9 +213,9 @@ impl Keys {
         self.by_hash
     }
 
-    /// Whether a key has lost its row.
+    /// Whether a key that has no row may have lost it.
     pub(super) fn is_lost(&self, key: &[u8; 32]) -> bool {
-        self.lost.contains(&begin(key))
+        self.blind || self.lost.contains(&begin(key))
     }
 
     /// Nobody has a key any longer whose row was lost before.
@@ -244,6 +256,21 @@ fn stored(
             sum: sum.try_into().ok()?,
         })
     }))
+}
+
+/// What cannot be read now may be read at the next start, and the engine takes it for the end of
+/// all reading: nothing is concluded from it.
+fn readable<T>(read: Result<T, redb::Error>) -> Result<Result<T, redb::Error>, redb::Error> {
+    match read {
+        Err(redb::Error::Io(why)) => {
+            let what = format!(
+                "idempotency keys cannot be read: {why}; if that stays so, go on with a copy of the \
+                 file in which zeros stand for what cannot be read"
+            );
+            Err(redb::Error::Io(std::io::Error::new(why.kind(), what)))
+        }
+        read => Ok(read),
+    }
 }
 
 /// A page that makes no sense may let the engine panic, which is an error as good as any.

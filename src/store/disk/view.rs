@@ -5,7 +5,9 @@ use std::ops::{Bound, Deref};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use redb::ReadableTable;
+use smallvec::SmallVec;
 
+use crate::job::key::Key;
 use crate::store::disk::engine::{Engine, Table};
 use crate::store::disk::keys::Keys;
 use crate::store::map::{Failed, Map, MapMut, OnRow, Order};
@@ -44,15 +46,16 @@ impl<R> View<'_, R>
 where
     R: Deref<Target: ReadableTable<&'static [u8], &'static [u8]>>,
 {
-    /// When the row of a key came, if it has one that came since there is such an order.
-    fn arrival(&self, key: &[u8; 32]) -> Result<Option<u64>, Failed> {
-        let arrivals = self.keys().arrivals(key);
-        for arrival in arrivals {
-            if self.has(&place::arrived(arrival, key))? {
-                return Ok(Some(arrival));
-            }
-        }
-        Ok(None)
+    /// Where rows of a key may lie.
+    fn places(&self, key: Key) -> SmallVec<[SmallVec<[u8; 41]>; 1]> {
+        let keys = self.keys();
+        let bytes = key.to_bytes();
+        let arrived = keys.arrivals(&bytes).into_iter();
+        let arrived = arrived.map(|arrival| place::arrived(arrival, &bytes).into());
+        let by_hash = keys
+            .by_hash()
+            .then(|| SmallVec::from_slice(&place::key(key)));
+        arrived.chain(by_hash).collect()
     }
 
     fn has(&self, place: &[u8]) -> Result<bool, Failed> {
@@ -70,14 +73,7 @@ where
     R: Deref<Target: ReadableTable<&'static [u8], &'static [u8]>>,
 {
     fn get<T>(&self, place: &[u8], read: impl FnOnce(&[u8]) -> T) -> Result<Option<T>, Failed> {
-        let Some(key) = place::key_at(place) else {
-            return self.value(place, read);
-        };
-        match self.arrival(key)? {
-            Some(arrival) => self.value(&place::arrived(arrival, key), read),
-            None if self.keys().by_hash() => self.value(place, read),
-            None => Ok(None),
-        }
+        self.value(place, read)
     }
 
     fn scan(
@@ -90,39 +86,61 @@ where
         self.told(scan(&*self.rows, from, to, order, on_row))
     }
 
-    fn has_lost(&self, place: &[u8]) -> bool {
-        place::key_at(place).is_some_and(|key| {
-            let keys = self.keys();
-            keys.is_lost(key) || self.alone && !keys.arrivals(key).is_empty()
-        })
+    fn holders(&self, key: Key, on_row: &mut dyn FnMut(&[u8])) -> Result<(), Failed> {
+        for place in self.places(key) {
+            self.value(&place, &mut *on_row)?;
+        }
+        Ok(())
+    }
+
+    fn has_lost(&self, key: Key) -> Result<bool, Failed> {
+        let key = key.to_bytes();
+        if self.keys().is_lost(&key) {
+            return Ok(true);
+        }
+        // Whoever looks beside a commit may know more than is there.
+        let arrivals = match self.alone {
+            true => self.keys().arrivals(&key),
+            false => SmallVec::new(),
+        };
+        for arrival in arrivals {
+            if !self.has(&place::arrived(arrival, &key))? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 
 impl MapMut for Changes<'_, '_> {
     fn put(&mut self, place: &[u8], value: &[u8]) -> Result<(), Failed> {
-        let Some(key) = place::key_at(place) else {
-            let put = self.rows.insert(place, value).map(drop);
-            return self.told(put);
-        };
-        let there = self.arrival(key)?;
-        let arrival = there.unwrap_or_else(|| self.keys_mut().arrive(key));
-        let put = self.rows.insert(&place::arrived(arrival, key)[..], value);
-        let put = put.map(drop);
+        let put = self.rows.insert(place, value).map(drop);
         self.told(put)
     }
 
     fn remove(&mut self, place: &[u8]) -> Result<(), Failed> {
-        if let Some(key) = place::key_at(place) {
-            self.keys_mut().forget(key);
-            if let Some(arrival) = self.arrival(key)? {
-                let removed = self.rows.remove(&place::arrived(arrival, key)[..]);
-                let removed = removed.map(drop);
-                self.told(removed)?;
-                self.keys_mut().leave(arrival, key);
-            }
-        }
         let removed = self.rows.remove(place).map(drop);
         self.told(removed)
+    }
+
+    fn hold(&mut self, key: Key, row: &[u8]) -> Result<(), Failed> {
+        let key = key.to_bytes();
+        let arrival = self.keys_mut().arrive(&key);
+        self.put(&place::arrived(arrival, &key), row)
+    }
+
+    fn release(&mut self, key: Key, his: &dyn Fn(&[u8]) -> bool) -> Result<(), Failed> {
+        self.keys_mut().forget(&key.to_bytes());
+        for place in self.places(key) {
+            if self.value(&place, his)? == Some(false) {
+                continue;
+            }
+            self.remove(&place)?;
+            if let Some((arrival, key)) = place::arrival_at(&place) {
+                self.keys_mut().leave(arrival, &key);
+            }
+        }
+        Ok(())
     }
 }
 
