@@ -36,6 +36,10 @@ pub const SHOTS_MAX: i64 = i32::MAX as i64;
 pub const JOB_TIMEOUT_DEFAULT: Duration = Duration::from_secs(24 * 3600);
 /// Nobody waits longer, and sums of times stay far from overflow.
 pub const JOB_TIMEOUT_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
+/// No bound of an operator's is longer, for the same reason.
+pub const LIMIT_MS_MAX: u64 = 30 * 24 * 3_600_000;
+/// Nothing is kept for longer but what is kept for ever: a hundred years.
+pub const LIMIT_HOURS_MAX: u64 = 100 * 366 * 24;
 /// How long a CancelJob waits for the driver before it answers `STOP_UNCONFIRMED` (D15).
 pub const CANCEL_WAIT: Duration = Duration::from_secs(2);
 /// How long an idempotency key is kept at least (D21); its job is, too.
@@ -130,6 +134,30 @@ pub struct Limits {
     pub backoff_ms_max: u64,
 }
 
+impl Limits {
+    /// Whether all of them can be kept.
+    ///
+    /// # Errors
+    /// The first that cannot, in words.
+    pub fn check(&self) -> Result<(), String> {
+        let all = serde_json::to_value(self).expect("limits have a JSON form");
+        let named = all.as_object().into_iter().flatten();
+        for (name, value) in named {
+            let (most, whole) = match name {
+                name if name.contains("_ms") => (LIMIT_MS_MAX, "30 days"),
+                name if name.ends_with("_hours") => (LIMIT_HOURS_MAX, "a hundred years"),
+                _ => continue,
+            };
+            if value.as_u64().is_some_and(|value| value > most) {
+                return Err(format!(
+                    "{name} = {value} is too long: at most {most}, {whole}"
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -168,5 +196,28 @@ impl Default for Limits {
             backoff_ms_base: 100,
             backoff_ms_max: 32_000,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_time_is_longer_than_anything_can_wait() {
+        assert_eq!(Limits::default().check(), Ok(()));
+        let mut limits = Limits {
+            call_ms: LIMIT_MS_MAX,
+            retain_hours: LIMIT_HOURS_MAX,
+            ..Limits::default()
+        };
+        assert_eq!(limits.check(), Ok(()));
+        limits.call_ms += 1;
+        let why = limits.check().unwrap_err();
+        assert!(why.starts_with("call_ms = 2592000001 is too long"), "{why}");
+        (limits.call_ms, limits.retain_hours) = (5_000, u64::MAX);
+        assert!(limits.check().unwrap_err().contains("retain_hours"));
+        (limits.retain_hours, limits.backoff_ms_max) = (0, u64::MAX);
+        assert!(limits.check().unwrap_err().contains("backoff_ms_max"));
     }
 }

@@ -7,6 +7,7 @@
 pub mod chance;
 pub mod change;
 pub mod draw;
+mod less;
 #[cfg(madsim)]
 pub mod link;
 #[cfg(madsim)]

@@ -15,6 +15,8 @@ pub struct Records {
     pub calls: Vec<CallRecord>,
     /// Every append that reached the job store.
     pub commits: Vec<CommitRecord>,
+    /// Every artifact that was written.
+    pub artifacts: Vec<ArtifactRecord>,
     /// Every sync of the disk with the job store on it, once for each job in its commit.
     pub syncs: Vec<SyncRecord>,
     /// When a kernel first tried to record that a job is given a device; the store may take it
@@ -93,6 +95,17 @@ pub struct CommitRecord {
     pub confirmed: bool,
     /// Which life of the kernel asked for it.
     pub life: u32,
+}
+
+/// An artifact that was written.
+#[derive(Debug, Clone)]
+pub struct ArtifactRecord {
+    /// When.
+    pub at: Duration,
+    /// Whose, by its place in the scenario.
+    pub ordinal: Option<usize>,
+    /// Its file name.
+    pub file: String,
 }
 
 /// A sync of a commit.

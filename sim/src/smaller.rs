@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 
 use crate::chance::mix;
+use crate::less::{without_jobs, without_reservation};
 use crate::random;
 use crate::scenario::{
-    Act, CallPoint, DevicePoint, JobRef, Moment, ObjectPoint, Point, Scenario, Span, Step,
+    Act, CallPoint, DevicePoint, Moment, ObjectPoint, Point, Scenario, Span, Step,
     StorePlan, SyncPoint, When,
 };
 
@@ -215,6 +216,9 @@ impl<F: FnMut(&Scenario, u64) -> bool> Search<F> {
         for change in changes {
             self.with(change);
         }
+        for slot in (0..self.best.reservations.len()).rev() {
+            self.with(|run| without_reservation(run, slot));
+        }
         for limit in self.best.limits.0.clone().into_keys() {
             let gone = self.with(|run| {
                 run.limits.0.remove(&limit);
@@ -308,39 +312,6 @@ fn spans(act: &Act) -> Vec<Act> {
     };
     let spans = [1, 5, 25, 125].map(|part| act.clone().lasting(Span(whole / part)));
     spans.into()
-}
-
-/// Jobs are named by their place, so those behind move up; steps about what is gone go, too.
-fn without_jobs(scenario: &Scenario, from: usize, end: usize) -> Scenario {
-    let mut less = scenario.clone();
-    less.jobs.drain(from..end);
-    let gone = |job: usize| (from..end).contains(&job);
-    let moved = |job: usize| if job >= end { job - (end - from) } else { job };
-    less.steps.retain_mut(|step| {
-        if let Act::Cancel(JobRef { job }) = &mut step.act {
-            if gone(*job) {
-                return false;
-            }
-            *job = moved(*job);
-        }
-        let job = match &mut step.when {
-            When::Point(point) => Some(&mut point.job),
-            When::Sync(point) => Some(&mut point.job),
-            When::Device(point) => Some(&mut point.job),
-            When::Object(point) => Some(&mut point.job),
-            When::Call(point) => point.job.as_mut(),
-            When::At(_) | When::After(_) | When::Epoch(_) => None,
-        };
-        match job {
-            Some(job) if gone(*job) => false,
-            Some(job) => {
-                *job = moved(*job);
-                true
-            }
-            None => true,
-        }
-    });
-    less
 }
 
 #[cfg(test)]

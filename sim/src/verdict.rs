@@ -25,8 +25,8 @@ pub struct Outcome {
     pub ordinals: BTreeMap<JobId, usize>,
     /// Steps that had no effect.
     pub unfired: Vec<String>,
-    /// Why the kernel stopped by itself, if it did.
-    pub stopped: Option<String>,
+    /// When the kernel stopped by itself, and why, if it did.
+    pub stopped: Option<(Duration, String)>,
     /// The panic that ended the run, if one did.
     pub broke: Option<String>,
     /// A sum over what is on the disk of the job store, if there is one: more than a trace can show.
@@ -109,9 +109,12 @@ impl Verdict {
             verdict.crash.push(Broken::new(promise, panic.clone()));
             return verdict;
         }
-        if let Some(why) = &outcome.stopped {
-            let promise = "the kernel breaks no law of its own";
-            verdict.safety.push(Broken::new(promise, why.clone()));
+        if let Some((at, why)) = &outcome.stopped {
+            verdict.safety.push(Broken {
+                promise: "the kernel breaks no law of its own",
+                how: outcome.named(why),
+                at: Some(*at),
+            });
         }
         for invariant in invariants::ALL {
             let promise = invariant.name;

@@ -120,6 +120,9 @@ pub enum ConfigError {
         /// Where and what.
         source: Box<toml::de::Error>,
     },
+    /// A bound that nothing can keep.
+    #[error("[limits]: {0}")]
+    Limit(String),
     /// A value makes no sense.
     #[error("{setting} is {value:?}: {reason}")]
     Value {
@@ -157,6 +160,8 @@ impl Options {
             None => StoreKind::Redb,
             Some(store) => store_kind(store)?,
         };
+        let limits = file.limits.unwrap_or_default();
+        limits.check().map_err(ConfigError::Limit)?;
         let mut devices = Policy::default();
         for (device, decided) in file.devices {
             devices
@@ -180,7 +185,7 @@ impl Options {
                 "127.0.0.1:50052",
             )?,
             http: address("--http", pick(self.http, file.http), "127.0.0.1:9091")?,
-            limits: file.limits.unwrap_or_default(),
+            limits,
             devices,
         })
     }

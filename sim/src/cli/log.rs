@@ -32,6 +32,7 @@ impl Log {
             );
             return Ok(code::WELL);
         };
+        scenario::make_room(&path)?;
         let stem = path
             .file_stem()
             .map(|stem| stem.to_string_lossy().into_owned());

@@ -179,11 +179,13 @@ fn with_bug() -> String {
 
 /// The line that repeats a run.
 fn again(scenario: &Scenario, seed: u64) -> String {
-    format!(
-        "cargo sim run {} --seed {seed}{}",
-        scenario.called,
-        with_bug()
-    )
+    let called = &scenario.called;
+    // A shell takes a path with a blank in it for two.
+    let called = match called.chars().all(|c| c.is_alphanumeric() || "/._-".contains(c)) {
+        true => called.clone(),
+        false => format!("'{called}'"),
+    };
+    format!("cargo sim run {called} --seed {seed}{}", with_bug())
 }
 
 fn list(as_json: bool) -> Result<u8, LoadError> {

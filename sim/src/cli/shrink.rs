@@ -45,6 +45,9 @@ impl Shrink {
     pub(super) fn go(self) -> Result<u8, LoadError> {
         super::plant(self.bug.as_deref());
         let (scenario, seed) = load(&self.scenario, self.seed)?;
+        let ours = || scenario::regression(&format!("seed-{seed}"));
+        let path = self.out.clone().unwrap_or_else(ours);
+        scenario::make_room(&path)?;
         let verdict = Verdict::of(&scenario, &world::run(&scenario, seed));
         let Some(broken) = verdict.first().cloned() else {
             match self.json {
@@ -97,9 +100,6 @@ impl Shrink {
             scenario: mut left,
             seed: found,
         } = best;
-        let path = self.out.clone().unwrap_or_else(|| {
-            PathBuf::from(format!("fault-scenarios/regressions/seed-{seed}.toml"))
-        });
         let stem = path
             .file_stem()
             .map(|stem| stem.to_string_lossy().into_owned());

@@ -5,12 +5,11 @@
 mod books;
 mod page;
 mod rows;
+mod told;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
-
-use qrtx::job::state::State;
 
 use crate::record::{CallRecord, Fired};
 use crate::scenario::Scenario;
@@ -19,16 +18,19 @@ use rows::Rows;
 
 /// Pixels from one lane to the next, and from the left edge to the first.
 const LANE: f64 = 160.0;
+/// Commits need more room than others before the lane of artifacts.
+const COMMITS: f64 = 290.0;
 const LEFT: f64 = 175.0;
 /// Pixels behind the last lane, for what its labels say.
-const RIGHT: f64 = 270.0;
-const LANES: [&str; 6] = [
+const RIGHT: f64 = 190.0;
+const LANES: [&str; 7] = [
     "clients",
     "kernel",
     "compiler",
     "driver-manager",
     "devices",
     "job store",
+    "artifacts",
 ];
 /// Calls that would be most of the picture and say little; they can be shown.
 const NOISE: [&str; 5] = [
@@ -41,8 +43,6 @@ const NOISE: [&str; 5] = [
 
 /// From a line to the text below it.
 const CAPTION: f64 = 11.0;
-/// What fits to the left of the clients.
-const LABEL_CHARS_MAX: usize = 27;
 /// From one text to the next.
 const LINE: f64 = 13.0;
 
@@ -70,11 +70,12 @@ pub fn html(scenario: &Scenario, seed: u64, outcome: &Outcome, verdict: &Verdict
     picture.calls();
     picture.devices();
     picture.commits();
+    picture.artifacts();
     picture.clients();
     picture.captions();
     picture.breaches();
     let (height, svg) = (picture.rows.height(), picture.svg);
-    let width = LEFT + LANE * (LANES.len() - 1) as f64 + RIGHT;
+    let width = lane("artifacts") + RIGHT;
     page::page(scenario, seed, (outcome, verdict), (width, height, &svg))
 }
 
@@ -94,7 +95,12 @@ fn lane(name: &str) -> f64 {
         name if name.starts_with("client") => 0,
         name => LANES.iter().position(|lane| *lane == name).unwrap_or(1),
     };
-    LEFT + LANE * at as f64
+    let wider = if name == "artifacts" {
+        COMMITS - LANE
+    } else {
+        0.0
+    };
+    LEFT + LANE * at as f64 + wider
 }
 
 impl Picture<'_> {
@@ -112,8 +118,8 @@ impl Picture<'_> {
 
     /// What lasts, as a band over everything; what does not, as a line.
     fn bands(&mut self) {
-        let width = LANE * LANES.len() as f64;
         let x = LEFT - 60.0;
+        let width = lane("artifacts") + RIGHT - x;
         for fired in self.outcome.records.fired.clone() {
             let top = self.rows.y(fired.at);
             let end = self.rows.y(fired.at + fired.lasts.unwrap_or_default());
@@ -140,14 +146,14 @@ impl Picture<'_> {
     /// Where a promise is broken: a line through everything, with how. What only the whole run
     /// shows stands at its end, and what is broken in the same way again and again stands once.
     fn breaches(&mut self) {
-        let (x, width) = (LEFT - 60.0, LANE * LANES.len() as f64);
-        let mut taken = BTreeMap::new();
+        let x = LEFT - 60.0;
+        let right = lane("artifacts") + RIGHT;
         let mut times = BTreeMap::new();
         for broken in self.verdict.all() {
             *times.entry((broken.promise, &broken.how)).or_insert(0) += 1;
         }
         let captions = self.outcome.records.fired.iter();
-        let captions: Vec<_> = captions
+        let mut taken: Vec<_> = captions
             .map(|fired| self.rows.y(fired.at) + CAPTION)
             .collect();
         for broken in self.verdict.all() {
@@ -155,16 +161,14 @@ impl Picture<'_> {
                 continue;
             };
             let y = self.rows.y(broken.at.unwrap_or(self.outcome.ended));
-            let nth: &mut u32 = taken.entry(y.to_bits()).or_default();
-            *nth += 1;
-            let above = y - 3.0;
-            let hides = captions
-                .iter()
-                .any(|caption| (above - caption).abs() < LINE);
-            let first = if hides { y + CAPTION } else { above };
-            let text_y = first + LINE * f64::from(*nth - 1);
+            // Above the line, or the first place below it where it hides nothing.
+            let below = (0..).map(|nth| y + CAPTION + LINE * f64::from(nth));
+            let mut places = std::iter::once(y - 3.0).chain(below);
+            let is_free = |place: &f64| taken.iter().all(|other| (place - other).abs() >= CAPTION);
+            let text_y = places.find(is_free).expect("somewhere below there is room");
+            taken.push(text_y);
             let what = said_once(&format!("{}: {}", broken.promise, broken.how), times);
-            let (text, right) = (page::escaped(&what), x + width);
+            let text = page::escaped(&what);
             self.put(format_args!(
                 r#"<g class="breach"><line x1="{x}" y1="{y}" x2="{right}" y2="{y}"/><text x="{x}" y="{text_y}">⚠ {text}</text></g>"#
             ));
@@ -323,67 +327,28 @@ impl Picture<'_> {
         }
     }
 
-    fn clients(&mut self) {
-        use qrtx_testkit::history::News;
-        let all = self.verdict.all();
-        let broken: BTreeSet<_> = all.map(|broken| broken.promise).collect();
-        // Each event and each look at a state is much to read, unless it is what is wrong.
-        let noise = |about: &str| if broken.contains(about) { "" } else { "noise" };
-        for told in self.outcome.history.told.clone() {
-            let job = self.outcome.ordinals.get(&told.job).copied();
-            let name = job.map(|job| format!("job {job}")).unwrap_or_default();
-            let (noise, text) = match &told.news {
-                News::Accepted { .. } => ("", format!("{name} is accepted")),
-                News::Results { state, counts, .. } => ("", came(&name, *state, counts)),
-                News::Receipt { receipt, .. } => {
-                    let receipt = receipt.trim_start_matches("CANCEL_RECEIPT_");
-                    ("", format!("{name}: {receipt}"))
+    /// What is written at about the same time stands in one line.
+    fn artifacts(&mut self) {
+        let mut lines: Vec<(f64, Option<usize>, String)> = Vec::new();
+        for written in &self.outcome.records.artifacts {
+            let y = self.rows.y(written.at);
+            match lines
+                .iter_mut()
+                .rfind(|(_, job, _)| *job == written.ordinal)
+            {
+                Some((last, _, files)) if y - *last < 1.0 => {
+                    *files += &format!(", {}", written.file)
                 }
-                News::Event { seq, kind, .. } => {
-                    (noise("events_are_gapless"), format!("{name}: {seq} {kind}"))
-                }
-                News::Update { seq, stage, .. } => (
-                    noise("events_are_gapless"),
-                    format!("{name}: {seq} {stage}"),
-                ),
-                News::Explained { state, .. } => {
-                    ("noise", format!("{name} is explained: {}", state.name()))
-                }
-                News::Details(details) => {
-                    let noise = noise("details_are_true");
-                    (noise, format!("{name}: {} details", details.len()))
-                }
-                News::History(_) => ("noise", format!("{name}: its history")),
-                News::Beside(jobs) => {
-                    let count = jobs.len();
-                    ("noise", format!("{name} is listed beside {count}"))
-                }
-                News::Sifted { part, found, .. } => {
-                    let is = if *found { "is" } else { "is not" };
-                    let noise = noise("answers_agree");
-                    (noise, format!("{name} {is} listed by {part}"))
-                }
-                News::Listed(state) => {
-                    let state = state.map_or("nothing", |state| state.name());
-                    ("noise", format!("{name} is listed as {state}"))
-                }
-                News::Shown(shown) => {
-                    let noise = noise("statuses_are_true");
-                    (
-                        noise,
-                        format!("{name} is {} after {}", shown.state.name(), shown.seq),
-                    )
-                }
-                News::Public(state) => {
-                    let noise = noise("public_never_goes_back");
-                    (noise, format!("{name} is shown as {state:?}"))
-                }
-            };
-            let class = format!("{noise} {}", self.class(job));
-            let (x, y) = (lane("clients") - 8.0, self.rows.y(told.at));
-            let text = page::escaped(&text);
+                _ => lines.push((y, written.ordinal, written.file.clone())),
+            }
+        }
+        for (y, ordinal, files) in lines {
+            let (class, x) = (self.class(ordinal), lane("artifacts"));
+            let whose = ordinal.map(|job| format!("job {job}: "));
+            let text = format!("{}{files}", whose.unwrap_or_default());
+            let (text, label) = (page::escaped(&text), x + 10.0);
             self.put(format_args!(
-                r#"<g class="{class}"><text class="label told" x="{x}" y="{y}" text-anchor="end">{text}</text></g>"#
+                r#"<g class="{class}"><text class="point" x="{x}" y="{y}" text-anchor="middle">▪</text><text class="label" x="{label}" y="{y}">{text}</text></g>"#
             ));
         }
     }
@@ -407,19 +372,6 @@ fn beside(columns: &mut Vec<Duration>, began: Duration, ended: Duration) -> usiz
     });
     columns[column] = ended;
     column
-}
-
-/// What came of a job, with as many of its counts as a label has room for.
-fn came(name: &str, state: State, counts: &BTreeMap<String, i64>) -> String {
-    let mut text = format!("{name}: {}", state.name());
-    for (bits, count) in counts {
-        let one = format!(" {bits}:{count}");
-        if text.len() + one.len() > LABEL_CHARS_MAX {
-            return text + " …";
-        }
-        text += &one;
-    }
-    text
 }
 
 /// The jobs that are named where a promise is broken.

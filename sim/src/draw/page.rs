@@ -77,7 +77,7 @@ pub(super) fn page(
 <body><h1>{title}</h1><p>{story}</p><p class="verdict {class}">{said}</p>
 {books}
 <p>Time goes down, and not to scale: each thing that happened has a row. Arrows are messages (dashed:
-answers; ✕: never arrived), ◆ is a commit of the job store, green bars are runs on devices, orange is
+answers; ✕: never arrived), ◆ is a commit of the job store, ▪ an artifact that is written, green bars are runs on devices, orange is
 a fault and how long it lasts, blue what a client wants. A red line is where a promise is broken; the
 jobs that it is about are red, if others are not.
 <label><input type="checkbox" onchange="document.body.classList.toggle('noisy')"> show polls,

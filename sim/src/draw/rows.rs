@@ -25,6 +25,7 @@ impl Rows {
             times.extend([call.arrived, call.left, call.ended].into_iter().flatten());
         }
         times.extend(records.commits.iter().map(|commit| commit.at));
+        times.extend(records.artifacts.iter().map(|written| written.at));
         for fired in &records.fired {
             times.extend(
                 [Some(fired.at), fired.lasts.map(|lasts| fired.at + lasts)]

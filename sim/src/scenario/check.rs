@@ -80,6 +80,7 @@ impl Scenario {
                 return Err(format!("there is no reservation {number}, there are {all}"));
             }
         }
+        self.check_alike()?;
         let jobs = self.planned().len();
         if let Some((job, _)) = self.expect.job.iter().find(|(job, _)| **job >= jobs) {
             return Err(format!(
@@ -127,6 +128,27 @@ impl Scenario {
         Ok(())
     }
 
+    /// Jobs with the same name and program are told apart by their keys alone.
+    fn check_alike(&self) -> Result<(), String> {
+        let planned = self.planned();
+        let alike = self.jobs.iter().filter_map(|job| Some((job, job.like?)));
+        for (job, like) in alike {
+            let Some(other) = planned.get(like) else {
+                let jobs = planned.len();
+                return Err(format!(
+                    "there is no job {like} to be like, there are {jobs}"
+                ));
+            };
+            let same = (&job.key, &job.tenant) == (&other.plan.key, &other.plan.tenant);
+            if !job.system_api && (job.key.is_none() || !same) {
+                return Err(format!(
+                    "a job is like job {like}, and has not its key: say the same key and tenant of both"
+                ));
+            }
+        }
+        Ok(())
+    }
+
     fn check_step(&self, step: &Step) -> Result<(), String> {
         let cancelled = match &step.act {
             Act::Cancel(JobRef { job }) => Some(*job),
@@ -139,6 +161,14 @@ impl Scenario {
             }
         }
         words::check(&step.when)?;
+        let counted = match &step.when {
+            When::At(_) | When::After(_) => 1,
+            When::Sync(point) => point.sync.min(point.nth),
+            when => when.ordinal(),
+        };
+        if counted == 0 {
+            return Err("nothing is number 0: nth and sync count from 1".to_owned());
+        }
         match (&step.act, &step.when) {
             (Act::Kill(Kill { node, .. }), _) if !PROCESSES.contains(&node.as_str()) => {
                 return Err(format!("no process is called {node:?}"));

@@ -51,6 +51,10 @@ impl Scenario {
             [folder(), folder().join("regressions")].map(|at| at.join(format!("{name}.toml")));
         let path = ours.into_iter().find(|path| path.is_file());
         let path = path.unwrap_or_else(|| PathBuf::from(name));
+        if !path.is_file() && name.contains(['/', '.']) {
+            let why = std::io::Error::from(std::io::ErrorKind::NotFound);
+            return Err(unreadable(&path, why));
+        }
         if !path.is_file() {
             let known: Vec<_> = all()?.into_iter().map(|scenario| scenario.id).collect();
             return Err(LoadError::Unknown {
@@ -97,6 +101,32 @@ impl Scenario {
         };
         Ok(scenario)
     }
+}
+
+/// Whether a file can be written there: its folder is made if there is none.
+///
+/// # Errors
+/// [`LoadError::Unreadable`].
+pub fn make_room(path: &Path) -> Result<(), LoadError> {
+    if path.is_dir() {
+        let why = std::io::Error::from(std::io::ErrorKind::IsADirectory);
+        return Err(unreadable(path, why));
+    }
+    let folder = path.parent().unwrap_or(Path::new(""));
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a scenario is a file on the real disk"
+    )]
+    let made = match folder.as_os_str().is_empty() {
+        true => Ok(()),
+        false => std::fs::create_dir_all(folder),
+    };
+    made.map_err(|why| unreadable(path, why))
+}
+
+/// Where a regression of that name lies.
+pub fn regression(name: &str) -> PathBuf {
+    folder().join("regressions").join(format!("{name}.toml"))
 }
 
 /// Writes a scenario where the path says, under a `# ` line per line of `head`.

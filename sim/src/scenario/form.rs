@@ -120,7 +120,10 @@ impl Bounds {
     /// What the kernel says of a name that is none.
     pub fn applied(&self) -> Result<Limits, String> {
         let own = serde_json::to_value(&self.0).map_err(|why| why.to_string())?;
-        serde_json::from_value(own).map_err(|why| format!("limits: {why}"))
+        let applied: Limits =
+            serde_json::from_value(own).map_err(|why| format!("limits: {why}"))?;
+        applied.check().map_err(|why| format!("limits: {why}"))?;
+        Ok(applied)
     }
 }
 

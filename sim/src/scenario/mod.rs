@@ -19,7 +19,7 @@ pub use fault::{
     Act, ArtifactsTrouble, DeviceSays, DeviceTrouble, Direction, Draining, Flapping, JobRef, Jump,
     Kill, Lasting, ObjectFault, Pause, StoreFault, StoreTrouble, WhimPlan,
 };
-pub use files::{LoadError, all, regressions, write};
+pub use files::{LoadError, all, make_room, regression, regressions, write};
 pub use form::{
     Bounds, DevicePlan, Expect, ExpectJob, JobPlan, Own, ProgramPlan, ReservationPlan, Scenario,
     StorePlan,

@@ -20,6 +20,7 @@ use qrtx::ids::JobId;
 use crate::chance::{mix, number_of};
 use crate::nemesis::Nemesis;
 use crate::process::Process;
+use crate::record::ArtifactRecord;
 use crate::scenario::{ObjectFault, ObjectOp, StoreFault};
 use crate::trace::{Lane, Trace};
 
@@ -157,6 +158,19 @@ impl Qfs {
         }
     }
 
+    fn written(&self, path: &Path) {
+        self.note(path, "is written");
+        let Some((job, file)) = parts(path) else {
+            return;
+        };
+        let written = ArtifactRecord {
+            at: self.trace.now(),
+            ordinal: self.nemesis.ordinal(job),
+            file: file.to_owned(),
+        };
+        self.trace.records().artifacts.push(written);
+    }
+
     fn note(&self, path: &Path, what: &str) {
         let whose = parts(path).map(|(job, file)| format!("{} {file}", self.nemesis.name(job)));
         let whose = whose.unwrap_or_else(|| path.to_string());
@@ -262,7 +276,7 @@ impl ObjectStore for Guarded {
                 let now = self.qfs.trace.now();
                 self.qfs.shared().unsynced.push((now, at.clone()));
             }
-            self.qfs.note(at, "is written");
+            self.qfs.written(at);
             if let Some(how) = suffers {
                 self.qfs.damage(at, how);
             }

@@ -87,8 +87,9 @@ pub fn run_within(scenario: &Scenario, seed: u64, patience: Duration) -> Outcome
     if let Ok((trace, given_up)) = beginning.recv()
         && let Err(RecvTimeoutError::Timeout) = beginning.recv_timeout(patience)
     {
+        let seen = unending(&trace, patience);
         given_up.store(true, Ordering::Relaxed);
-        return unending(&trace, patience);
+        return seen;
     }
     thread.join().unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
@@ -131,7 +132,7 @@ struct World {
     heard: Heard,
     slots: Slots,
     /// Why a kernel stopped by itself, which it never does while the store is its own.
-    stopped: Arc<Mutex<Option<String>>>,
+    stopped: Arc<Mutex<Option<(Duration, String)>>>,
     /// Every node that was made.
     nodes: Arc<Mutex<Vec<NodeId>>>,
 }
@@ -262,7 +263,7 @@ impl World {
                     false => world.nemesis.exited(&me),
                 };
             }
-            *world.stopped.lock().expect("no holder panics") = Some(why);
+            *world.stopped.lock().expect("no holder panics") = Some((elapsed(), why));
         });
         self.network.serve(process, routes).await;
     }
