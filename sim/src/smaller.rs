@@ -7,8 +7,8 @@ use crate::chance::mix;
 use crate::less::{without_jobs, without_reservation};
 use crate::random;
 use crate::scenario::{
-    Act, CallPoint, DevicePoint, Moment, ObjectPoint, Point, Scenario, Span, Step,
-    StorePlan, SyncPoint, When,
+    Act, CallPoint, DevicePoint, Moment, ObjectPoint, Point, Scenario, Span, Step, StorePlan,
+    SyncPoint, When,
 };
 
 /// Seeds that a candidate is tried with, when it no longer fails with its own: the order of what

@@ -97,6 +97,16 @@ async fn stored(directory: &Path, numbers: std::ops::Range<u64>) {
     assert!(store.close());
 }
 
+async fn disk_with(numbers: std::ops::Range<u64>) -> Disk {
+    let disk = Disk::default();
+    let store = open(&disk, alone()).unwrap();
+    let epoch = store.claim().await.unwrap();
+    for number in numbers {
+        store.append(epoch, named(number).commit()).await.unwrap();
+    }
+    disk
+}
+
 #[tokio::test]
 async fn keys_come_one_behind_the_other_also_after_a_start() {
     let directory = tempfile::tempdir().unwrap();
@@ -311,13 +321,7 @@ async fn a_key_that_was_taken_while_an_old_row_of_it_was_hidden_is_his_who_took_
 
 #[tokio::test]
 async fn a_bit_of_one_number_of_arrival_hides_few_other_keys_and_frees_none() {
-    let disk = Disk::default();
-    let store = open(&disk, alone()).unwrap();
-    let epoch = store.claim().await.unwrap();
-    for number in 1..200 {
-        store.append(epoch, named(number).commit()).await.unwrap();
-    }
-    drop(store);
+    let disk = disk_with(1..200).await;
     let spoilt = disk.spoil(&[&b"k"[..], &6_u64.to_be_bytes()].concat());
     assert!(spoilt > 0, "the row is there");
     let store = open(&disk, alone()).unwrap();
@@ -336,13 +340,7 @@ async fn a_bit_of_one_number_of_arrival_hides_few_other_keys_and_frees_none() {
 /// A sector that cannot be read, wherever it is.
 #[tokio::test]
 async fn a_store_that_cannot_be_read_is_not_opened_and_says_why() {
-    let disk = Disk::default();
-    let store = open(&disk, alone()).unwrap();
-    let epoch = store.claim().await.unwrap();
-    for number in 1..120 {
-        store.append(epoch, named(number).commit()).await.unwrap();
-    }
-    drop(store);
+    let disk = disk_with(1..120).await;
     let pages = disk.bytes() / PAGE as u64;
     let mut refused = 0;
     for page in 1..pages {
@@ -366,13 +364,7 @@ async fn a_store_that_cannot_be_read_is_not_opened_and_says_why() {
 /// does no harm to what is there.
 #[tokio::test]
 async fn no_repetition_is_taken_for_new_whatever_page_of_keys_makes_no_sense() {
-    let disk = Disk::default();
-    let store = open(&disk, alone()).unwrap();
-    let epoch = store.claim().await.unwrap();
-    for number in 1..120 {
-        store.append(epoch, named(number).commit()).await.unwrap();
-    }
-    drop(store);
+    let disk = disk_with(1..120).await;
     let pages = usize::try_from(disk.bytes()).unwrap() / PAGE;
     let (mut taken, mut doubtful, mut new) = (0, 0, 0);
     let (mut ran, mut spoilt) = (Vec::new(), Vec::new());

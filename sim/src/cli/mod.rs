@@ -181,7 +181,10 @@ fn with_bug() -> String {
 fn again(scenario: &Scenario, seed: u64) -> String {
     let called = &scenario.called;
     // A shell takes a path with a blank in it for two.
-    let called = match called.chars().all(|c| c.is_alphanumeric() || "/._-".contains(c)) {
+    let called = match called
+        .chars()
+        .all(|c| c.is_alphanumeric() || "/._-".contains(c))
+    {
         true => called.clone(),
         false => format!("'{called}'"),
     };

@@ -112,14 +112,13 @@ pub fn make_room(path: &Path) -> Result<(), LoadError> {
         let why = std::io::Error::from(std::io::ErrorKind::IsADirectory);
         return Err(unreadable(path, why));
     }
-    let folder = path.parent().unwrap_or(Path::new(""));
     #[expect(
         clippy::disallowed_methods,
         reason = "a scenario is a file on the real disk"
     )]
-    let made = match folder.as_os_str().is_empty() {
-        true => Ok(()),
-        false => std::fs::create_dir_all(folder),
+    let made = match path.parent() {
+        None => Ok(()),
+        Some(folder) => std::fs::create_dir_all(folder),
     };
     made.map_err(|why| unreadable(path, why))
 }
