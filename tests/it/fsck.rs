@@ -242,7 +242,7 @@ async fn a_lost_idempotency_key_and_a_job_without_a_name_are_told() {
     let (code, said) = fsck(folder, &["--repair"]);
     assert_eq!(code, Some(1));
     let what = said["findings"][0]["what"].as_str().unwrap();
-    assert!(what.ends_with("its row is lost"), "{said}");
+    assert!(what.contains("its row is lost"), "{said}");
     assert_eq!(lose(folder, &[b"n", b"i", &row(0)]), 3);
     let (code, said) = fsck(folder, &["--repair"]);
     assert_eq!(
