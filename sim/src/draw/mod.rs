@@ -22,7 +22,7 @@ const LANE: f64 = 160.0;
 const COMMITS: f64 = 290.0;
 const LEFT: f64 = 175.0;
 /// Pixels behind the last lane, for what its labels say.
-const RIGHT: f64 = 190.0;
+const RIGHT: f64 = 250.0;
 const LANES: [&str; 7] = [
     "clients",
     "kernel",
