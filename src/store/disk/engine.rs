@@ -258,10 +258,11 @@ fn open_or_make(opener: &Opener, keys: Option<Keys>) -> Result<Opened, DatabaseE
         DatabaseError::Storage(redb::StorageError::Io(why))
     };
     let begun = database.begin_read().map_err(|why| storage(why.into()))?;
-    let missing = matches!(
-        begun.open_table(ROWS),
-        Err(TableError::TableDoesNotExist(_))
-    );
+    let missing = match begun.open_table(ROWS) {
+        Ok(_) => false,
+        Err(TableError::TableDoesNotExist(_)) => true,
+        Err(why) => return Err(storage(why.into())),
+    };
     drop(begun);
     if missing {
         let mut commit = database.begin_write().map_err(|why| storage(why.into()))?;
