@@ -37,7 +37,7 @@ pub const JOB_TIMEOUT_DEFAULT: Duration = Duration::from_secs(24 * 3600);
 /// Nobody waits longer, and sums of times stay far from overflow.
 pub const JOB_TIMEOUT_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
 /// No bound of an operator's is longer, for the same reason.
-pub const LIMIT_MS_MAX: u64 = 30 * 24 * 3_600_000;
+pub const LIMIT_MS_MAX: u64 = JOB_TIMEOUT_MAX.as_secs() * 1000;
 /// Nothing is kept for longer but what is kept for ever: a hundred years.
 pub const LIMIT_HOURS_MAX: u64 = 100 * 366 * 24;
 /// How long a CancelJob waits for the driver before it answers `STOP_UNCONFIRMED` (D15).
