@@ -3,6 +3,7 @@
 
 use std::future::Future;
 
+use futures::future::Either;
 use futures::stream::BoxStream;
 
 use crate::embedded::{EmbeddedCompiler, EmbeddedDevice};
@@ -91,17 +92,9 @@ impl<C: Clock + Clone> Devices for AnyDevices<C> {
         call: CallContext<'_>,
         run: Run,
     ) -> impl Future<Output = Result<RunResult, RunError>> + Send + 'static {
-        // One of the two is the call; the other never exists.
-        let (embedded, remote) = match self {
-            Self::Embedded(device) => (Some(device.execute(call, run)), None),
-            Self::Remote(driver) => (None, Some(driver.execute(call, run))),
-        };
-        async move {
-            match (embedded, remote) {
-                (Some(call), _) => call.await,
-                (_, Some(call)) => call.await,
-                (None, None) => unreachable!("one of the two was made"),
-            }
+        match self {
+            Self::Embedded(device) => Either::Left(device.execute(call, run)),
+            Self::Remote(driver) => Either::Right(driver.execute(call, run)),
         }
     }
 

@@ -67,27 +67,30 @@ impl<C: Clock> Neighbour<C> {
     }
 
     /// Waits for an answer, at most `deadline`.
-    pub(super) async fn wait<T: Send>(
+    pub(super) fn wait<T: Send>(
         &self,
         deadline: Duration,
         answer: impl Future<Output = Result<Response<T>, Status>> + Send,
-    ) -> Result<T, Missed> {
+    ) -> impl Future<Output = Result<T, Missed>> + Send {
         let asked = self.clock.monotonic();
         let bound = match planted(Bug::CallsWaitForEver) {
             true => Duration::MAX / 4,
             false => deadline,
         };
-        match self.clock.timeout(bound, answer).await {
-            Some(Ok(answer)) => Ok(answer.into_inner()),
-            // tonic tells its own deadline as CANCELLED; it may be a moment before ours.
-            Some(Err(said))
-                if said.code() == Code::Cancelled
-                    && self.clock.monotonic().since(asked) >= deadline.mul_f64(0.9) =>
-            {
-                Err(Missed::Deadline(deadline))
+        let answered = self.clock.timeout(bound, answer);
+        async move {
+            match answered.await {
+                Some(Ok(answer)) => Ok(answer.into_inner()),
+                // tonic tells its own deadline as CANCELLED; it may be a moment before ours.
+                Some(Err(said))
+                    if said.code() == Code::Cancelled
+                        && self.clock.monotonic().since(asked) >= deadline.mul_f64(0.9) =>
+                {
+                    Err(Missed::Deadline(deadline))
+                }
+                Some(Err(said)) => Err(Missed::Said(said)),
+                None => Err(Missed::Deadline(deadline)),
             }
-            Some(Err(said)) => Err(Missed::Said(said)),
-            None => Err(Missed::Deadline(deadline)),
         }
     }
 

@@ -104,13 +104,14 @@ impl<E: Env> Kernel<E> {
             }
             let found = match stored().await {
                 Err(ReadError::Corrupt { .. }) | Ok(None) if seen != Seen::Nothing && !mended => {
-                    self.mended(id).await;
+                    // On the heap, as it is rare and large, and a look is part of many requests.
+                    Box::pin(self.mended(id)).await;
                     mended = true;
                     seen = self.seen(id);
                     continue;
                 }
                 Err(ReadError::Corrupt { .. }) if !mended => {
-                    self.mend_ended(id).await;
+                    Box::pin(self.mend_ended(id)).await;
                     mended = true;
                     continue;
                 }

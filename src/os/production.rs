@@ -17,6 +17,10 @@ use crate::os::clock::SystemClock;
 use crate::os::config::Config;
 use crate::ports::{Env, JobStore};
 
+/// A task is moved to where it runs, and there are some for each job: what is larger than the
+/// first-level caches like drives everything else out of them.
+const TASK_BYTES_MAX: usize = 8 * 1024;
+
 /// The real world as the kernel sees it.
 #[derive(Debug)]
 pub struct Production<S> {
@@ -133,6 +137,12 @@ impl<S: JobStore> Env for Production<S> {
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        debug_assert!(
+            size_of_val(&task) <= TASK_BYTES_MAX,
+            "a task of {} bytes: box what it waits for ({})",
+            size_of_val(&task),
+            std::any::type_name_of_val(&task)
+        );
         tokio::spawn(task);
     }
 }

@@ -35,10 +35,13 @@ pub trait Clock: Send + Sync + 'static {
         F: Future + Send,
         F::Output: Send,
     {
+        // On the heap: a future that waits for another has room for it twice, and a call to a
+        // neighbour lies several deep. What moves with each job would be tens of kilobytes.
+        let mut work = Box::pin(work);
         async move {
             tokio::select! {
                 biased;
-                done = work => Some(done),
+                done = &mut work => Some(done),
                 () = self.sleep(span) => None,
             }
         }
