@@ -56,10 +56,12 @@ impl<E: Env> Kernel<E> {
         self.table().jobs.get_mut(&job).map(|slot| slot.changed())
     }
 
-    /// The number of the last event of a job that the table tells; `None` if the store alone does.
-    fn seq_told(&self, job: JobId) -> Option<u64> {
+    /// What the table tells of a job: the number of its last event, and whether it has ended; `None`
+    /// if the store alone knows.
+    fn reached(&self, job: JobId) -> Option<(u64, bool)> {
         let table = self.table();
-        table.jobs.get(&job).map(|slot| slot.gist.seq)
+        let gist = &table.jobs.get(&job)?.gist;
+        Some((gist.seq, gist.state.is_terminal()))
     }
 }
 
@@ -80,12 +82,20 @@ impl<E: Env> Watcher<E> {
                 // From here on no change is missed.
                 heard.enable();
             }
+            match (self.kernel.reached(self.job), heard.as_mut().as_pin_mut()) {
+                (Some((seq, ended)), _) if seq <= self.seq && ended => return Ok(None),
+                (Some((seq, _)), Some(heard)) if seq <= self.seq => {
+                    heard.await;
+                    continue;
+                }
+                _ => {}
+            }
             let store = self.kernel.env.store();
             let stored = store.events(self.job, self.seq, WATCH_PAGE).await?;
             // What the table does not tell yet nobody may know: who asks next must see no less. It
             // tells of it in a moment.
-            let told = self.kernel.seq_told(self.job);
-            let known = |event: &Recorded| told.is_none_or(|told| event.seq <= told);
+            let told = self.kernel.reached(self.job);
+            let known = |event: &Recorded| told.is_none_or(|(seq, _)| event.seq <= seq);
             self.read = stored.into_iter().take_while(known).collect();
             if let Some(last) = self.read.back() {
                 // Nothing ever follows it, so there is nothing to look for.

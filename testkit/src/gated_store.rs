@@ -1,5 +1,5 @@
 //! A job store with a gate before its appends, so that a test decides which of them are written and
-//! which are answered, and a count of the jobs that were read.
+//! which are answered, and a count of what was read.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -38,6 +38,7 @@ pub struct GatedStore<S> {
     store: S,
     gate: Gate,
     jobs_read: Arc<AtomicU64>,
+    histories_read: Arc<AtomicU64>,
 }
 
 impl<S> fmt::Debug for GatedStore<S> {
@@ -53,12 +54,18 @@ impl<S> GatedStore<S> {
             store,
             gate: Arc::new(gate),
             jobs_read: Arc::default(),
+            histories_read: Arc::default(),
         }
     }
 
     /// How often a job was read by its id.
     pub fn jobs_read(&self) -> u64 {
         self.jobs_read.load(Ordering::SeqCst)
+    }
+
+    /// How often events of a job were read.
+    pub fn histories_read(&self) -> u64 {
+        self.histories_read.load(Ordering::SeqCst)
     }
 }
 
@@ -93,6 +100,7 @@ impl<S: JobStore> JobStore for GatedStore<S> {
         after: u64,
         most: usize,
     ) -> Result<Vec<Recorded>, ReadError> {
+        self.histories_read.fetch_add(1, Ordering::SeqCst);
         self.store.events(job, after, most).await
     }
 

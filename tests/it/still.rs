@@ -263,6 +263,28 @@ async fn nobody_hears_of_an_event_by_a_watch_before_the_kernel_knows_that_it_is_
     assert_eq!(last, State::Completing);
 }
 
+#[tokio::test]
+async fn whoever_watches_a_job_reads_its_events_once_until_there_are_others() {
+    let bench = Bench::new().await;
+    bench.drain(true).await;
+    let id = bench.submit().await;
+    let last = bench.until(id, State::Queued).await.seq;
+    let read = bench.store.histories_read();
+    let mut watch = Box::pin(bench.kernel.watch(id, 0).await.unwrap());
+    for seq in 1..=last {
+        assert_eq!(watch.next().await.unwrap().unwrap().seq, seq);
+    }
+    assert!(watch.next().now_or_never().is_none(), "it waits");
+    assert_eq!(bench.store.histories_read(), read + 1);
+    bench.drain(false).await;
+    let rest: Vec<_> = watch.map(|event| event.unwrap().seq).collect().await;
+    assert_eq!(rest, Vec::from_iter(last + 1..=last + rest.len() as u64));
+    assert_eq!(
+        bench.until(id, State::Completed).await.seq,
+        *rest.last().unwrap()
+    );
+}
+
 /// More than are kept at hand.
 const MANY: usize = 1100;
 
