@@ -278,11 +278,7 @@ fn is_whole(map: &impl Map, submission: u64, job: &Encoded) -> Result<bool, Fail
 /// Whose head it is, if that can be read, and the number of the job's last event, also if what that
 /// says cannot be read.
 fn last_event(map: &impl Map, submission: u64) -> Result<(Option<JobId>, u64), Failed> {
-    let head = map.get(&place::head(submission), |row| {
-        head::decode(row, submission)
-    })?;
-    if let Some(Ok(read)) = head {
-        let stub = read.stub();
+    if let Some(Ok(stub)) = map.get(&place::head(submission), head::stub)? {
         return Ok((Some(stub.id), stub.seq));
     }
     let (from, to) = (
@@ -364,13 +360,9 @@ fn forget(map: &mut impl MapMut, job: JobId) -> Result<(), Refusal> {
     let Some(submission) = find::search(map, job)? else {
         return Ok(());
     };
-    let read = map.get(&place::head(submission), |row| {
-        head::decode(row, submission)
-    })?;
-    let Some(Ok(read)) = read else {
+    let Some(Ok(stub)) = map.get(&place::head(submission), head::stub)? else {
         return Ok(());
     };
-    let stub = read.stub();
     if stub.duty {
         return Ok(());
     }
@@ -382,8 +374,7 @@ fn forget(map: &mut impl MapMut, job: JobId) -> Result<(), Refusal> {
         gone.push(place.to_vec());
         // A job that was written anew because its spec was lost does not know its own key.
         if place::is_head_aside(place) {
-            let read = head::decode(row, submission);
-            keys.extend(read.ok().and_then(|read| read.stub().key));
+            keys.extend(head::stub(row).ok().and_then(|stub| stub.key));
         }
         ControlFlow::Continue(())
     };

@@ -95,10 +95,8 @@ fn may_have(map: &impl Map, job: JobId, key: Key) -> Result<bool, Failed> {
     let Some(submission) = search(map, job)? else {
         return Ok(false);
     };
-    let head = map.get(&place::head(submission), |row| {
-        head::decode(row, submission)
-    })?;
-    let known = head.and_then(Result::ok).and_then(|head| head.stub().key);
+    let head = map.get(&place::head(submission), head::stub)?;
+    let known = head.and_then(Result::ok).and_then(|stub| stub.key);
     Ok(known.is_none_or(|own| own == key))
 }
 
@@ -130,8 +128,8 @@ pub(super) fn name_of(map: &impl Map, submission: u64) -> Result<Option<JobId>, 
 /// Whose the rows of a submission are, as its head or its checkpoint says. One that stands in a wrong
 /// place names a job that is found elsewhere, and is not believed.
 fn owner(map: &impl Map, submission: u64, head: Option<&[u8]>) -> Result<Option<JobId>, Failed> {
-    let read = head.and_then(|row| head::decode(row, submission).ok());
-    let said = read.map(|read| read.stub().id);
+    let read = head.and_then(|row| head::stub(row).ok());
+    let said = read.map(|stub| stub.id);
     if let Some(id) = said
         && leads_here(map, id, submission)?
     {
@@ -167,8 +165,8 @@ pub(super) fn stands_elsewhere(map: &impl Map, job: JobId, here: u64) -> Result<
     let Some(Ok(there)) = named.filter(|there| *there != Ok(here)) else {
         return Ok(false);
     };
-    let read = map.get(&place::head(there), |row| head::decode(row, there))?;
-    Ok(read.is_some_and(|read| read.is_ok_and(|read| read.stub().id == job)))
+    let read = map.get(&place::head(there), head::stub)?;
+    Ok(read.is_some_and(|read| read.is_ok_and(|stub| stub.id == job)))
 }
 
 fn has_rows(map: &impl Map, submission: u64) -> Result<bool, Failed> {

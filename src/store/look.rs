@@ -136,12 +136,10 @@ fn own(map: &impl Map, job: JobId) -> Result<Option<u64>, ReadError> {
     let Some(submission) = look_up(map, job)? else {
         return Ok(None);
     };
-    let head = map.get(&place::head(submission), |row| {
-        head::decode(row, submission)
-    })?;
+    let head = map.get(&place::head(submission), head::stub)?;
     match head {
-        Some(Ok(read)) if read.stub().id != job => {
-            let reason = format!("its name leads to {}", read.stub().id);
+        Some(Ok(stub)) if stub.id != job => {
+            let reason = format!("its name leads to {}", stub.id);
             Err(ReadError::Corrupt { job, reason })
         }
         _ => Ok(Some(submission)),
@@ -236,14 +234,11 @@ pub(super) fn list(
         }
         seen += 1;
         last = Some(submission);
-        let read = decoded(submission, row);
-        if read
-            .as_ref()
-            .is_ok_and(|read| !read.stub().may_match(filter))
-        {
+        let stub = row.map(head::stub);
+        if matches!(stub, Some(Ok(stub)) if !stub.may_match(filter)) {
             return Ok(ControlFlow::Continue(()));
         }
-        let read = match read {
+        let read = match decoded(submission, row) {
             Ok(read) if find::stands_elsewhere(map, read.stub().id, submission)? => {
                 Err(format!("its head is that of {}", read.stub().id))
             }
@@ -271,10 +266,10 @@ pub(super) fn unfinished(
         if found.len() == most {
             return Ok(ControlFlow::Break(()));
         }
-        let (id, head) = match decoded(submission, row) {
-            Ok(read) if !read.stub().duty => return Ok(ControlFlow::Continue(())),
-            read => head_of(map, submission, read)?,
-        };
+        if matches!(row.map(head::stub), Some(Ok(stub)) if !stub.duty) {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let (id, head) = head_of(map, submission, decoded(submission, row))?;
         match id {
             Some(id) => found.push(Unfinished {
                 submission,
@@ -352,14 +347,18 @@ pub(super) fn ended(
         seen += 1;
         let submission = place::submission_at(place).unwrap_or(0);
         next = Some(submission);
-        let stub = head::decode(row, submission).map(|read| read.stub());
-        found.extend(stub.ok().filter(|stub| !stub.duty).map(|stub| Ended {
-            submission,
-            id: stub.id,
-            at: stub.state_since,
-            created_at: stub.created_at,
-            keyed: stub.key.is_some(),
-        }));
+        found.extend(
+            head::stub(row)
+                .ok()
+                .filter(|stub| !stub.duty)
+                .map(|stub| Ended {
+                    submission,
+                    id: stub.id,
+                    at: stub.state_since,
+                    created_at: stub.created_at,
+                    keyed: stub.key.is_some(),
+                }),
+        );
         ControlFlow::Continue(())
     })?;
     Ok((found, next))

@@ -140,13 +140,12 @@ impl Keys {
         order: Order,
     ) -> Result<(), redb::Error> {
         let (from, to) = place::ALL_HEADS;
-        scan(rows, &from, &to, order, &mut |place, row| {
-            let submission = place::submission_at(place).unwrap_or(0);
-            let Ok(head) = head::decode(row, submission) else {
+        scan(rows, &from, &to, order, &mut |_, row| {
+            let Ok(head) = head::stub(row) else {
                 self.blind = true;
                 return ControlFlow::Continue(());
             };
-            if let Some(key) = head.stub().key {
+            if let Some(key) = head.key {
                 let is_by_hash = matches!(rows.get(&place::key(key)[..]), Ok(Some(_)));
                 let key = key.to_bytes();
                 if !is_by_hash && self.arrivals(&key).is_empty() && self.lost.insert(begin(&key)) {

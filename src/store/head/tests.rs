@@ -73,9 +73,10 @@ fn heads() -> Vec<Head> {
 }
 
 #[test]
-fn a_head_reads_back_and_any_part_of_it_is_none() {
+fn a_head_and_its_stub_read_back_and_any_part_of_it_is_none() {
     for head in heads() {
         let row = encode(head.clone());
+        assert_eq!(stub(&row), Ok(Read::Head(Box::new(head.clone())).stub()));
         assert_eq!(decode(&row, 11), Ok(Read::Head(Box::new(head))));
         for length in 0..row.len() {
             assert!(decode(&row[..length], 11).is_err(), "{length} bytes");
