@@ -85,7 +85,7 @@ fn every_row_has_all_fields_and_they_agree() {
     };
     let found =
         ["enqueue", "life", "life_on_disk", "status", "recovery"].map(|what| of(what).len());
-    assert_eq!(found, [5, 2, 1, 1, 1]);
+    assert_eq!(found, [5, 3, 1, 1, 1]);
     assert_eq!(of("status")[0]["jobs"], 100);
     // A caller's three RPCs, and one each to compile, to ask the device and to execute.
     let rpcs = of("life")[0]["rpcs"].as_f64().expect("a life is counted");

@@ -155,18 +155,34 @@ impl Life {
         self.calls.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Returns when the job has ended.
-    async fn watch(&self, client: &mut Client, job_id: String) -> Result<(), Broken> {
+    /// Gives each event of the job to `on_event`, and returns when the job has ended.
+    async fn watch(
+        &self,
+        client: &mut Client,
+        job_id: String,
+        mut on_event: impl FnMut(JobEvent),
+    ) -> Result<(), Broken> {
         let after_seq = 0;
         let events = client.watch_job(WatchJobRequest { job_id, after_seq });
         let mut events = events.await.map_err(Broken::at("WatchJob"))?.into_inner();
-        while events
-            .message()
-            .await
-            .map_err(Broken::at("WatchJob"))?
-            .is_some()
-        {}
+        while let Some(event) = events.message().await.map_err(Broken::at("WatchJob"))? {
+            on_event(event);
+        }
         Ok(())
+    }
+
+    /// Everything that is told of one job.
+    pub(super) async fn told(&self) -> Result<(Vec<JobEvent>, GetJobResultsResponse), Broken> {
+        let mut client = self.enqueue.gateway.client(0);
+        let job_id = self.enqueue.enqueue(0).await?.job_id;
+        let mut events = Vec::new();
+        let watched = self.watch(&mut client, job_id.clone(), |event| events.push(event));
+        watched.await?;
+        let results = client
+            .get_job_results(GetJobResultsRequest { job_id })
+            .await;
+        let results = results.map_err(Broken::at("GetJobResults"))?;
+        Ok((events, results.into_inner()))
     }
 
     /// What holds a job that does not end, as the kernel tells it; the job is cancelled.
@@ -209,7 +225,7 @@ impl Act for Life {
         self.called();
         let job_id = self.enqueue.enqueue(caller).await?.job_id;
         self.called();
-        let ended = self.watch(&mut client, job_id.clone());
+        let ended = self.watch(&mut client, job_id.clone(), drop);
         match tokio::time::timeout(self.patience, ended).await {
             Ok(ended) => ended?,
             Err(_) => return Err(self.stuck(&mut client, job_id).await),

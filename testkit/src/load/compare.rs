@@ -9,6 +9,7 @@ use qrtx::os::jobs;
 use tempfile::TempDir;
 
 use super::act::{Enqueue, Gateway, Life, PATIENCE, Program, Status};
+use super::bare::Bare;
 use super::commits::Commits;
 use super::echo::Echo;
 use super::fill::{Kind, fill};
@@ -128,6 +129,10 @@ pub async fn compare(
             done(life(plan, store, *callers).await?);
         }
     }
+    for callers in plan.of("life", &plan.living) {
+        progress(&format!("life, beside a bare one, {callers} callers"));
+        done(life_beside_bare(plan, *callers).await?);
+    }
     for callers in plan.of("life_on_disk", &plan.living) {
         progress(&format!("life_on_disk, {callers} callers"));
         done(life_on_disk(plan, *callers).await?);
@@ -219,6 +224,27 @@ async fn life(plan: &Plan, store: Store, callers: usize) -> Result<Row, Broken> 
         rpcs: Some(rpcs),
         ..row
     })
+}
+
+/// What of a life is the kernel's, and not its calls'.
+async fn life_beside_bare(plan: &Plan, callers: usize) -> Result<Row, Broken> {
+    let folder = folder()?;
+    let url = Instant::new(DeviceStatus::Online).serve().await?;
+    let kernel = Ground::new(Store::Memory, ground::Files::Memory, folder.path(), &url).await?;
+    let enqueue = Enqueue::new(Gateway::to(kernel.address()).await?, program());
+    let enqueued = enqueue.enqueue(0).await?;
+    let life = Arc::new(Life::new(enqueue, PATIENCE));
+    let bare = Echo {
+        enqueued,
+        life: Some(Arc::new(Bare::like(&life, program(), url).await?)),
+        ..Echo::default()
+    };
+    let enqueue = Enqueue::new(Gateway::to(bare.serve().await?).await?, program());
+    let bare = Arc::new(Life::new(enqueue, PATIENCE));
+    let seen = beside(&life, &bare, callers, plan.slices()).await?;
+    kernel.stop().await;
+    let store = Store::Memory.name();
+    Ok(Row::new("life", store, callers, seen, ("bare life", 1.0)))
 }
 
 async fn life_on_disk(plan: &Plan, callers: usize) -> Result<Row, Broken> {

@@ -2,8 +2,9 @@
 //! to the same message, and does nothing else.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use futures::stream;
+use futures::stream::BoxStream;
 use qrtx::grpc::proto::kernel::kernel_gateway_server::{KernelGateway, KernelGatewayServer};
 use qrtx::grpc::proto::kernel::*;
 use qrtx::limits::REQUEST_BYTES_MAX;
@@ -13,12 +14,15 @@ use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
 use super::Broken;
+use super::bare::Bare;
 
 /// What is answered, whatever is asked.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Echo {
     pub(super) enqueued: EnqueueJobResponse,
     pub(super) status: GetJobStatusResponse,
+    /// How a job lives, if it does.
+    pub(super) life: Option<Arc<Bare>>,
 }
 
 impl Echo {
@@ -61,17 +65,19 @@ impl KernelGateway for Echo {
         &self,
         _: Request<GetJobResultsRequest>,
     ) -> Answer<GetJobResultsResponse> {
-        not_echoed()
+        let life = self.life.as_ref();
+        life.map_or_else(not_echoed, |bare| Ok(Response::new(bare.results.clone())))
     }
 
     async fn list_devices(&self, _: Request<ListDevicesRequest>) -> Answer<ListDevicesResponse> {
         not_echoed()
     }
 
-    type WatchJobStream = stream::Empty<Result<JobEvent, Status>>;
+    type WatchJobStream = BoxStream<'static, Result<JobEvent, Status>>;
 
     async fn watch_job(&self, _: Request<WatchJobRequest>) -> Answer<Self::WatchJobStream> {
-        not_echoed()
+        let life = self.life.clone();
+        life.map_or_else(not_echoed, |bare| Ok(Response::new(bare.watch())))
     }
 
     async fn list_jobs(&self, _: Request<ListJobsRequest>) -> Answer<ListJobsResponse> {

@@ -8,6 +8,7 @@
 
 mod act;
 mod aim;
+mod bare;
 mod commits;
 mod compare;
 mod echo;
