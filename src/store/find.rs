@@ -72,10 +72,20 @@ pub(super) fn key_holder(
     };
     for row in rows {
         match row {
-            // Its job was forgotten while the row could not be read.
-            Ok((holder, true)) if is_forgotten(map, holder.job)? => {}
-            Ok((holder, false)) if !may_have(map, holder.job, key)? => {
-                unclear = Some(format!("its row names {}, which has it not", holder.job));
+            Ok((holder, true)) => match whereabouts(map, holder.job)? {
+                Whereabouts::Here => return Ok(Some(Ok(holder))),
+                // It was forgotten while the row could not be read.
+                Whereabouts::Nowhere => {}
+                Whereabouts::Unclear => {
+                    let what = "cannot be found, and a record that cannot be read may be it";
+                    unclear = Some(format!("its row names {}, which {what}", holder.job));
+                }
+            },
+            Ok((holder, false)) if !has(map, holder.job, key)? => {
+                unclear = Some(format!(
+                    "its row names {}, which may not have it",
+                    holder.job
+                ));
             }
             Ok((holder, _)) => return Ok(Some(Ok(holder))),
             Err(why) => unclear = Some(why),
@@ -84,20 +94,42 @@ pub(super) fn key_holder(
     Ok(unclear.map(Err))
 }
 
-fn is_forgotten(map: &impl Map, job: JobId) -> Result<bool, Failed> {
-    let named = map.get(&place::name(job), |_| ())?;
-    Ok(named.is_none() && search(map, job)?.is_none())
+/// Where a job is that the row of a key names.
+enum Whereabouts {
+    Here,
+    /// It is forgotten.
+    Nowhere,
+    /// It may be one that nobody can tell whose it is.
+    Unclear,
 }
 
-/// Whether a key may be that of a job, by what its head says. One that was written anew because its
-/// spec was lost does not know its own.
-fn may_have(map: &impl Map, job: JobId, key: Key) -> Result<bool, Failed> {
+fn whereabouts(map: &impl Map, job: JobId) -> Result<Whereabouts, Failed> {
+    if map.get(&place::name(job), |_| ())?.is_some() {
+        return Ok(Whereabouts::Here);
+    }
+    let mut seen = Whereabouts::Nowhere;
+    walk(map, (0, u64::MAX), Order::Down, &mut |submission, head| {
+        seen = match owner(map, submission, head)? {
+            Some(owner) if owner == job => Whereabouts::Here,
+            None => Whereabouts::Unclear,
+            Some(_) => return Ok(ControlFlow::Continue(())),
+        };
+        Ok(match seen {
+            Whereabouts::Here => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        })
+    })?;
+    Ok(seen)
+}
+
+/// Whether a key is that of a job, by what its head says. One that was written anew because its spec
+/// was lost does not know its own.
+fn has(map: &impl Map, job: JobId, key: Key) -> Result<bool, Failed> {
     let Some(submission) = search(map, job)? else {
         return Ok(false);
     };
     let head = map.get(&place::head(submission), head::stub)?;
-    let known = head.and_then(Result::ok).and_then(|stub| stub.key);
-    Ok(known.is_none_or(|own| own == key))
+    Ok(matches!(head, Some(Ok(stub)) if stub.key.is_none_or(|own| own == key)))
 }
 
 /// The name of the job of a submission whose head cannot be read; `None` if nothing tells it.

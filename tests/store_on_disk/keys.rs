@@ -15,14 +15,14 @@ use redb::{ReadableTable as _, StorageBackend as _};
 use crate::{alone, open};
 
 const TABLE: redb::TableDefinition<'static, &[u8], &[u8]> = redb::TableDefinition::new("qrtx");
-const PAGE: usize = 4096;
+pub(crate) const PAGE: usize = 4096;
 
-fn named(number: u64) -> Life {
+pub(crate) fn named(number: u64) -> Life {
     job().key(&format!("key {number}")).submitted(number)
 }
 
 /// Whoever has the key of this job, if anybody is known to have it.
-async fn repeated(
+pub(crate) async fn repeated(
     store: &RedbStore,
     epoch: Epoch,
     number: u64,
@@ -36,7 +36,7 @@ async fn repeated(
 }
 
 /// Lets a job end and forgets it.
-async fn forget(store: &RedbStore, epoch: Epoch, number: u64) {
+pub(crate) async fn forget(store: &RedbStore, epoch: Epoch, number: u64) {
     let mut over = named(number);
     drop(over.commit());
     for event in straight_way(10) {
@@ -54,7 +54,7 @@ async fn is_held(store: &RedbStore, epoch: Epoch, number: u64) -> bool {
     }
 }
 
-type Rows<'a> = redb::Table<'a, &'static [u8], &'static [u8]>;
+pub(crate) type Rows<'a> = redb::Table<'a, &'static [u8], &'static [u8]>;
 
 /// Takes out the row of the seventh key that came.
 fn take_seventh(rows: &mut Rows<'_>) -> (Vec<u8>, Vec<u8>) {
@@ -77,7 +77,10 @@ fn edit(directory: &Path, change: impl FnOnce(&mut Rows<'_>)) {
     drop(places(directory, change));
 }
 
-fn change_rows(engine: &redb::Database, change: impl FnOnce(&mut Rows<'_>)) -> Vec<Vec<u8>> {
+pub(crate) fn change_rows(
+    engine: &redb::Database,
+    change: impl FnOnce(&mut Rows<'_>),
+) -> Vec<Vec<u8>> {
     let commit = engine.begin_write().unwrap();
     let mut rows = commit.open_table(TABLE).unwrap();
     change(&mut rows);
@@ -88,7 +91,7 @@ fn change_rows(engine: &redb::Database, change: impl FnOnce(&mut Rows<'_>)) -> V
     keys
 }
 
-async fn stored(directory: &Path, numbers: std::ops::Range<u64>) {
+pub(crate) async fn stored(directory: &Path, numbers: std::ops::Range<u64>) {
     let store = qrtx::os::jobs::open(directory).unwrap();
     let epoch = store.claim().await.unwrap();
     for number in numbers {
@@ -97,7 +100,7 @@ async fn stored(directory: &Path, numbers: std::ops::Range<u64>) {
     assert!(store.close());
 }
 
-async fn disk_with(numbers: std::ops::Range<u64>) -> Disk {
+pub(crate) async fn disk_with(numbers: std::ops::Range<u64>) -> Disk {
     let disk = Disk::default();
     let store = open(&disk, alone()).unwrap();
     let epoch = store.claim().await.unwrap();

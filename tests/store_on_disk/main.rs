@@ -10,6 +10,7 @@
 
 mod faults;
 mod group;
+mod hidden;
 mod keys;
 
 use std::sync::Arc;

@@ -22,8 +22,8 @@ const ROWS: TableDefinition<'static, &'static [u8], &'static [u8]> = TableDefini
 
 pub(super) type Table = ReadOnlyTable<&'static [u8], &'static [u8]>;
 
-/// Opens the engine's file, again and again.
-pub(super) type Opener = Box<dyn Fn() -> Result<Database, DatabaseError> + Send + Sync>;
+/// Opens the engine's file, again and again, and says whether that was empty before.
+pub(super) type Opener = Box<dyn Fn() -> Result<(Database, bool), DatabaseError> + Send + Sync>;
 
 /// The engine, open or not.
 pub(in crate::store) struct Engine {
@@ -247,9 +247,10 @@ fn open(opener: &Opener, keys: Option<Keys>) -> Result<Opened, DatabaseError> {
     })
 }
 
-/// Opens the engine, and gives it its table if it is new.
+/// Opens the engine, and gives it its table if its file was empty. Any other has it, or one bit of the
+/// page that says so is damaged: that is no reason to begin anew.
 fn open_or_make(opener: &Opener, keys: Option<Keys>) -> Result<Opened, DatabaseError> {
-    let database = opener()?;
+    let (database, is_new) = opener()?;
     let storage = |why: redb::Error| {
         let why = match why {
             redb::Error::Io(why) => why,
@@ -260,7 +261,7 @@ fn open_or_make(opener: &Opener, keys: Option<Keys>) -> Result<Opened, DatabaseE
     let begun = database.begin_read().map_err(|why| storage(why.into()))?;
     let missing = match begun.open_table(ROWS) {
         Ok(_) => false,
-        Err(TableError::TableDoesNotExist(_)) => true,
+        Err(TableError::TableDoesNotExist(_)) if is_new => true,
         Err(why) => return Err(storage(why.into())),
     };
     drop(begun);

@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 use crate::planted::{Bug, planted};
 use crate::store::disk::view::scan;
 use crate::store::map::Order;
-use crate::store::{head, place, record};
+use crate::store::{head, own, place, record};
 
 /// What the store says of its keys itself: a page that makes no sense may hide rows, or a bit of a key
 /// be another, and nobody would miss them.
@@ -67,16 +67,27 @@ impl Keys {
         let behind = readable(caught(|| keys.read(rows, Order::Down)))?.is_ok();
         keys.by_hash = true;
         let found = keys.tally.count;
-        if readable(caught(|| keys.ask_heads(rows, Order::Up)))?.is_err() {
+        let mut told = Told::default();
+        if readable(caught(|| keys.ask_heads(rows, Order::Up, &mut told)))?.is_err() {
             keys.blind = true;
             // From the other end, those behind what is damaged are told.
-            drop(readable(caught(|| keys.ask_heads(rows, Order::Down)))?);
+            drop(readable(caught(|| {
+                keys.ask_heads(rows, Order::Down, &mut Told::default())
+            }))?);
         }
-        let missing = stored.map_or(0, |stored| stored.count.saturating_sub(keys.tally.count));
-        keys.tally.count += missing;
-        keys.blind |= missing > 0;
+        // Jobs have keys, and rows need not be anybody's: one that is not does not make up for one that
+        // is missing.
+        keys.tally.count = told.keys;
+        match stored {
+            Some(stored) if told.keys < stored.count => {
+                keys.blind = true;
+                keys.tally.count = stored.count;
+            }
+            Some(_) => {}
+            None => keys.blind |= !readable(caught(|| told.is_all(rows)))?.unwrap_or(false),
+        }
         if keys.blind {
-            // It does not come out, so it is looked at again at the next start.
+            // The sum is spoilt, so that all is looked at again at the next start.
             keys.tally.sum[0] ^= 1;
         }
         if !(whole && behind && !keys.blind && keys.lost.is_empty()) {
@@ -133,14 +144,17 @@ impl Keys {
         })
     }
 
-    /// Finds the keys that are lost.
+    /// Finds the keys that are lost. Not asked are jobs without a head, and heads that were set aside.
     fn ask_heads(
         &mut self,
         rows: &impl ReadableTable<&'static [u8], &'static [u8]>,
         order: Order,
+        told: &mut Told,
     ) -> Result<(), redb::Error> {
         let (from, to) = place::ALL_HEADS;
-        scan(rows, &from, &to, order, &mut |_, row| {
+        scan(rows, &from, &to, order, &mut |place, row| {
+            told.heads += 1;
+            told.last = place::submission_at(place).unwrap_or(0);
             let Ok(head) = head::stub(row) else {
                 self.blind = true;
                 return ControlFlow::Continue(());
@@ -148,6 +162,7 @@ impl Keys {
             if let Some(key) = head.key {
                 let is_by_hash = matches!(rows.get(&place::key(key)[..]), Ok(Some(_)));
                 let key = key.to_bytes();
+                told.keys += u64::from(!is_by_hash);
                 if !is_by_hash && self.arrivals(&key).is_empty() && self.lost.insert(begin(&key)) {
                     self.tally.add(&key);
                 }
@@ -217,7 +232,7 @@ impl Keys {
         self.blind || self.lost.contains(&begin(key))
     }
 
-    /// Nobody has a key any longer whose row was lost before.
+    /// A key is free again whose row was lost.
     pub(super) fn forget(&mut self, key: &[u8; 32]) {
         if self.lost.remove(&begin(key)) {
             self.tally.take(key);
@@ -240,6 +255,40 @@ impl Tally {
         for (sum, key) in self.sum.iter_mut().zip(key) {
             *sum ^= key;
         }
+    }
+}
+
+/// What the heads of all jobs told.
+#[derive(Debug, Default)]
+struct Told {
+    heads: u64,
+    /// The submission number of the last.
+    last: u64,
+    /// Keys whose rows do not lie in the order of hashes.
+    keys: u64,
+}
+
+impl Told {
+    /// Whether that were all heads, in a store that has no tally: one of an earlier kernel has none, and
+    /// one whose pages lie where others should may have lost it.
+    fn is_all(
+        &self,
+        rows: &impl ReadableTable<&'static [u8], &'static [u8]>,
+    ) -> Result<bool, redb::Error> {
+        let number = |name| {
+            let row = rows.get(&place::meta(name)[..])?;
+            Ok::<_, redb::Error>(row.map(|row| record::as_number(row.value())))
+        };
+        let count = |read: Option<Result<u64, String>>| match read {
+            None => Some(0),
+            Some(read) => read.ok(),
+        };
+        let (given, gone) = (count(number(own::GIVEN)?), count(number(own::GONE)?));
+        let (Some(given), Some(gone)) = (given, gone) else {
+            return Ok(false);
+        };
+        let is_store = rows.is_empty()? || number(own::EPOCH)?.is_some();
+        Ok(is_store && self.heads >= given.max(self.last).saturating_sub(gone))
     }
 }
 

@@ -99,7 +99,9 @@ impl RedbStore {
         let opener = move || {
             let mut builder = Builder::new();
             builder.set_cache_size(cache_bytes);
-            builder.create_with_backend(disk()?)
+            let disk = disk()?;
+            let is_new = disk.len()? == 0;
+            Ok((builder.create_with_backend(disk)?, is_new))
         };
         let engine = Engine::new(Box::new(opener));
         engine.open().map_err(|why| match why {

@@ -1,7 +1,7 @@
 //! What the rules of a job store see of the engine: a map of bytes, in which the row of an
 //! idempotency key stands in the place that the key tells, wherever it lies.
 
-use std::ops::{Bound, Deref};
+use std::ops::{Bound, ControlFlow, Deref};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use redb::ReadableTable;
@@ -60,6 +60,20 @@ where
 
     fn has(&self, place: &[u8]) -> Result<bool, Failed> {
         Ok(self.told(self.rows.get(place))?.is_some())
+    }
+
+    /// Whether any key has this number.
+    fn has_arrived(&self, arrival: u64) -> Result<bool, Failed> {
+        let (from, to) = (
+            place::arrived(arrival, &[0; 32]),
+            place::arrived(arrival.saturating_add(1), &[0; 32]),
+        );
+        let mut has = false;
+        self.told(scan(&*self.rows, &from, &to, Order::Up, &mut |_, _| {
+            has = true;
+            ControlFlow::Break(())
+        }))?;
+        Ok(has)
     }
 
     fn value<T>(&self, place: &[u8], read: impl FnOnce(&[u8]) -> T) -> Result<Option<T>, Failed> {
@@ -132,11 +146,17 @@ impl MapMut for Changes<'_, '_> {
     fn release(&mut self, key: Key, his: &dyn Fn(&[u8]) -> bool) -> Result<(), Failed> {
         self.keys_mut().forget(&key.to_bytes());
         for place in self.places(key) {
-            if self.value(&place, his)? == Some(false) {
-                continue;
+            let arrived = place::arrival_at(&place);
+            match self.value(&place, his)? {
+                Some(false) => continue,
+                Some(true) => self.remove(&place)?,
+                // It is lost; unless the number is that of a key that begins like this one.
+                None => match arrived {
+                    Some((arrival, _)) if !self.has_arrived(arrival)? => {}
+                    _ => continue,
+                },
             }
-            self.remove(&place)?;
-            if let Some((arrival, key)) = place::arrival_at(&place) {
+            if let Some((arrival, key)) = arrived {
                 self.keys_mut().leave(arrival, &key);
             }
         }
