@@ -17,7 +17,7 @@ use crate::store::place;
 pub(in crate::store) struct View<'a, T> {
     pub(super) rows: T,
     pub(super) keys: &'a RwLock<Keys>,
-    /// Nobody else is making a commit: what the index knows is there, or was.
+    /// Nobody else changes the index meanwhile: a row that it knows and that is not there is lost.
     pub(super) alone: bool,
     pub(super) engine: &'a Engine,
 }
